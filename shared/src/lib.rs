@@ -1,0 +1,19 @@
+//! What all parts of Tidegate agree on.
+//!
+//! The compiler writes these types, the gateway and the connector read them.
+//! Nothing here does IO, reads a clock or knows a runtime.
+#![warn(missing_docs)]
+
+pub mod bundle;
+pub mod cbor;
+pub mod digest;
+pub mod envelope;
+pub mod host;
+pub mod method;
+pub mod path;
+pub mod pattern;
+pub mod problem;
+pub mod time;
+pub mod trace;
+pub mod trust;
+pub mod units;

@@ -1,0 +1,185 @@
+//! The routes of a host.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use super::Tables;
+use crate::method::MethodSet;
+use crate::pattern::PathPattern;
+use crate::units::Span;
+
+/// The routes of a host, arranged by path so that the gateway has nothing to work out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct HostRoutes {
+    /// Each path pattern once.
+    pub paths: Vec<PathEntry>,
+    /// The routes that the entries refer to.
+    pub routes: Vec<Route>,
+}
+
+impl HostRoutes {
+    /// Whether every index refers to something.
+    pub(super) fn refers_within(&self, tables: &Tables) -> bool {
+        let has =
+            |index: u32, length: usize| usize::try_from(index).is_ok_and(|index| index < length);
+        let entry = |entry: &PathEntry| {
+            entry
+                .routes
+                .iter()
+                .all(|route| has(*route, self.routes.len()))
+                && entry
+                    .otherwise
+                    .iter()
+                    .all(|path| has(*path, self.paths.len()))
+        };
+        let route = |route: &Route| {
+            let auth = match &route.auth {
+                Auth::Public => true,
+                Auth::Jwt(jwt) => has(jwt.issuer, tables.issuers.len()),
+                Auth::ApiKey(ring) => has(*ring, tables.api_keys.len()),
+            };
+            let target = match &route.target {
+                Target::Reply(_) => true,
+                Target::Upstream(upstream) => has(*upstream, tables.upstreams.len()),
+            };
+            auth && target
+                && route
+                    .limits
+                    .iter()
+                    .all(|limit| has(*limit, tables.limits.len()))
+                && route.cors.is_none_or(|cors| has(cors, tables.cors.len()))
+        };
+        self.paths.iter().all(entry) && self.routes.iter().all(route)
+    }
+}
+
+/// A path pattern and what is served there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PathEntry {
+    /// The pattern.
+    pub pattern: PathPattern,
+    /// Routes of this very pattern, most specific first; the first whose predicates hold is
+    /// taken.
+    pub routes: Vec<u32>,
+    /// Where none of them holds: the other entries that overlap this one and are less specific,
+    /// most specific first. Empty where the last route takes every request.
+    pub otherwise: Vec<u32>,
+}
+
+/// What happens to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Route {
+    /// The name in records, unique in the policy.
+    pub name: String,
+    /// The methods it serves.
+    pub methods: MethodSet,
+    /// What must hold of the headers.
+    pub headers: Vec<FieldPredicate>,
+    /// What must hold of the query's parameters.
+    pub query: Vec<FieldPredicate>,
+    /// Who may call.
+    pub auth: Auth,
+    /// Limits, by index.
+    pub limits: Vec<u32>,
+    /// CORS rules, by index.
+    pub cors: Option<u32>,
+    /// Who answers.
+    pub target: Target,
+    /// The path that the origin gets, where it is another.
+    pub rewrite: Option<PathTemplate>,
+    /// The time until the response head, where it is not the upstream's.
+    pub timeout: Option<Span>,
+    /// Changes to the request's headers.
+    pub request_headers: HeaderEdits,
+    /// Changes to the response's headers.
+    pub response_headers: HeaderEdits,
+}
+
+/// A predicate on a header or a query parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct FieldPredicate {
+    /// The name; of a header in lower case.
+    pub name: String,
+    /// What must hold.
+    pub test: FieldTest,
+}
+
+/// What must hold of a header or query parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FieldTest {
+    /// It is there.
+    Present,
+    /// It is exactly this.
+    Exact(String),
+    /// All of it matches the regular expression: a sparse DFA of `regex-automata`,
+    /// little-endian, anchored at both ends.
+    Matches(ByteBuf),
+}
+
+/// Who may call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Auth {
+    /// Everyone.
+    Public,
+    /// Whoever holds a token of an issuer.
+    Jwt(JwtAuth),
+    /// Whoever holds an API key of the ring of this index.
+    ApiKey(u32),
+}
+
+/// Which tokens are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct JwtAuth {
+    /// The issuer, by index.
+    pub issuer: u32,
+    /// Scopes that the token must all have.
+    pub scopes: Vec<String>,
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// The gateway itself.
+    Reply(Reply),
+    /// The upstream of this index.
+    Upstream(u32),
+}
+
+/// A fixed reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// Header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body; at most [`super::bounds::REPLY_BODY`] octets.
+    pub body: ByteBuf,
+}
+
+/// Changes to header fields, in this order: remove, set, add. Names in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct HeaderEdits {
+    /// Fields to remove.
+    pub remove: Vec<String>,
+    /// Fields to set, whatever was there.
+    pub set: Vec<(String, String)>,
+    /// Fields to add to what is there.
+    pub add: Vec<(String, String)>,
+}
+
+/// A path made of literal parts and of what the pattern captured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PathTemplate(pub Vec<TemplatePart>);
+
+/// A part of a path template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TemplatePart {
+    /// As it stands.
+    Literal(String),
+    /// The value of a path parameter.
+    Parameter(String),
+    /// What lies under a prefix.
+    Rest,
+}

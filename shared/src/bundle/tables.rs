@@ -1,0 +1,267 @@
+//! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use crate::digest::Digest;
+use crate::units::{Percent, Rate, Span};
+
+/// The tables of a bundle. A route's reference is an index into one of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Tables {
+    /// Token issuers.
+    pub issuers: Vec<Issuer>,
+    /// Rings of API keys.
+    pub api_keys: Vec<ApiKeyRing>,
+    /// Upstreams.
+    pub upstreams: Vec<Upstream>,
+    /// Limits.
+    pub limits: Vec<Limit>,
+    /// CORS rules.
+    pub cors: Vec<Cors>,
+}
+
+impl Tables {
+    pub(super) fn largest(&self) -> usize {
+        let Self {
+            issuers,
+            api_keys,
+            upstreams,
+            limits,
+            cors,
+        } = self;
+        [
+            issuers.len(),
+            api_keys.len(),
+            upstreams.len(),
+            limits.len(),
+            cors.len(),
+        ]
+        .into_iter()
+        .max()
+        .unwrap_or(0)
+    }
+}
+
+/// A signature algorithm of JWS (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the RFCs")]
+pub enum Algorithm {
+    HS256,
+    RS256,
+    PS256,
+    ES256,
+    EdDSA,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 5] = [
+        Self::HS256,
+        Self::RS256,
+        Self::PS256,
+        Self::ES256,
+        Self::EdDSA,
+    ];
+
+    /// The name in a token's `alg`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HS256 => "HS256",
+            Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+/// Who signs tokens, and which tokens are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Issuer {
+    /// The name in the policy.
+    pub name: String,
+    /// The exact value of `iss`.
+    pub issuer: String,
+    /// One of these must be in `aud`. Never empty.
+    pub audiences: Vec<String>,
+    /// The accepted algorithms. Never empty.
+    pub algorithms: Vec<Algorithm>,
+    /// What verifies.
+    pub keys: IssuerKeys,
+    /// How far clocks may differ.
+    pub leeway: Span,
+}
+
+/// What verifies an issuer's tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IssuerKeys {
+    /// Public keys, pinned by the compiler.
+    Pinned(Vec<PublicKey>),
+    /// The name under which the platform's secret store has the HS256 secret.
+    Secret(String),
+}
+
+/// A public key of an issuer (RFC 7517).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct PublicKey {
+    /// `kid`.
+    pub id: Option<String>,
+    /// `alg`: the only algorithm the key is for.
+    pub algorithm: Option<Algorithm>,
+    /// The key itself.
+    pub material: KeyMaterial,
+}
+
+/// The octets of a public key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyMaterial {
+    /// RSA: modulus and exponent, big-endian without leading zeros.
+    Rsa(ByteBuf, ByteBuf),
+    /// P-256: the uncompressed point of SEC 1 §2.3.3, 65 octets.
+    P256(ByteBuf),
+    /// Ed25519: 32 octets.
+    Ed25519(ByteBuf),
+}
+
+impl KeyMaterial {
+    /// Whether the key can verify signatures of `algorithm`.
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Rsa(..) => matches!(algorithm, Algorithm::RS256 | Algorithm::PS256),
+            Self::P256(_) => algorithm == Algorithm::ES256,
+            Self::Ed25519(_) => algorithm == Algorithm::EdDSA,
+        }
+    }
+}
+
+/// Consumers known by API keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct ApiKeyRing {
+    /// The name in the policy.
+    pub name: String,
+    /// The header that carries the key, in lower case.
+    pub header: String,
+    /// The consumers.
+    pub consumers: Vec<Consumer>,
+}
+
+/// A consumer and the digests of its keys; the keys themselves are in no bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Consumer {
+    /// The name in the policy.
+    pub name: String,
+    /// The SHA-256 digest of each valid key.
+    pub keys: Vec<Digest>,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Upstream {
+    /// The name in the policy.
+    pub name: String,
+    /// The origins in the order in which they are tried. Never empty.
+    pub origins: Vec<Origin>,
+    /// The name of the client certificate, which the platform holds.
+    pub identity: Option<String>,
+    /// The authorities (DER certificates) that origins' certificates must chain to, where the
+    /// runtime leaves that to the gateway; empty for the runtime's own.
+    pub trust: Vec<ByteBuf>,
+    /// The time until the response head, over all attempts.
+    pub timeout: Span,
+    /// When to try again.
+    pub retry: Retry,
+}
+
+/// One place of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Origin {
+    /// The name in the policy.
+    pub name: String,
+    /// Scheme, authority and base path, without a slash at the end.
+    pub url: String,
+}
+
+/// When an attempt is repeated, at the next origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Retry {
+    /// Attempts altogether, the first included.
+    pub attempts: u8,
+    /// What is worth another attempt.
+    pub on: Vec<RetryOn>,
+    /// Retries as a share of requests, beyond a small reserve.
+    pub budget: Percent,
+}
+
+/// What is worth another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetryOn {
+    /// The connection was not made; the origin saw nothing.
+    Connect,
+    /// No response head in time.
+    Timeout,
+    /// The origin answered with this status.
+    Status(u16),
+}
+
+/// A local limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Limit {
+    /// The name in the policy.
+    pub name: String,
+    /// The steady rate.
+    pub rate: Rate,
+    /// Requests admitted at once from a full bucket; at least 1.
+    pub burst: u32,
+    /// What is counted apart; empty for one bucket altogether.
+    pub key: Vec<KeyPart>,
+}
+
+/// A part of a limit's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyPart {
+    /// The caller: a token's issuer and subject, or a consumer.
+    Subject,
+    /// The token's issuer, or the ring of API keys.
+    Issuer,
+    /// The client's address.
+    Address,
+    /// A request header, in lower case.
+    Header(String),
+    /// A path parameter.
+    PathParameter(String),
+}
+
+impl KeyPart {
+    /// Whether only an authenticated caller has it.
+    pub fn needs_identity(&self) -> bool {
+        matches!(self, Self::Subject | Self::Issuer)
+    }
+}
+
+/// Which pages of other origins may call (the Fetch standard's CORS protocol).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Cors {
+    /// The allowed origins.
+    pub origins: AllowedOrigins,
+    /// The allowed methods, as a preflight asks for them.
+    pub methods: Vec<String>,
+    /// The allowed request headers, in lower case.
+    pub headers: Vec<String>,
+    /// The response headers that a page may read.
+    pub expose: Vec<String>,
+    /// Whether cookies and the like are sent.
+    pub credentials: bool,
+    /// How long a browser keeps the answer to a preflight.
+    pub max_age: Option<Span>,
+}
+
+/// Origins of pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllowedOrigins {
+    /// Every origin.
+    Any,
+    /// These, each in its serialised form: scheme, host, and port unless it is the default.
+    Listed(Vec<String>),
+}

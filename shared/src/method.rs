@@ -1,0 +1,112 @@
+//! Sets of request methods.
+
+use std::fmt;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+const NAMED: [(Method, u16); 7] = [
+    (Method::GET, 1),
+    (Method::HEAD, 1 << 1),
+    (Method::POST, 1 << 2),
+    (Method::PUT, 1 << 3),
+    (Method::PATCH, 1 << 4),
+    (Method::DELETE, 1 << 5),
+    (Method::OPTIONS, 1 << 6),
+];
+const EXTENSION: u16 = 1 << 7;
+
+/// A set of methods: the seven that APIs use, and all extension methods together
+/// (RFC 9110 §9.1, §16.1). `CONNECT` and `TRACE` are never members: the gateway refuses them.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MethodSet(u16);
+
+impl MethodSet {
+    /// No method.
+    pub const EMPTY: Self = Self(0);
+    /// Every method that the gateway forwards.
+    pub const ANY: Self = Self((1 << 8) - 1);
+
+    /// The set of one method; empty for `CONNECT` and `TRACE`.
+    pub fn of(method: &Method) -> Self {
+        if *method == Method::CONNECT || *method == Method::TRACE {
+            return Self::EMPTY;
+        }
+        let named = NAMED.iter().find(|(name, _)| name == method);
+        Self(named.map_or(EXTENSION, |(_, bit)| *bit))
+    }
+
+    /// Whether `method` is in the set.
+    pub fn contains(self, method: &Method) -> bool {
+        !self.intersection(Self::of(method)).is_empty()
+    }
+
+    /// Whether the set has no member.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The methods in either set.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The methods in both sets.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The methods of `self` that `other` lacks.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The named members, in a fixed order.
+    pub fn iter(self) -> impl Iterator<Item = Method> {
+        NAMED
+            .into_iter()
+            .filter(move |(_, bit)| self.0 & bit != 0)
+            .map(|(method, _)| method)
+    }
+}
+
+/// The value of an `Allow` field (RFC 9110 §10.2.1).
+impl fmt::Display for MethodSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, method) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{method}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MethodSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MethodSet({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_holds_extension_methods_but_never_trace() {
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        assert!(MethodSet::ANY.contains(&purge));
+        assert!(!MethodSet::of(&Method::GET).contains(&purge));
+        assert!(!MethodSet::ANY.contains(&Method::TRACE));
+        assert!(!MethodSet::ANY.contains(&Method::CONNECT));
+    }
+
+    #[test]
+    fn shows_as_allow_field() {
+        let set = MethodSet::of(&Method::POST).union(MethodSet::of(&Method::GET));
+        assert_eq!(set.to_string(), "GET, POST");
+    }
+}

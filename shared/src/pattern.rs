@@ -1,0 +1,341 @@
+//! Path patterns of routes: literals, parameters, prefixes, and which of two is more specific.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::path;
+
+/// The most segments a pattern may have.
+pub const MAX_SEGMENTS: usize = 64;
+
+/// A path pattern: `/v1/accounts`, `/v1/accounts/{id}`, `/reports/{id}.json`, or, with a final
+/// `/*`, that path and everything under it.
+///
+/// Invariant: literals are in the normal form of [`path::normalise`], parameters are named
+/// uniquely, a segment holds at most one parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPattern(String);
+
+/// One segment of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment<'a> {
+    /// Matches itself.
+    Literal(&'a str),
+    /// Matches one non-empty segment part between a literal beginning and a literal end, both
+    /// possibly empty.
+    Parameter {
+        /// What the segment begins with.
+        before: &'a str,
+        /// The parameter's name.
+        name: &'a str,
+        /// What the segment ends with.
+        after: &'a str,
+    },
+}
+
+impl<'a> Segment<'a> {
+    fn of(text: &'a str) -> Self {
+        let parameter = text.split_once('{').and_then(|(before, rest)| {
+            rest.split_once('}').map(|(name, after)| Self::Parameter {
+                before,
+                name,
+                after,
+            })
+        });
+        parameter.unwrap_or(Self::Literal(text))
+    }
+
+    /// The captured value (or `""` for a literal) where the segment matches.
+    fn capture<'p>(&self, segment: &'p str) -> Option<&'p str> {
+        match *self {
+            Self::Literal(literal) => (literal == segment).then_some(""),
+            Self::Parameter { before, after, .. } => segment
+                .strip_prefix(before)
+                .and_then(|rest| rest.strip_suffix(after))
+                .filter(|value| !value.is_empty()),
+        }
+    }
+
+    /// Greater is more specific: a literal, a parameter with literal parts (a longer literal end
+    /// first, then a longer beginning, as the router tries them), a bare parameter.
+    fn rank(&self) -> (u8, usize, usize) {
+        match *self {
+            Self::Literal(_) => (3, 0, 0),
+            Self::Parameter {
+                before: "",
+                after: "",
+                ..
+            } => (1, 0, 0),
+            Self::Parameter { before, after, .. } => (2, after.len(), before.len()),
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Literal(_), Self::Literal(_)) => self == other,
+            (Self::Literal(literal), Self::Parameter { .. }) => other.capture(literal).is_some(),
+            (Self::Parameter { .. }, Self::Literal(literal)) => self.capture(literal).is_some(),
+            (
+                Self::Parameter {
+                    before: b1,
+                    after: a1,
+                    ..
+                },
+                Self::Parameter {
+                    before: b2,
+                    after: a2,
+                    ..
+                },
+            ) => {
+                (b1.starts_with(b2) || b2.starts_with(b1)) && (a1.ends_with(a2) || a2.ends_with(a1))
+            }
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Literal(_), Self::Literal(_)) => self == other,
+            (Self::Literal(_), Self::Parameter { .. }) => false,
+            (Self::Parameter { .. }, Self::Literal(literal)) => self.capture(literal).is_some(),
+            (
+                Self::Parameter {
+                    before: b1,
+                    after: a1,
+                    ..
+                },
+                Self::Parameter {
+                    before: b2,
+                    after: a2,
+                    ..
+                },
+            ) => b2.starts_with(b1) && a2.ends_with(a1),
+        }
+    }
+}
+
+impl PathPattern {
+    /// The pattern as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether everything under the path matches too.
+    pub fn is_prefix(&self) -> bool {
+        self.0.ends_with("/*")
+    }
+
+    /// The pattern without the final `/*`: `""` for `/*` itself.
+    fn base(&self) -> &str {
+        self.0.strip_suffix("/*").unwrap_or(&self.0)
+    }
+
+    /// The segments, without the final `*` of a prefix.
+    pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        self.base().split('/').skip(1).map(Segment::of)
+    }
+
+    /// The names of the parameters, from left to right.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.segments().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Parameter { name, .. } => Some(name),
+        })
+    }
+
+    /// Matches a normalised path. Gives the parameters' values in order and, for a prefix, what
+    /// lies under it (without the slash between); `None` where it does not match.
+    pub fn captures<'p>(&self, path: &'p str) -> Option<Captures<'_, 'p>> {
+        let mut captures = Captures {
+            parameters: Vec::new(),
+            rest: "",
+        };
+        let mut remaining = path;
+        for segment in self.segments() {
+            let after_slash = remaining.strip_prefix('/')?;
+            let end = after_slash.find('/').unwrap_or(after_slash.len());
+            let (part, rest) = after_slash.split_at_checked(end)?;
+            let value = segment.capture(part)?;
+            if let Segment::Parameter { name, .. } = segment {
+                captures.parameters.push((name, value));
+            }
+            remaining = rest;
+        }
+        if !self.is_prefix() {
+            return remaining.is_empty().then_some(captures);
+        }
+        if !remaining.is_empty() {
+            captures.rest = remaining.strip_prefix('/')?;
+        }
+        Some(captures)
+    }
+
+    /// The more specific of two patterns is greater: a complete pattern before a prefix, then
+    /// segment by segment from the left a literal, a partly literal segment, a parameter, and
+    /// last the end of a prefix. Patterns that no path can match both may compare equal.
+    pub fn cmp_specificity(&self, other: &Self) -> Ordering {
+        let complete_first = other.is_prefix().cmp(&self.is_prefix());
+        complete_first.then_with(|| {
+            self.segments()
+                .map(|s| s.rank())
+                .cmp(other.segments().map(|s| s.rank()))
+        })
+    }
+
+    /// Whether some path matches both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match self.walk(other, Segment::overlaps) {
+            None => false,
+            Some(Ended::Both) => true,
+            Some(Ended::Mine) => self.is_prefix(),
+            Some(Ended::Theirs) => other.is_prefix(),
+        }
+    }
+
+    /// Whether every path that matches `other` matches `self` too.
+    pub fn covers(&self, other: &Self) -> bool {
+        match self.walk(other, Segment::covers) {
+            None | Some(Ended::Theirs) => false,
+            Some(Ended::Both) => self.is_prefix() || !other.is_prefix(),
+            Some(Ended::Mine) => self.is_prefix(),
+        }
+    }
+
+    /// Walks both patterns as long as each pair of segments agrees; `None` where one does not.
+    fn walk<'a>(
+        &'a self,
+        other: &'a Self,
+        agree: fn(&Segment<'a>, &Segment<'a>) -> bool,
+    ) -> Option<Ended> {
+        let (mut mine, mut theirs) = (self.segments(), other.segments());
+        loop {
+            match (mine.next(), theirs.next()) {
+                (Some(a), Some(b)) if agree(&a, &b) => {}
+                (Some(_), Some(_)) => return None,
+                (None, None) => return Some(Ended::Both),
+                (None, Some(_)) => return Some(Ended::Mine),
+                (Some(_), None) => return Some(Ended::Theirs),
+            }
+        }
+    }
+}
+
+/// Which of two patterns ended first.
+enum Ended {
+    Both,
+    Mine,
+    Theirs,
+}
+
+/// What a pattern captured of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captures<'n, 'p> {
+    /// Name and value of each parameter, from left to right; values stay percent-encoded.
+    pub parameters: Vec<(&'n str, &'p str)>,
+    /// What lies under a prefix, without the slash between.
+    pub rest: &'p str,
+}
+
+/// Why a text is no path pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPattern {
+    /// The literal parts are no valid path.
+    #[error("`{0}` is not a path: {1}")]
+    Path(String, path::InvalidPath),
+    /// It is not in normal form, which is given.
+    #[error("`{0}` is not in normal form: write `{1}`")]
+    NotNormal(String, String),
+    /// A brace is missing, or a segment holds two parameters.
+    #[error("`{0}` is not a valid segment: a segment holds at most one `{{name}}`")]
+    Segment(String),
+    /// A parameter's name is empty or has other characters than letters, digits, `_`, `-`, `.`.
+    #[error("`{0}` is not a parameter name: use letters, digits, `_`, `-` and `.`")]
+    Name(String),
+    /// Two parameters of one name.
+    #[error("the parameter `{0}` stands twice")]
+    RepeatedName(String),
+    /// A `*` that is not the whole last segment.
+    #[error("`{0}` has a `*` that is not its whole last segment: only a final `/*` is a prefix")]
+    Star(String),
+    /// More than [`MAX_SEGMENTS`] segments.
+    #[error("`{0}` has more than {MAX_SEGMENTS} segments")]
+    TooLong(String),
+}
+
+impl FromStr for PathPattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        let pattern = Self(text.to_owned());
+        if pattern.base().contains('*') {
+            return Err(InvalidPattern::Star(text.to_owned()));
+        }
+        if text.split('/').count() > MAX_SEGMENTS {
+            return Err(InvalidPattern::TooLong(text.to_owned()));
+        }
+        // Braces cannot stand in a path; a letter in each one's place leaves the rest to judge.
+        let literal = text.replace(['{', '}'], "x");
+        let normal = path::normalise(&literal)
+            .map_err(|error| InvalidPattern::Path(text.to_owned(), error))?;
+        if normal != literal {
+            return Err(InvalidPattern::NotNormal(
+                text.to_owned(),
+                normal.into_owned(),
+            ));
+        }
+        let mut names = Vec::new();
+        for part in pattern.base().split('/') {
+            match Segment::of(part) {
+                Segment::Literal(literal) if literal.contains(['{', '}']) => {
+                    return Err(InvalidPattern::Segment(part.to_owned()));
+                }
+                Segment::Literal(_) => {}
+                Segment::Parameter {
+                    before,
+                    name,
+                    after,
+                } => {
+                    if before.contains('}') || after.contains(['{', '}']) {
+                        return Err(InvalidPattern::Segment(part.to_owned()));
+                    }
+                    let valid =
+                        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+                    if name.is_empty() || !name.bytes().all(valid) {
+                        return Err(InvalidPattern::Name(name.to_owned()));
+                    }
+                    if names.contains(&name) {
+                        return Err(InvalidPattern::RepeatedName(name.to_owned()));
+                    }
+                    names.push(name);
+                }
+            }
+        }
+        Ok(pattern)
+    }
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = InvalidPattern;
+
+    fn try_from(text: String) -> Result<Self, InvalidPattern> {
+        text.parse()
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> Self {
+        pattern.0
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

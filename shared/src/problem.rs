@@ -1,0 +1,128 @@
+//! The catalogue of refusals: every RFC 9457 problem that Tidegate answers with.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! catalogue {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $status:literal, $title:literal;)+) => {
+        /// A refusal. The name is stable: clients and policies' tests refer to it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Problem {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Problem {
+            /// Every problem, in the order of the phases that raise them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The stable name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)+ }
+            }
+
+            /// A short summary for people; the same at every occurrence (RFC 9457 §3.1.3).
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+
+            /// What it means and what to do about it, for the documentation.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc, "\n"),+),)+ }
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// The path has no single reading: a malformed percent-encoding, an encoded slash, a control
+    /// character, or dot segments that climb above the root.
+    PathInvalid = "path-invalid", 400, "The request path is not acceptable";
+    /// The request names no host, several, or something that is no host name.
+    HostInvalid = "host-invalid", 400, "The request does not name exactly one host";
+    /// The request's target or header fields are larger than the gateway reads.
+    HeadTooLarge = "head-too-large", 431, "The request head is too large";
+    /// `CONNECT` and `TRACE` are never forwarded.
+    MethodRefused = "method-refused", 501, "The gateway does not forward this method";
+    /// No policy serves this host.
+    HostUnknown = "host-unknown", 404, "No API is served on this host";
+    /// The host is served, but no route matches the path (and the headers and query, where a
+    /// route asks for them).
+    RouteNotFound = "route-not-found", 404, "No route matches the request";
+    /// The path exists for other methods, which the `Allow` field lists.
+    MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
+    /// A browser asked whether a page of another origin may make this request. The policy does
+    /// not allow that origin, method or header.
+    CorsRefused = "cors-refused", 403, "Cross-origin request not allowed";
+    /// The route needs a credential and the request carries none.
+    CredentialMissing = "credential-missing", 401, "A credential is required";
+    /// The credential is malformed, not for this API, not yet valid, or its signature does not
+    /// hold. Which of these is in the operator's record only.
+    CredentialInvalid = "credential-invalid", 401, "The credential is not valid";
+    /// The token was good and has expired: get a new one.
+    CredentialExpired = "credential-expired", 401, "The credential has expired";
+    /// The credential is good, but lacks a scope that the route needs.
+    ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
+    /// A limit is used up. `Retry-After` says when the next request will be admitted.
+    RateLimited = "rate-limited", 429, "Too many requests";
+    /// This runtime cannot switch to the protocol that `Upgrade` asks for.
+    UpgradeUnsupported = "upgrade-unsupported", 501, "The protocol upgrade is not supported";
+    /// No origin could be reached, or each refused the connection.
+    OriginUnreachable = "origin-unreachable", 502, "The origin cannot be reached";
+    /// The origin broke off before it had answered.
+    OriginFailed = "origin-failed", 502, "The origin failed to answer";
+    /// The origin did not answer within the route's timeout.
+    OriginTimeout = "origin-timeout", 504, "The origin did not answer in time";
+    /// The gateway has no policy to work by yet.
+    NotReady = "not-ready", 503, "The gateway is not ready";
+    /// The gateway could not decide; it refuses rather than guess.
+    Internal = "internal", 500, "The gateway failed";
+}
+
+impl Problem {
+    /// The `type` member (RFC 9457 §3.1.1): a name, not an address, so that no registration of a
+    /// domain can ever change what it means.
+    pub fn type_uri(self) -> String {
+        format!("urn:tidegate:problem:{self}")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no problem.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a problem of the catalogue")]
+pub struct UnknownProblem(String);
+
+impl FromStr for Problem {
+    type Err = UnknownProblem;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProblem> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|problem| problem.name() == name)
+            .ok_or(UnknownProblem(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_parse_back() {
+        for problem in Problem::ALL {
+            assert_eq!(problem.name().parse(), Ok(*problem));
+            assert!((400..600).contains(&problem.status()));
+        }
+    }
+}
