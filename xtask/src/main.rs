@@ -1,1 +1,39 @@
-fn main() {}
+//! `cargo xtask`: the chores that cargo alone does not do.
+
+mod build;
+mod command;
+mod gzip;
+mod imports;
+mod npm;
+mod spin;
+mod targets;
+mod workers;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The chores of Tidegate")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Install the Rust targets and the pinned npm tools that builds and tests use
+    Setup,
+    /// Build the gateway for an edge runtime
+    Build(build::Build),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Setup => {
+            targets::ensure()?;
+            npm::ensure()?;
+            Ok(())
+        }
+        Chore::Build(build) => build.run(),
+    }
+}
