@@ -1,0 +1,142 @@
+//! The Worker on `workerd`, the runtime of Cloudflare Workers, without Cloudflare.
+//!
+//! What the platform would provide stands in the configuration: the KV namespace is a directory,
+//! a client certificate is a network that presents it, and the client's address is injected
+//! as Cloudflare does, so that no client can state its own. Only local addresses are reachable.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+mod config;
+
+pub use config::{Identity, WorkerConfig};
+
+/// The key under which the Worker looks for its bundle.
+const BUNDLE_KEY: &str = "bundle";
+
+/// A running Worker. Dropping it ends it.
+#[derive(Debug)]
+pub struct Workerd {
+    address: SocketAddr,
+    process: Child,
+    log: UnboundedReceiver<String>,
+    directory: TempDir,
+}
+
+impl Workerd {
+    /// Starts the Worker and waits until it listens.
+    ///
+    /// # Errors
+    /// Where `cargo xtask setup` or `cargo xtask build workers` was not run, or where `workerd`
+    /// refuses the configuration; it says why on standard error.
+    pub async fn start(config: &WorkerConfig) -> Result<Self> {
+        let directory = TempDir::new()?;
+        for module in ["index.js", "index_bg.wasm"] {
+            let from = config.script_directory.join(module);
+            std::fs::copy(&from, directory.path().join(module)).with_context(|| {
+                format!("no `{}`: run `cargo xtask build workers`", from.display())
+            })?;
+        }
+        let namespace = directory.path().join("kv");
+        std::fs::create_dir(&namespace)?;
+        if let Some(bundle) = &config.bundle {
+            std::fs::write(namespace.join(BUNDLE_KEY), bundle)?;
+        }
+        std::fs::write(
+            directory.path().join("config.capnp"),
+            config.to_capnp(&namespace),
+        )?;
+
+        let program = program()?;
+        let mut process = Command::new(&program)
+            .args(["serve", "config.capnp", "--control-fd=1"])
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", program.display()))?;
+        let output = process.stdout.take().context("no standard output")?;
+        let mut lines = BufReader::new(output).lines();
+        let port = loop {
+            let line = lines
+                .next_line()
+                .await?
+                .context("workerd ended before it listened")?;
+            if let Some(port) = listening_port(&line) {
+                break port;
+            }
+        };
+        let (sender, log) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            process,
+            log,
+            directory,
+        })
+    }
+
+    /// Where it serves plain HTTP/1.1.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next line that the Worker logged; `None` once it has ended.
+    pub async fn log_line(&mut self) -> Option<String> {
+        self.log.recv().await
+    }
+
+    /// Puts another bundle into the KV namespace; the Worker sees the old or the new one, whole.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn replace_bundle(&self, bundle: &[u8]) -> Result<()> {
+        let new = self.directory.path().join("replacement");
+        std::fs::write(&new, bundle)?;
+        std::fs::rename(new, self.directory.path().join("kv").join(BUNDLE_KEY))?;
+        Ok(())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Where the process cannot be ended.
+    pub async fn stop(mut self) -> Result<()> {
+        Ok(self.process.kill().await?)
+    }
+}
+
+/// The port in `{"event":"listen","socket":"http","port":8080}`.
+fn listening_port(line: &str) -> Option<u16> {
+    let rest = line.strip_prefix(r#"{"event":"listen","socket":"http","port":"#)?;
+    rest.strip_suffix('}')?.parse().ok()
+}
+
+/// The program itself: the script that npm installs in front of it passes no signals on.
+fn program() -> Result<PathBuf> {
+    let packages =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/cloudflare/node_modules/@cloudflare");
+    let entries = std::fs::read_dir(&packages)
+        .with_context(|| format!("no `{}`: run `cargo xtask setup`", packages.display()))?;
+    for entry in entries {
+        let program = entry?.path().join("bin/workerd");
+        if program.is_file() {
+            return Ok(program.canonicalize()?);
+        }
+    }
+    anyhow::bail!("no `workerd` for this platform in `{}`", packages.display())
+}

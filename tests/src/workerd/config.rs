@@ -1,0 +1,134 @@
+//! The configuration that `workerd` reads, in Cap'n Proto's text form.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// What the Worker runs with.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Holds `index.js` and `index_bg.wasm`.
+    pub script_directory: PathBuf,
+    /// The signed bundle, or none yet.
+    pub bundle: Option<Vec<u8>>,
+    /// The keys whose bundles the Worker accepts, as text.
+    pub trust: String,
+    /// The client certificates that policies name.
+    pub identities: Vec<Identity>,
+    /// Plain variables, by the names of their bindings.
+    pub variables: Vec<(String, String)>,
+    /// The secrets that policies name, and their values.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// A client certificate, and the authorities that origins' certificates must chain to.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The name in policies.
+    pub name: String,
+    /// The certificate chain, leaf first.
+    pub certificate_pem: String,
+    /// Its private key.
+    pub key_pem: String,
+    /// The authorities, each a PEM certificate.
+    pub trusted_pem: Vec<String>,
+}
+
+impl WorkerConfig {
+    /// Writes the configuration; modules are read from the directory it is put in.
+    pub(super) fn to_capnp(&self, namespace: &Path) -> String {
+        let mut bindings = String::new();
+        let mut services = String::new();
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value));
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|(name, value)| (binding(name), value));
+        let trust = std::iter::once(("TIDEGATE_TRUST".to_owned(), &self.trust));
+        for (name, value) in trust.chain(variables).chain(secrets) {
+            let (name, value) = (text(&name), text(value));
+            let _ = writeln!(bindings, "      (name = {name}, text = {value}),");
+        }
+        for identity in &self.identities {
+            let service = text(&format!("identity-{}", identity.name));
+            let name = text(&binding(&identity.name));
+            let _ = writeln!(bindings, "      (name = {name}, service = {service}),");
+            let key = text(&identity.key_pem);
+            let chain = text(&identity.certificate_pem);
+            let trusted: Vec<_> = identity.trusted_pem.iter().map(|pem| text(pem)).collect();
+            let trusted = trusted.join(", ");
+            let _ = writeln!(
+                services,
+                "    (name = {service}, network = (allow = [\"private\"], tlsOptions = (
+      keypair = (privateKey = {key}, certificateChain = {chain}),
+      trustedCertificates = [{trusted}]))),"
+            );
+        }
+        let namespace = text(&namespace.to_string_lossy());
+        format!(
+            r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "gateway", worker = (
+      modules = [
+        (name = "index.js", esModule = embed "index.js"),
+        (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+      ],
+      compatibilityDate = "2026-11-01",
+      globalOutbound = "internet",
+      bindings = [
+      (name = "BUNDLES", kvNamespace = "bundles"),
+{bindings}      ],
+    )),
+    (name = "bundles", disk = (path = {namespace})),
+    (name = "internet", network = (
+      allow = ["private"],
+      tlsOptions = (trustBrowserCas = true))),
+{services}  ],
+  sockets = [(
+    name = "http",
+    address = "127.0.0.1:0",
+    http = (injectRequestHeaders = [(name = "cf-connecting-ip", value = "127.0.0.1")]),
+    service = "gateway",
+  )],
+);
+"#
+        )
+    }
+}
+
+/// The binding that stands for a name in a policy.
+fn binding(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
+}
+
+/// A text literal.
+fn text(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len() + 2);
+    literal.push('"');
+    for character in value.chars() {
+        match character {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            other => literal.push(other),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{binding, text};
+
+    #[test]
+    fn names_and_values_are_written_as_the_runtime_reads_them() {
+        assert_eq!(binding("edge-eu"), "EDGE_EU");
+        assert_eq!(text("a \"b\" \\\nc"), r#""a \"b\" \\\nc""#);
+    }
+}
