@@ -1,0 +1,35 @@
+//! The core of the gateway: a request's head goes in, a [`Decision`] comes out, as data.
+//!
+//! It does no IO, reads no clock, spawns nothing and never sees a body. What it needs of the
+//! world it asks of [`Ports`]; what it remembers is in [`State`]. An adapter for a runtime
+//!
+//! 1. loads a [`Gateway`] from a verified bundle, and keeps one [`State`];
+//! 2. for each request calls [`Gateway::decide`];
+//! 3. sends the reply, or follows the [`AttemptPlan`] with the request that [`Forward`] describes
+//!    and applies [`Gateway::respond`] to the answer's head;
+//! 4. calls [`Gateway::finish`] exactly once and delivers the [`AccessRecord`].
+#![warn(missing_docs)]
+
+mod attempt;
+mod decision;
+mod gateway;
+mod head;
+mod hosts;
+mod identity;
+mod jwt;
+mod phase;
+mod ports;
+mod record;
+mod refusal;
+pub mod signature;
+mod state;
+
+pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
+pub use decision::{Decision, Exchange, Forward, HeadEdits, Reply};
+pub use gateway::{Gateway, LoadError};
+pub use head::{Peer, RequestHead, ResponseHead, Scheme};
+pub use phase::HOP_BY_HOP;
+pub use ports::{PortError, Ports};
+pub use record::{AccessRecord, End, Outcome, Verdict};
+pub use refusal::problem_reply;
+pub use state::State;

@@ -70,7 +70,9 @@ fn signed() -> Vec<u8> {
 /// The format is a contract between releases: a change of a single octet must be meant.
 #[test]
 fn golden_bundle() {
-    let golden = expect!["d2845834a301270378246170706c69636174696f6e2f766e642e74696465676174652e62756e646c652b63626f72044834750f98bd59fcfca058818384016462616e6b075820823412d1eacb67956220e532959f0104603057c88704863ca38e7cd188fda8128580808080808182706170692e62616e6b2e6578616d706c65583b828183672f737461747573810080818c66737461747573018080665075626c696380f6a1655265706c798318c880426f6bf6f683808080838080805840f5aace698aaf34c635885fafcbf3c62302d3183a703060fa682f078b52dc7d09ac5b2bcf4dca19bd3ab68ad528363c22648261ab7c350bb676a1ccd26c2e340b"];
+    let golden = expect![
+        "d2845834a301270378246170706c69636174696f6e2f766e642e74696465676174652e62756e646c652b63626f72044834750f98bd59fcfca058818384016462616e6b075820823412d1eacb67956220e532959f0104603057c88704863ca38e7cd188fda8128580808080808182706170692e62616e6b2e6578616d706c65583b828183672f737461747573810080818c66737461747573018080665075626c696380f6a1655265706c798318c880426f6bf6f683808080838080805840f5aace698aaf34c635885fafcbf3c62302d3183a703060fa682f078b52dc7d09ac5b2bcf4dca19bd3ab68ad528363c22648261ab7c350bb676a1ccd26c2e340b"
+    ];
     golden.assert_eq(&hex::encode(signed()));
 }
 
@@ -164,7 +166,8 @@ fn a_signed_payload_that_is_no_bundle_is_refused() {
     };
     expect!["malformed bundle: CBOR ends early at offset 0"].assert_eq(&verify(vec![]));
     let trailing = [payload(&bundle()), vec![0]].concat();
-    expect!["malformed bundle: octets after the CBOR value at offset 129"].assert_eq(&verify(trailing));
+    expect!["malformed bundle: octets after the CBOR value at offset 129"]
+        .assert_eq(&verify(trailing));
     let mut newer = bundle();
     newer.header.format = 2;
     expect!["bundle format 2, this program reads format 1"].assert_eq(&verify(payload(&newer)));

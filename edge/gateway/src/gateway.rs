@@ -1,0 +1,352 @@
+//! The gateway: a verified bundle, ready to decide.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_shared::bundle::{Bundle, Tables, Target, Upstream};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope::Verified;
+use tidegate_shared::problem::Problem;
+
+use crate::attempt::AttemptPlan;
+use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
+use crate::head::{RequestHead, ResponseHead};
+use crate::hosts::Hosts;
+use crate::phase::accept::{Target as RequestTarget, accept, identify};
+use crate::phase::authenticate::authenticate;
+use crate::phase::authorise::authorise;
+use crate::phase::limit::{Caller, limit};
+use crate::phase::route::{Matched, route};
+use crate::phase::{Phase, screen, shape};
+use crate::ports::Ports;
+use crate::record::{AccessRecord, Outcome, Verdict};
+use crate::refusal::{Refusal, problem_reply};
+use crate::signature;
+use crate::state::State;
+
+/// A bundle, ready to decide. Immutable: share it between requests, and replace it whole.
+#[derive(Debug)]
+pub struct Gateway {
+    policy: String,
+    sequence: u64,
+    digest: Digest,
+    tables: Tables,
+    upstreams: Vec<Arc<Upstream>>,
+    hosts: Hosts,
+}
+
+/// A bundle cannot be loaded, although its signature holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// A public key that is none.
+    #[error("issuer `{0}` has an unusable key")]
+    Key(String),
+}
+
+/// Where the phases up to *limit* led.
+enum Way<'h, 'g> {
+    Reply(Reply),
+    Forward(u32, Matched<'g>, RequestTarget<'h>),
+}
+
+impl Gateway {
+    /// Makes a bundle ready. Hosts' routes stay encoded until they are first asked for.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the caller keeps the gateway it has.
+    pub fn load(bundle: Verified<Bundle>) -> Result<Self, LoadError> {
+        let digest = bundle.digest();
+        let Bundle {
+            header,
+            mut tables,
+            hosts,
+        } = bundle.into_content();
+        let unusable = tables
+            .issuers
+            .iter()
+            .find(|issuer| !signature::usable(&issuer.keys));
+        if let Some(issuer) = unusable {
+            return Err(LoadError::Key(issuer.name.clone()));
+        }
+        let upstreams = std::mem::take(&mut tables.upstreams)
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        Ok(Self {
+            policy: header.name,
+            sequence: header.sequence,
+            digest,
+            tables,
+            upstreams,
+            hosts: Hosts::new(hosts),
+        })
+    }
+
+    /// The digest of the bundle.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The policy's name.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// The bundle's sequence number.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The upstreams, for adapters that prepare connections.
+    pub fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.upstreams
+    }
+
+    /// Decides about a request: the phases *accept* to *shape*, in their order.
+    pub async fn decide(
+        &self,
+        state: &State,
+        ports: &impl Ports,
+        head: &impl RequestHead,
+    ) -> Decision {
+        let mut exchange = begin(ports, head);
+        let way = self.admit(state, ports, head, &mut exchange).await;
+        match way {
+            Ok(Way::Reply(reply)) => {
+                exchange.verdict = Verdict::Reply;
+                Decision::Respond(finished(reply, &exchange), exchange)
+            }
+            Ok(Way::Forward(upstream, matched, target)) => {
+                self.forward(upstream, &matched, &target, head, state, exchange)
+            }
+            Err(refusal) => Decision::Respond(refuse(refusal, &mut exchange), exchange),
+        }
+    }
+
+    /// The phases *accept* to *limit*.
+    async fn admit<'h, H: RequestHead>(
+        &self,
+        state: &State,
+        ports: &impl Ports,
+        head: &'h H,
+        exchange: &mut Exchange,
+    ) -> Result<Way<'h, '_>, Refusal> {
+        let target = accept(head)?;
+        exchange.host = Some(target.host.clone());
+        exchange.path = Some(target.path.clone().into_owned());
+
+        exchange.phase = Phase::Route;
+        let matched = route(&self.hosts, &self.tables, &target, head)?;
+        let route = &matched.route;
+        let rules = &route.rules;
+
+        exchange.phase = Phase::Screen;
+        exchange.route = Some(Arc::clone(route));
+        let cors = rules
+            .cors
+            .and_then(|index| self.tables.cors.get(usize::try_from(index).ok()?));
+        if let Some(cors) = cors {
+            screen::grant(cors, head, &mut exchange.response);
+            if matched.preflight {
+                return screen::preflight(cors, head, &mut exchange.response).map(Way::Reply);
+            }
+        }
+
+        exchange.phase = Phase::Authenticate;
+        let identity = authenticate(&rules.auth, &self.tables, &self.policy, ports, head).await?;
+        exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
+
+        exchange.phase = Phase::Authorise;
+        authorise(&rules.auth, identity.as_ref(), &self.policy)?;
+
+        if !rules.limits.is_empty() {
+            exchange.phase = Phase::Limit;
+            let captures = matched.pattern.captures(&target.path);
+            let caller = Caller {
+                identity: identity.as_ref(),
+                head,
+                captures,
+            };
+            limit(
+                &rules.limits,
+                &self.tables,
+                &caller,
+                state,
+                ports.now(),
+                &mut exchange.response,
+            )?;
+        }
+
+        match &rules.target {
+            Target::Reply(reply) => {
+                exchange.phase = Phase::Reply;
+                Ok(Way::Reply(fixed(reply)))
+            }
+            Target::Upstream(index) => Ok(Way::Forward(*index, matched, target)),
+        }
+    }
+
+    fn forward<H: RequestHead>(
+        &self,
+        index: u32,
+        matched: &Matched<'_>,
+        target: &RequestTarget<'_>,
+        head: &H,
+        state: &State,
+        mut exchange: Exchange,
+    ) -> Decision {
+        exchange.phase = Phase::Forward;
+        let Some(upstream) = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.upstreams.get(index))
+        else {
+            let refusal = Refusal::new(Problem::Internal, "the route refers to a missing upstream");
+            return Decision::Respond(refuse(refusal, &mut exchange), exchange);
+        };
+        exchange.verdict = Verdict::Forward;
+        let rules = &matched.route.rules;
+        let timeout = rules.timeout.unwrap_or(upstream.timeout).0;
+        let plan = AttemptPlan::new(
+            Arc::clone(upstream),
+            index,
+            head.method(),
+            timeout,
+            state,
+            exchange.started,
+        );
+        Decision::Forward(Forward {
+            plan,
+            path_and_query: shape::path_and_query(rules.rewrite.as_ref(), matched.pattern, target),
+            request: shape::request(head, target, &exchange),
+            upgrade: shape::asks_upgrade(head),
+            exchange,
+        })
+    }
+
+    /// *Shape back*: changes to the head of an origin's answer.
+    pub fn respond(&self, exchange: &Exchange, response: &impl ResponseHead) -> HeadEdits {
+        shape::response(exchange, Some(response))
+    }
+
+    /// The reply where an origin gave none: what [`Attempt::GiveUp`](crate::Attempt::GiveUp)
+    /// named, or what the runtime cannot do. The cause is for the record.
+    pub fn refuse(
+        &self,
+        exchange: &mut Exchange,
+        problem: Problem,
+        cause: impl Into<String>,
+    ) -> Reply {
+        refuse(Refusal::new(problem, cause), exchange)
+    }
+
+    /// *Record*: what became of the request. Call it exactly once for each.
+    pub fn finish(&self, exchange: Exchange, outcome: &Outcome<'_>) -> AccessRecord {
+        let route = exchange.route.as_ref();
+        let upstream = route.and_then(|route| match route.rules.target {
+            Target::Reply(_) => None,
+            Target::Upstream(index) => self.upstreams.get(usize::try_from(index).ok()?),
+        });
+        AccessRecord {
+            time: exchange.started.0,
+            request_id: exchange.request_id(),
+            trace_id: hex::encode(exchange.trace.trace_id),
+            policy: self.policy.clone(),
+            bundle: self.digest.to_string(),
+            method: exchange.method.to_string(),
+            host: exchange.host,
+            path: exchange.path,
+            route: route.map(|route| route.rules.name.clone()),
+            consumer: exchange.consumer,
+            client: exchange.client,
+            decision: exchange.verdict,
+            phase: exchange.phase.name(),
+            problem: exchange.problem.map(Problem::name),
+            reason: exchange.reason,
+            status: outcome.status,
+            upstream: outcome
+                .plan
+                .and(upstream)
+                .map(|upstream| upstream.name.clone()),
+            origin: outcome
+                .plan
+                .and_then(|plan| plan.origin().map(str::to_owned)),
+            attempts: outcome.plan.map_or(0, AttemptPlan::attempts),
+            duration_ms: outcome.now.since(exchange.started),
+            end: outcome.end,
+        }
+    }
+}
+
+fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
+    let (request_id, trace) = identify(ports.entropy(), head);
+    Exchange {
+        started: ports.now(),
+        request_id,
+        trace,
+        method: head.method().clone(),
+        client: head.peer().address,
+        host: None,
+        path: None,
+        route: None,
+        consumer: None,
+        phase: Phase::Accept,
+        verdict: Verdict::Refuse,
+        problem: None,
+        reason: None,
+        response: HeadEdits::default(),
+    }
+}
+
+fn refuse(refusal: Refusal, exchange: &mut Exchange) -> Reply {
+    let Refusal {
+        problem,
+        cause,
+        headers,
+    } = refusal;
+    exchange.verdict = Verdict::Refuse;
+    exchange.problem = Some(problem);
+    exchange.reason = Some(cause);
+    let mut reply = problem_reply(problem, Some(&exchange.request_id()));
+    reply.headers.extend(headers);
+    finished(reply, exchange)
+}
+
+/// A reply of the policy.
+fn fixed(reply: &tidegate_shared::bundle::Reply) -> Reply {
+    let field = |(name, value): &(String, String)| {
+        Some((
+            name.parse::<HeaderName>().ok()?,
+            HeaderValue::from_str(value).ok()?,
+        ))
+    };
+    Reply {
+        status: reply.status,
+        headers: reply.headers.iter().filter_map(field).collect(),
+        body: bytes::Bytes::copy_from_slice(&reply.body),
+    }
+}
+
+/// A reply with what every answer of its exchange carries.
+fn finished(mut reply: Reply, exchange: &Exchange) -> Reply {
+    let mut headers = HeaderMap::from_iter(std::mem::take(&mut reply.headers));
+    shape::response(exchange, None::<&NoHead>).apply(&mut headers);
+    let mut last = None;
+    for (name, value) in headers {
+        last = name.or(last);
+        reply.headers.extend(last.clone().map(|name| (name, value)));
+    }
+    reply
+}
+
+/// The head of an answer that no origin gave.
+struct NoHead;
+
+impl ResponseHead for NoHead {
+    fn status(&self) -> u16 {
+        0
+    }
+
+    fn header(&self, _name: &HeaderName) -> Option<std::borrow::Cow<'_, str>> {
+        None
+    }
+}

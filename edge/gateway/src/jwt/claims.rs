@@ -1,0 +1,105 @@
+//! The claims of a token whose signature holds (RFC 7519 §4.1, RFC 9068 §2.2).
+
+use serde_json::{Map, Value};
+use tidegate_shared::bundle::Issuer;
+use tidegate_shared::time::UnixMillis;
+
+use super::{InvalidToken, json};
+use crate::identity::Identity;
+
+/// The latest date that is believed: the year 9999.
+const MAX_DATE: f64 = 253_402_300_799.0;
+
+#[derive(Debug)]
+pub(super) struct Claims(Map<String, Value>);
+
+impl Claims {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, InvalidToken> {
+        json::object(payload).map(Self).ok_or(InvalidToken::Shape(
+            "its payload is no JSON object of unique members",
+        ))
+    }
+
+    /// Holds the claims against what the policy says of the issuer. `exp` and `sub` are required:
+    /// a token without an end or an owner is of no use to a gateway.
+    pub(super) fn check(&self, issuer: &Issuer, now: UnixMillis) -> Result<Identity, InvalidToken> {
+        if self.0.get("iss").and_then(Value::as_str) != Some(&issuer.issuer) {
+            return Err(InvalidToken::Claim("iss"));
+        }
+        if !self
+            .words("aud")?
+            .iter()
+            .any(|audience| issuer.audiences.iter().any(|own| own == audience))
+        {
+            return Err(InvalidToken::Claim("aud"));
+        }
+        let leeway = issuer.leeway.0 / 1000;
+        let now = now.seconds();
+        let expires = self.date("exp")?.ok_or(InvalidToken::Claim("exp"))?;
+        if now >= expires.saturating_add(leeway) {
+            return Err(InvalidToken::Expired);
+        }
+        for name in ["nbf", "iat"] {
+            if self
+                .date(name)?
+                .is_some_and(|date| date > now.saturating_add(leeway))
+            {
+                return Err(InvalidToken::Claim(name));
+            }
+        }
+        let subject = self
+            .0
+            .get("sub")
+            .and_then(Value::as_str)
+            .filter(|subject| !subject.is_empty());
+        let subject = subject.ok_or(InvalidToken::Claim("sub"))?;
+        Ok(Identity {
+            issuer: issuer.name.clone(),
+            subject: subject.to_owned(),
+            scopes: self.scopes()?.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    /// A `NumericDate` (RFC 7519 §2) in whole seconds.
+    fn date(&self, name: &'static str) -> Result<Option<u64>, InvalidToken> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        let seconds = value
+            .as_f64()
+            .filter(|seconds| (0.0..=MAX_DATE).contains(seconds));
+        let seconds = seconds.ok_or(InvalidToken::Claim(name))?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to lie between zero and the year 9999"
+        )]
+        Ok(Some(seconds as u64))
+    }
+
+    /// One string or an array of strings; empty where the claim is absent.
+    fn words(&self, name: &'static str) -> Result<Vec<&str>, InvalidToken> {
+        match self.0.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::String(word)) => Ok(vec![word]),
+            Some(Value::Array(words)) => words
+                .iter()
+                .map(|word| word.as_str().ok_or(InvalidToken::Claim(name)))
+                .collect(),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+                Err(InvalidToken::Claim(name))
+            }
+        }
+    }
+
+    /// `scope` (RFC 8693 §4.2), one text with spaces between; `scp`, as some issuers have it,
+    /// as a text or an array.
+    fn scopes(&self) -> Result<Vec<&str>, InvalidToken> {
+        let mut scopes = self.words("scope")?;
+        scopes.extend(self.words("scp")?);
+        Ok(scopes
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .collect())
+    }
+}

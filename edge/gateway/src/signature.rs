@@ -1,0 +1,83 @@
+//! Signatures in software: what [`Ports::verify`](crate::Ports::verify) does where the runtime
+//! has nothing faster.
+//!
+//! Keys are parsed, and judged, by `jwt-simple` (RSA of 2048 to 4096 bits with exponent 65537,
+//! points on the curve); the signature is then checked over the token's octets as they came.
+
+use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, RSAPublicKey};
+use p256::ecdsa::signature::Verifier as _;
+use superboring::hash::MessageDigest;
+use superboring::pkey::PKey;
+use superboring::rsa::Padding;
+use superboring::sign::Verifier;
+use tidegate_shared::bundle::{Algorithm, IssuerKeys, KeyMaterial};
+
+/// Whether `signature` by `key` holds over `message`. A key that does not
+/// [fit](KeyMaterial::fits) the algorithm verifies nothing; nor does HS256, which
+/// [`verify_hmac`] checks.
+pub fn verify(algorithm: Algorithm, key: &KeyMaterial, message: &[u8], signature: &[u8]) -> bool {
+    match (algorithm, key) {
+        (Algorithm::RS256, KeyMaterial::Rsa(n, e)) => rsa(n, e, Padding::PKCS1, message, signature),
+        (Algorithm::PS256, KeyMaterial::Rsa(n, e)) => {
+            rsa(n, e, Padding::PKCS1_PSS, message, signature)
+        }
+        (Algorithm::ES256, KeyMaterial::P256(point)) => {
+            let key = P256PublicKey::from_bytes(point);
+            let signature = p256::ecdsa::Signature::from_slice(signature);
+            key.ok()
+                .zip(signature.ok())
+                .is_some_and(|(key, signature)| key.as_ref().verify(message, &signature).is_ok())
+        }
+        (Algorithm::EdDSA, KeyMaterial::Ed25519(point)) => {
+            let key = Edwards25519PublicKey::from_bytes(point);
+            let signature = ed25519_compact::Signature::from_slice(signature);
+            key.ok()
+                .zip(signature.ok())
+                .is_some_and(|(key, signature)| key.as_ref().verify(message, &signature).is_ok())
+        }
+        (
+            Algorithm::HS256
+            | Algorithm::RS256
+            | Algorithm::PS256
+            | Algorithm::ES256
+            | Algorithm::EdDSA,
+            KeyMaterial::Rsa(..) | KeyMaterial::P256(_) | KeyMaterial::Ed25519(_),
+        ) => false,
+    }
+}
+
+fn rsa(
+    modulus: &[u8],
+    exponent: &[u8],
+    padding: Padding,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let check = || {
+        let key = RSAPublicKey::from_components(modulus, exponent).ok()?;
+        let key = PKey::from_rsa(key.as_ref().clone()).ok()?;
+        let mut verifier = Verifier::new(MessageDigest::sha256(), &key).ok()?;
+        verifier.set_rsa_padding(padding).ok()?;
+        verifier.update(message).ok()?;
+        verifier.verify(signature).ok()
+    };
+    check().unwrap_or(false)
+}
+
+/// Whether `tag` is the HMAC-SHA-256 of `message`, compared in constant time.
+pub fn verify_hmac(secret: &[u8], message: &[u8], tag: &[u8]) -> bool {
+    tag.try_into()
+        .is_ok_and(|tag| hmac_sha256::HMAC::verify(message, secret, tag))
+}
+
+/// Whether every pinned key is one that [`verify`] can use.
+pub(crate) fn usable(keys: &IssuerKeys) -> bool {
+    match keys {
+        IssuerKeys::Secret(_) => true,
+        IssuerKeys::Pinned(keys) => keys.iter().all(|key| match &key.material {
+            KeyMaterial::Rsa(n, e) => RSAPublicKey::from_components(n, e).is_ok(),
+            KeyMaterial::P256(point) => P256PublicKey::from_bytes(point).is_ok(),
+            KeyMaterial::Ed25519(point) => Edwards25519PublicKey::from_bytes(point).is_ok(),
+        }),
+    }
+}
