@@ -1,5 +1,6 @@
 //! `cargo xtask`: the chores that cargo alone does not do.
 
+mod bench;
 mod build;
 mod command;
 mod gzip;
@@ -25,6 +26,8 @@ enum Chore {
     Setup,
     /// Build the gateway for an edge runtime
     Build(build::Build),
+    /// Compare the gateway's speed with peers, as ratios of processor time
+    Bench(bench::Bench),
 }
 
 fn main() -> Result<()> {
@@ -35,5 +38,6 @@ fn main() -> Result<()> {
             Ok(())
         }
         Chore::Build(build) => build.run(),
+        Chore::Bench(bench) => bench.run(),
     }
 }

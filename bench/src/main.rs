@@ -1,0 +1,47 @@
+//! Compares the gateway's work with what it would be at best, and with peers.
+//!
+//! Each row is a ratio of processor time between two contestants that took turns in one run, so
+//! that a busy machine slows both alike. Absolute figures are printed for orientation only.
+
+mod decide;
+mod load;
+mod measure;
+mod policy;
+mod report;
+mod request;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+
+use report::Report;
+
+#[derive(Debug, Parser)]
+#[command(about = "The speed of the gateway, as ratios")]
+struct Arguments {
+    /// Run only the rows whose name begins so
+    #[arg(long, value_name = "NAME", default_value = "")]
+    only: String,
+    /// Also write the rows to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let rows = [decide::rows(), load::rows()];
+    let mut report = Report::begin()?;
+    for row in rows.into_iter().flatten() {
+        if row.name.starts_with(&arguments.only) {
+            report.add(row)?;
+        }
+    }
+    if report.is_empty() {
+        bail!("no row's name begins with `{}`", arguments.only);
+    }
+    match arguments.json {
+        Some(file) => report.write_json(&file),
+        None => Ok(()),
+    }
+}

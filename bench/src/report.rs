@@ -1,0 +1,101 @@
+//! The table, and the same as JSON.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::measure::Outcome;
+
+/// A row before it is measured.
+pub(crate) struct Row {
+    /// The group and what is measured, as `decide/mixed/130`.
+    pub(crate) name: String,
+    /// The ratio that the row must not be above, where one is set.
+    pub(crate) aim: Option<f64>,
+    pub(crate) measure: Box<dyn FnOnce() -> Result<Outcome>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Measured {
+    name: String,
+    ours_ns: f64,
+    peer_ns: f64,
+    ratio: f64,
+    aim: Option<f64>,
+    parts_ns: Vec<(&'static str, f64)>,
+}
+
+/// Prints each row as it is measured.
+#[derive(Debug)]
+pub(crate) struct Report(Vec<Measured>);
+
+impl Report {
+    pub(crate) fn begin() -> Result<Self> {
+        writeln!(
+            io::stdout(),
+            "{:36} {:>10} {:>10} {:>7} {:>6}",
+            "processor time",
+            "ours",
+            "peer",
+            "ratio",
+            "aim"
+        )?;
+        Ok(Self(Vec::new()))
+    }
+
+    pub(crate) fn add(&mut self, row: Row) -> Result<()> {
+        let Row { name, aim, measure } = row;
+        let outcome = measure().with_context(|| format!("row `{name}`"))?;
+        let Outcome {
+            ours,
+            peer,
+            ratio,
+            parts,
+        } = outcome;
+        let missed = aim.is_some_and(|aim| ratio > aim);
+        let (ours_text, peer_text) = (time(ours), time(peer));
+        let aim_text = aim.map_or("-".to_owned(), |aim| format!("{aim:.2}"));
+        let mark = if missed { "  missed" } else { "" };
+        let mut out = io::stdout();
+        writeln!(
+            out,
+            "{name:36} {ours_text:>10} {peer_text:>10} {ratio:>7.2} {aim_text:>6}{mark}"
+        )?;
+        if missed && !parts.is_empty() {
+            let split: Vec<_> = parts
+                .iter()
+                .map(|(part, took)| format!("{part} {}", time(*took)))
+                .collect();
+            writeln!(out, "  of which {}", split.join(", "))?;
+        }
+        self.0.push(Measured {
+            name,
+            ours_ns: ours,
+            peer_ns: peer,
+            ratio,
+            aim,
+            parts_ns: parts,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn write_json(&self, file: &Path) -> Result<()> {
+        fs::write(file, serde_json::to_vec_pretty(&self.0)?)
+            .with_context(|| format!("cannot write `{}`", file.display()))
+    }
+}
+
+fn time(nanos: f64) -> String {
+    match nanos {
+        nanos if nanos < 10_000.0 => format!("{nanos:.0} ns"),
+        nanos if nanos < 10_000_000.0 => format!("{:.0} us", nanos / 1e3),
+        nanos => format!("{:.1} ms", nanos / 1e6),
+    }
+}
