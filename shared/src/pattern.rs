@@ -146,6 +146,36 @@ impl PathPattern {
         })
     }
 
+    /// The pattern without its parameters' names: two patterns of one skeleton match the same
+    /// paths.
+    pub fn skeleton(&self) -> String {
+        let mut skeleton = String::with_capacity(self.0.len());
+        for segment in self.segments() {
+            skeleton.push('/');
+            match segment {
+                Segment::Literal(literal) => skeleton.push_str(literal),
+                Segment::Parameter { before, after, .. } => {
+                    skeleton.extend([before, "{}", after]);
+                }
+            }
+        }
+        skeleton + if self.is_prefix() { "/*" } else { "" }
+    }
+
+    /// What to insert into a `matchit` router, so that it leads here. Complete patterns and
+    /// prefixes go into separate routers: of two kinds at one place `matchit` holds only one.
+    pub fn router_paths(&self) -> Vec<String> {
+        let base = self.base();
+        if self.is_prefix() {
+            let bare = Some(base.to_owned()).filter(|base| !base.is_empty());
+            bare.into_iter()
+                .chain([format!("{base}/"), format!("{base}/{{*rest}}")])
+                .collect()
+        } else {
+            vec![base.to_owned()]
+        }
+    }
+
     /// Matches a normalised path. Gives the parameters' values in order and, for a prefix, what
     /// lies under it (without the slash between); `None` where it does not match.
     pub fn captures<'p>(&self, path: &'p str) -> Option<Captures<'_, 'p>> {

@@ -49,8 +49,16 @@ impl Table {
         } = routes;
         let (mut complete, mut prefixes) = (Router::new(), Router::new());
         for (entry, index) in entries.iter().zip(0_u32..) {
-            insert(&mut complete, &mut prefixes, &entry.pattern, index)
-                .map_err(|error| format!("path `{}`: {error}", entry.pattern))?;
+            let router = if entry.pattern.is_prefix() {
+                &mut prefixes
+            } else {
+                &mut complete
+            };
+            for path in entry.pattern.router_paths() {
+                router
+                    .insert(path, index)
+                    .map_err(|error| format!("path `{}`: {error}", entry.pattern))?;
+            }
         }
         let routes = routes
             .into_iter()
@@ -120,23 +128,4 @@ impl Table {
     fn entry(&self, index: u32) -> Option<&PathEntry> {
         self.entries.get(usize::try_from(index).ok()?)
     }
-}
-
-/// Puts a pattern into the router of its kind. The compiler uses it too, to refuse what the
-/// router cannot hold.
-fn insert(
-    complete: &mut Router<u32>,
-    prefixes: &mut Router<u32>,
-    pattern: &PathPattern,
-    index: u32,
-) -> Result<(), matchit::InsertError> {
-    let text = pattern.as_str();
-    let Some(base) = text.strip_suffix("/*") else {
-        return complete.insert(text, index);
-    };
-    if !base.is_empty() {
-        prefixes.insert(base, index)?;
-    }
-    prefixes.insert(format!("{base}/"), index)?;
-    prefixes.insert(format!("{base}/{{*rest}}"), index)
 }

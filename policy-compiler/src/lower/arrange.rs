@@ -1,0 +1,176 @@
+//! A host's routes by path: in the order of their specificity, with what to try next where none
+//! of a path's own routes takes a request. The gateway has nothing left to work out.
+
+mod overlap;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use http::Method;
+use matchit::Router;
+use tidegate_shared::bundle::{HostRoutes, PathEntry, Route, TemplatePart};
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::pattern::PathPattern;
+
+use super::Context;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// A route and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) pattern: PathPattern,
+    pub(super) route: Route,
+    pub(super) span: Span,
+}
+
+pub(super) fn arrange(routes: Vec<Placed>, cx: &mut Context<'_>) -> HostRoutes {
+    // Patterns that differ only in their parameters' names are one path.
+    let mut paths: BTreeMap<String, Vec<Placed>> = BTreeMap::new();
+    for placed in routes {
+        paths
+            .entry(placed.pattern.skeleton())
+            .or_default()
+            .push(placed);
+    }
+    let mut arranged = HostRoutes::default();
+    let mut spans = Vec::new();
+    for mut placed in paths.into_values() {
+        placed.sort_by_key(|placed| rank(&placed.route));
+        check_shadows(&placed, cx);
+        let Some(first) = placed.first() else {
+            continue;
+        };
+        let pattern = first.pattern.clone();
+        spans.push(first.span);
+        let mut indexes = Vec::new();
+        for mut placed in placed {
+            rename_parameters(&mut placed, &pattern);
+            indexes.extend(u32::try_from(arranged.routes.len()).ok());
+            arranged.routes.push(placed.route);
+        }
+        arranged.paths.push(PathEntry {
+            pattern,
+            routes: indexes,
+            otherwise: Vec::new(),
+        });
+    }
+    check_router(&arranged, &spans, cx);
+    overlap::link(&mut arranged, &spans, cx);
+    arranged
+}
+
+/// Most specific first (Gateway API, `HTTPRouteRule`): an explicit method before any, an explicit
+/// HEAD before the one that comes with GET, then the more header matches, then the more query
+/// matches. Sorting is stable: of equals the first in the file goes first.
+fn rank(route: &Route) -> (bool, bool, Reverse<usize>, Reverse<usize>) {
+    let head_only = route.methods == MethodSet::of(&Method::HEAD);
+    (
+        route.methods == MethodSet::ANY,
+        !head_only,
+        Reverse(route.headers.len()),
+        Reverse(route.query.len()),
+    )
+}
+
+/// Finds routes of one path that another, which is tried before, leaves nothing for.
+fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
+    for (index, later) in placed.iter().enumerate() {
+        let before = placed.iter().take(index);
+        let wider = |earlier: &&Placed| {
+            earlier
+                .route
+                .headers
+                .iter()
+                .all(|test| later.route.headers.contains(test))
+                && earlier
+                    .route
+                    .query
+                    .iter()
+                    .all(|test| later.route.query.contains(test))
+        };
+        let same_tests = |earlier: &Placed| {
+            earlier.route.headers.len() == later.route.headers.len()
+                && earlier.route.query.len() == later.route.query.len()
+        };
+        for earlier in before.filter(wider) {
+            let common =
+                explicit(earlier.route.methods).intersection(explicit(later.route.methods));
+            let both_any =
+                earlier.route.methods == MethodSet::ANY && later.route.methods == MethodSet::ANY;
+            let later_any = later.route.methods == MethodSet::ANY;
+            if same_tests(earlier) && (both_any || !later_any && !common.is_empty()) {
+                let message = format!("two routes serve `{}` with the same methods", later.pattern);
+                cx.diagnostics.push(
+                    Diagnostic::error("duplicate-route", later.span, message)
+                        .label("again here")
+                        .related(earlier.span, "first here"),
+                );
+                break;
+            }
+            if later
+                .route
+                .methods
+                .without(earlier.route.methods)
+                .is_empty()
+            {
+                let message = format!("the route `{}` can never match", later.route.name);
+                cx.diagnostics.push(
+                    Diagnostic::error("unreachable-route", later.span, message)
+                        .related(earlier.span, "this one takes all of its requests"),
+                );
+                break;
+            }
+        }
+    }
+}
+
+/// The methods without the HEAD that comes with GET.
+fn explicit(methods: MethodSet) -> MethodSet {
+    let get = MethodSet::of(&Method::GET);
+    if methods.intersection(get).is_empty() {
+        methods
+    } else {
+        methods.without(MethodSet::of(&Method::HEAD))
+    }
+}
+
+/// Gives a route the parameters' names of the path's first route, by their places.
+fn rename_parameters(placed: &mut Placed, pattern: &PathPattern) {
+    let Some(template) = &mut placed.route.rewrite else {
+        return;
+    };
+    for part in &mut template.0 {
+        if let TemplatePart::Parameter(name) = part
+            && let Some(place) = placed.pattern.parameters().position(|own| own == name)
+            && let Some(new) = pattern.parameters().nth(place)
+        {
+            new.clone_into(name);
+        }
+    }
+}
+
+/// Puts every path into the routers that the gateway will build, to see that they take it.
+fn check_router(arranged: &HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
+    let (mut complete, mut prefixes) = (Router::new(), Router::new());
+    for (entry, span) in arranged.paths.iter().zip(spans) {
+        let router = if entry.pattern.is_prefix() {
+            &mut prefixes
+        } else {
+            &mut complete
+        };
+        for path in entry.pattern.router_paths() {
+            if let Err(error) = router.insert(path, ()) {
+                let message = format!(
+                    "`{}` cannot stand beside another path: {error}",
+                    entry.pattern
+                );
+                cx.diagnostics.push(
+                    Diagnostic::error("conflicting-path", *span, message)
+                        .help("at one place stand either a parameter or the end of a prefix, and parameters with one kind of literal part"),
+                );
+                break;
+            }
+        }
+    }
+}

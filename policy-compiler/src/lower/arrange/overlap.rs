@@ -1,0 +1,159 @@
+//! Which other paths a request may be for, where none of the most specific path's routes takes
+//! it: found in a tree of segments, so that ten thousand routes are not compared pairwise.
+
+use std::collections::HashMap;
+
+use tidegate_shared::bundle::HostRoutes;
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::pattern::{PathPattern, Segment};
+
+use super::super::Context;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// The most paths to try after another; more would make a request slow.
+const MAX_OTHERS: usize = 256;
+
+/// A place in the tree; paths that end here, complete or as a prefix.
+#[derive(Default)]
+struct Place<'p> {
+    literals: HashMap<&'p str, Self>,
+    parameters: Vec<(Segment<'p>, Self)>,
+    ends: Vec<usize>,
+    prefix_ends: Vec<usize>,
+}
+
+/// Fills in `otherwise` of every entry.
+pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
+    let patterns: Vec<PathPattern> = arranged
+        .paths
+        .iter()
+        .map(|entry| entry.pattern.clone())
+        .collect();
+    let mut root = Place::default();
+    for (index, pattern) in patterns.iter().enumerate() {
+        root.insert(pattern, index);
+    }
+    for ((entry, pattern), span) in arranged.paths.iter_mut().zip(&patterns).zip(spans) {
+        let last = entry
+            .routes
+            .last()
+            .and_then(|index| arranged.routes.get(usize::try_from(*index).ok()?));
+        let takes_all = last.is_some_and(|route| {
+            route.methods == MethodSet::ANY && route.headers.is_empty() && route.query.is_empty()
+        });
+        if takes_all {
+            continue;
+        }
+        let segments: Vec<Segment<'_>> = pattern.segments().collect();
+        let mut others = Vec::new();
+        root.collect(&segments, pattern.is_prefix(), false, &mut others);
+        let less =
+            |other: &PathPattern| other.overlaps(pattern) && other.cmp_specificity(pattern).is_lt();
+        let mut others: Vec<(usize, &PathPattern)> = others
+            .into_iter()
+            .filter_map(|index| Some((index, patterns.get(index)?)))
+            .filter(|(_, other)| less(other))
+            .collect();
+        if others.len() > MAX_OTHERS {
+            let message = format!("more than {MAX_OTHERS} other paths overlap `{pattern}`");
+            cx.diagnostics.push(
+                Diagnostic::error("conflicting-path", *span, message)
+                    .help("replace parameters by literals, or give the APIs hosts of their own"),
+            );
+            continue;
+        }
+        others.sort_by(|(_, a), (_, b)| b.cmp_specificity(a));
+        entry.otherwise = others
+            .into_iter()
+            .filter_map(|(index, _)| u32::try_from(index).ok())
+            .collect();
+    }
+}
+
+impl<'p> Place<'p> {
+    fn insert(&mut self, pattern: &'p PathPattern, index: usize) {
+        let mut place = self;
+        for segment in pattern.segments() {
+            place = match segment {
+                Segment::Literal(literal) => place.literals.entry(literal).or_default(),
+                Segment::Parameter { .. } => place.below(segment),
+            };
+        }
+        if pattern.is_prefix() {
+            place.prefix_ends.push(index)
+        } else {
+            place.ends.push(index)
+        }
+    }
+
+    /// The place below a parameter. Its name tells nothing: `{a}` and `{b}` are one place.
+    fn below(&mut self, segment: Segment<'p>) -> &mut Self {
+        let shape = |segment: &Segment<'p>| match *segment {
+            Segment::Literal(literal) => (literal, literal),
+            Segment::Parameter { before, after, .. } => (before, after),
+        };
+        let found = self
+            .parameters
+            .iter()
+            .position(|(other, _)| shape(other) == shape(&segment));
+        let index = found.unwrap_or(self.parameters.len());
+        if found.is_none() {
+            self.parameters.push((segment, Place::default()));
+        }
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the index was found or has just been pushed"
+        )]
+        &mut self.parameters[index].1
+    }
+
+    /// Collects candidates that may overlap a pattern of these segments. `decided` says that the
+    /// place is already less specific than the pattern; while it is not, more specific branches
+    /// need not be entered.
+    fn collect(
+        &self,
+        segments: &[Segment<'p>],
+        prefix: bool,
+        decided: bool,
+        others: &mut Vec<usize>,
+    ) {
+        if others.len() > MAX_OTHERS.saturating_mul(8) {
+            return;
+        }
+        others.extend(&self.prefix_ends);
+        let Some((segment, rest)) = segments.split_first() else {
+            others.extend(&self.ends);
+            if prefix && decided {
+                let below = self
+                    .literals
+                    .values()
+                    .chain(self.parameters.iter().map(|(_, place)| place));
+                for place in below {
+                    place.collect(&[], true, true, others);
+                }
+            }
+            return;
+        };
+        match segment {
+            Segment::Literal(literal) => {
+                if let Some(place) = self.literals.get(literal) {
+                    place.collect(rest, prefix, decided, others);
+                }
+                for (_, place) in &self.parameters {
+                    place.collect(rest, prefix, true, others);
+                }
+            }
+            Segment::Parameter { .. } => {
+                for (_, place) in &self.parameters {
+                    place.collect(rest, prefix, decided, others);
+                }
+                if decided {
+                    for place in self.literals.values() {
+                        place.collect(rest, prefix, true, others);
+                    }
+                }
+            }
+        }
+    }
+}

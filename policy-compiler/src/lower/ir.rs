@@ -1,0 +1,138 @@
+//! The compiled policy, before it is encoded: what commands that run or change a policy work on.
+
+use std::net::IpAddr;
+
+use tidegate_shared::bundle::{
+    Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, InvalidBundle, Tables,
+};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope;
+use tidegate_shared::host::HostPattern;
+use tidegate_shared::problem::Problem;
+use tidegate_shared::trust::SigningKey;
+
+/// A compiled policy.
+#[derive(Clone, Debug)]
+pub struct Ir {
+    /// The policy's name.
+    pub name: String,
+    /// The digest of the source files.
+    pub source: Digest,
+    /// What routes refer to.
+    pub tables: Tables,
+    /// The routes of each host. Invariant: sorted by host, without repetition.
+    pub hosts: Vec<(HostPattern, HostRoutes)>,
+    /// The policy's own tests.
+    pub tests: Vec<PolicyTest>,
+}
+
+impl Ir {
+    /// The bundle with a sequence number.
+    ///
+    /// # Errors
+    /// Where the policy is larger than a bundle may be.
+    pub fn bundle(&self, sequence: u64) -> Result<Bundle, InvalidBundle> {
+        let sections = self
+            .hosts
+            .iter()
+            .map(|(host, routes)| HostSection::encode(host.clone(), routes));
+        Ok(Bundle {
+            header: Header {
+                format: FORMAT_VERSION,
+                name: self.name.clone(),
+                sequence,
+                source: self.source,
+            },
+            tables: self.tables.clone(),
+            hosts: sections.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The signed bundle.
+    ///
+    /// # Errors
+    /// As [`Ir::bundle`].
+    pub fn sign(&self, sequence: u64, key: &SigningKey) -> Result<Vec<u8>, InvalidBundle> {
+        Ok(envelope::sign::<Bundle>(
+            self.bundle(sequence)?.encode()?,
+            key,
+        ))
+    }
+
+    /// How many routes there are, on all hosts together.
+    pub fn route_count(&self) -> usize {
+        self.hosts
+            .iter()
+            .map(|(_, routes)| routes.routes.len())
+            .sum()
+    }
+}
+
+/// A test of the policy.
+#[derive(Clone, Debug)]
+pub struct PolicyTest {
+    /// The name in the report.
+    pub name: String,
+    /// The method.
+    pub method: http::Method,
+    /// `https` or `http`.
+    pub https: bool,
+    /// The authority.
+    pub authority: String,
+    /// Path and query.
+    pub path_and_query: String,
+    /// Header fields.
+    pub headers: Vec<(http::HeaderName, String)>,
+    /// Who calls.
+    pub caller: TestCaller,
+    /// The client's address.
+    pub from: IpAddr,
+    /// How often to send it; the last answer counts.
+    pub repeat: u32,
+    /// What must come of it.
+    pub expect: TestExpectation,
+}
+
+/// Who calls in a test.
+#[derive(Clone, Debug)]
+pub enum TestCaller {
+    /// Nobody in particular.
+    Anonymous,
+    /// The bearer of a token, by the index of the issuer.
+    Token {
+        /// The issuer.
+        issuer: u32,
+        /// The subject.
+        subject: String,
+        /// The scopes.
+        scopes: Vec<String>,
+        /// More claims.
+        claims: serde_json::Map<String, serde_json::Value>,
+        /// Whether it has expired.
+        expired: bool,
+    },
+    /// The holder of an API key, by the index of the ring.
+    ApiKey {
+        /// The ring.
+        ring: u32,
+        /// The consumer.
+        consumer: String,
+    },
+}
+
+/// What must come of a test's request. What is absent is not looked at.
+#[derive(Clone, Debug)]
+pub struct TestExpectation {
+    /// The status of the gateway's own answer.
+    pub status: Option<u16>,
+    /// The problem.
+    pub problem: Option<Problem>,
+    /// The upstream that the request goes to.
+    pub to: Option<String>,
+    /// The path that the origin gets, with the query.
+    pub path: Option<String>,
+    /// The route's name.
+    pub route: Option<String>,
+    /// Header fields of the answer.
+    pub headers: Vec<(http::HeaderName, String)>,
+}

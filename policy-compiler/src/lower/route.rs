@@ -1,0 +1,443 @@
+//! Routes: what each inherits from its API and from the policy, and what it must have.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use tidegate_shared::bundle::{
+    self, Auth, HeaderEdits, HostRoutes, JwtAuth, KeyPart, Tables, Target,
+};
+use tidegate_shared::host::HostPattern;
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::path;
+use tidegate_shared::pattern::PathPattern;
+
+use super::arrange::{self, Placed};
+use super::{Context, cors, headers, predicate, rewrite, upstream};
+use crate::diagnostic::Diagnostic;
+use crate::source::{Span, Spanned};
+use crate::syntax::{self, Api, Policy, Reply, Route};
+
+/// Lowers all routes, host by host.
+pub(super) fn lower(
+    policy: &Policy,
+    tables: &mut Tables,
+    cx: &mut Context<'_>,
+) -> Vec<(HostPattern, HostRoutes)> {
+    let mut hosts: BTreeMap<HostPattern, Vec<Placed>> = BTreeMap::new();
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    for (name, api) in policy.apis.iter() {
+        if api.routes.is_empty() {
+            cx.error(
+                "missing-field",
+                name.span,
+                format!("the API `{}` has no routes", name.value),
+            );
+        }
+        let own = api.hosts.as_ref().or(policy.hosts.as_ref());
+        let Some(own) = own.filter(|hosts| !hosts.is_empty()) else {
+            cx.diagnostics.push(
+                Diagnostic::error(
+                    "missing-field",
+                    name.span,
+                    format!("the API `{}` has no host", name.value),
+                )
+                .help("add `hosts: [api.example.com]` to the policy or to the API"),
+            );
+            continue;
+        };
+        let scope = Scope {
+            policy,
+            api,
+            name,
+            base: base(api, cx),
+        };
+        let inherited = scope.cors(tables, cx);
+        for route in &api.routes {
+            let Some(placed) = scope.place(route, inherited, tables, cx) else {
+                continue;
+            };
+            if let Some(first) = names.insert(placed.route.name.clone(), placed.span) {
+                let message = format!("two routes are called `{}`", placed.route.name);
+                cx.diagnostics.push(
+                    Diagnostic::error("duplicate-route", placed.span, message)
+                        .label("again here")
+                        .related(first, "first here")
+                        .help("make them differ, or give one another `name`"),
+                );
+                continue;
+            }
+            for host in own {
+                hosts
+                    .entry(host.value.clone())
+                    .or_default()
+                    .push(placed.clone());
+            }
+        }
+    }
+    hosts
+        .into_iter()
+        .map(|(host, routes)| (host, arrange::arrange(routes, cx)))
+        .collect()
+}
+
+/// The API's base path, without a slash at the end: `""` for the root.
+fn base(api: &Api, cx: &mut Context<'_>) -> String {
+    let Some(base) = &api.base else {
+        return String::new();
+    };
+    let text = base.value.trim_end_matches('/');
+    if !text.is_empty() && (text.contains('*') || text.parse::<PathPattern>().is_err()) {
+        let reason = text.parse::<PathPattern>().map_or_else(
+            |error| error.to_string(),
+            |_| "a base is no prefix".to_owned(),
+        );
+        cx.error(
+            "invalid-value",
+            base.span,
+            format!("`{}` is not a base path: {reason}", base.value),
+        );
+    }
+    text.to_owned()
+}
+
+/// An API within its policy.
+struct Scope<'s> {
+    policy: &'s Policy,
+    api: &'s Api,
+    name: &'s Spanned<String>,
+    base: String,
+}
+
+impl Scope<'_> {
+    /// The CORS rules that the API's routes inherit.
+    fn cors(&self, tables: &mut Tables, cx: &mut Context<'_>) -> Option<u32> {
+        let choice = self.api.cors.as_ref().or(self.policy.cors.as_ref())?;
+        cors::lower(choice, self.methods(), tables, cx)
+    }
+
+    /// The methods of the API's routes, which CORS rules allow unless they say otherwise.
+    fn methods(&self) -> MethodSet {
+        let methods = self.api.routes.iter().filter_map(|route| served(route));
+        methods.fold(MethodSet::EMPTY, |all, (methods, _)| all.union(methods))
+    }
+
+    fn place(
+        &self,
+        route: &Spanned<Route>,
+        cors: Option<u32>,
+        tables: &mut Tables,
+        cx: &mut Context<'_>,
+    ) -> Option<Placed> {
+        let Some((methods, path)) = served(route) else {
+            cx.diagnostics.push(
+                Diagnostic::error(
+                    "missing-field",
+                    route.span,
+                    "a route needs one method and its path",
+                )
+                .help(
+                    "write `get: /path`, `any: /path`, or `methods: [get, post]` and `path: /path`",
+                ),
+            );
+            return None;
+        };
+        let text = format!(
+            "{}{}",
+            self.base,
+            if path.value == "/" && !self.base.is_empty() {
+                ""
+            } else {
+                &path.value
+            }
+        );
+        let pattern: PathPattern = match text.parse() {
+            Ok(pattern) => pattern,
+            Err(error) => {
+                cx.error("invalid-value", path.span, error.to_string());
+                return None;
+            }
+        };
+        let name = match &route.name {
+            Some(name) => name.value.clone(),
+            None => format!("{} {} {pattern}", self.name.value, label(methods)),
+        };
+        let auth = self.auth(route, path.span, cx);
+        let target = self.target(route, path.span, cx);
+        let limits = self.limits(route, &auth, &pattern, path.span, tables, cx);
+        let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
+        let timeout = route.timeout.as_ref().or(self.api.timeout.as_ref());
+        let cors = match &route.cors {
+            Some(choice) => cors::lower(choice, self.methods(), tables, cx),
+            None => cors,
+        };
+        let (headers, query) = route
+            .conditions
+            .as_ref()
+            .map_or_else(Default::default, |conditions| {
+                predicate::lower(conditions, cx)
+            });
+        let (request_headers, response_headers) = self.headers(route, cx);
+        let lowered = bundle::Route {
+            name,
+            methods,
+            headers,
+            query,
+            auth: auth?,
+            limits,
+            cors,
+            target: target?,
+            rewrite: rewrite.and_then(|rewrite| rewrite::lower(rewrite, &self.base, &pattern, cx)),
+            timeout: timeout.map(|timeout| cx.time(Some(timeout), 0, upstream::MAX_TIMEOUT)),
+            request_headers,
+            response_headers,
+        };
+        Some(Placed {
+            pattern,
+            route: lowered,
+            span: path.span,
+        })
+    }
+
+    fn auth(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Auth> {
+        let Some(auth) = route.auth.as_ref().or(self.api.auth.as_ref()) else {
+            let issuer = self.policy.issuers.names().next().unwrap_or("ISSUER");
+            cx.diagnostics.push(
+                Diagnostic::error(
+                    "missing-auth",
+                    span,
+                    "the route does not say who may call it",
+                )
+                .help(format!(
+                    "add `auth: {{ jwt: {issuer} }}`, or `auth: public` to let everyone in"
+                )),
+            );
+            return None;
+        };
+        match auth {
+            syntax::Auth::Public => Some(Auth::Public),
+            syntax::Auth::Jwt(jwt) => {
+                let issuer = cx.resolve("issuer", &jwt.jwt, &self.policy.issuers)?;
+                let scopes = jwt.scopes.iter().map(|scope| scope.value.clone()).collect();
+                for scope in jwt.scopes.iter().filter(|scope| !is_scope(scope)) {
+                    cx.error(
+                        "invalid-value",
+                        scope.span,
+                        format!("`{}` is not one scope", scope.value),
+                    );
+                }
+                Some(Auth::Jwt(JwtAuth { issuer, scopes }))
+            }
+            syntax::Auth::ApiKey(key) => cx
+                .resolve("ring of API keys", &key.api_key, &self.policy.api_keys)
+                .map(Auth::ApiKey),
+        }
+    }
+
+    fn target(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Target> {
+        match (&route.reply, &route.to, &self.api.to) {
+            (Some(reply), None, _) => reply_of(reply, cx).map(Target::Reply),
+            (None, Some(to), _) | (None, None, Some(to)) => cx
+                .resolve("upstream", to, &self.policy.upstreams)
+                .map(Target::Upstream),
+            (Some(reply), Some(_), _) => {
+                cx.error(
+                    "invalid-value",
+                    reply.span,
+                    "a route has either `to` or `reply`",
+                );
+                None
+            }
+            (None, None, None) => {
+                let upstream = self.policy.upstreams.names().next().unwrap_or("UPSTREAM");
+                cx.diagnostics.push(
+                    Diagnostic::error("missing-target", span, "the route does not say who answers")
+                        .help(format!(
+                            "add `to: {upstream}`, or `reply: {{ status: 200 }}`"
+                        )),
+                );
+                None
+            }
+        }
+    }
+
+    fn limits(
+        &self,
+        route: &Route,
+        auth: &Option<Auth>,
+        pattern: &PathPattern,
+        span: Span,
+        tables: &Tables,
+        cx: &mut Context<'_>,
+    ) -> Vec<u32> {
+        let mut limits = Vec::new();
+        for name in route
+            .limit
+            .as_ref()
+            .or(self.api.limit.as_ref())
+            .into_iter()
+            .flatten()
+        {
+            let Some(index) = cx.resolve("limit", name, &self.policy.limits) else {
+                continue;
+            };
+            let keys = usize::try_from(index)
+                .ok()
+                .and_then(|index| tables.limits.get(index));
+            let keys = keys.map(|limit| limit.key.as_slice()).unwrap_or_default();
+            if matches!(auth, Some(Auth::Public)) && keys.iter().any(KeyPart::needs_identity) {
+                let message = format!(
+                    "the limit `{}` counts by caller, but this route is public",
+                    name.value
+                );
+                cx.diagnostics.push(
+                    Diagnostic::error("limit-needs-identity", span, message)
+                        .related(name.span, "limited here")
+                        .help("count by `client.address`, or ask for a credential"),
+                );
+            }
+            for key in keys {
+                if let KeyPart::PathParameter(parameter) = key
+                    && !pattern.parameters().any(|own| own == parameter)
+                {
+                    let message = format!(
+                        "the limit `{}` counts by `{{{parameter}}}`, which this path lacks",
+                        name.value
+                    );
+                    cx.diagnostics.push(
+                        Diagnostic::error("unknown-parameter", span, message)
+                            .related(name.span, "limited here"),
+                    );
+                }
+            }
+            limits.push(index);
+        }
+        limits
+    }
+
+    /// The changes of policy, API and route, the inner ones last.
+    fn headers(&self, route: &Route, cx: &mut Context<'_>) -> (HeaderEdits, HeaderEdits) {
+        let (mut request, mut response) = (HeaderEdits::default(), HeaderEdits::default());
+        let levels = [&self.policy.headers, &self.api.headers, &route.headers];
+        for level in levels.into_iter().flatten() {
+            headers::add(level.request.as_ref(), &mut request, cx);
+            headers::add(level.response.as_ref(), &mut response, cx);
+        }
+        (request, response)
+    }
+}
+
+/// The methods of a route and its path; `None` where it does not have exactly one of each.
+fn served(route: &Route) -> Option<(MethodSet, &Spanned<String>)> {
+    let get = MethodSet::of(&Method::GET).union(MethodSet::of(&Method::HEAD));
+    let listed = route.methods.as_ref().map(|methods| {
+        let of = |method: &Method| {
+            if *method == Method::GET {
+                get
+            } else {
+                MethodSet::of(method)
+            }
+        };
+        methods.iter().fold(MethodSet::EMPTY, |all, method| {
+            all.union(of(&method.value.0))
+        })
+    });
+    let given = [
+        (route.get.as_ref(), get),
+        (route.head.as_ref(), MethodSet::of(&Method::HEAD)),
+        (route.post.as_ref(), MethodSet::of(&Method::POST)),
+        (route.put.as_ref(), MethodSet::of(&Method::PUT)),
+        (route.patch.as_ref(), MethodSet::of(&Method::PATCH)),
+        (route.delete.as_ref(), MethodSet::of(&Method::DELETE)),
+        (route.options.as_ref(), MethodSet::of(&Method::OPTIONS)),
+        (route.any.as_ref(), MethodSet::ANY),
+        (
+            route.path.as_ref().filter(|_| listed.is_some()),
+            listed.unwrap_or_default(),
+        ),
+    ];
+    let mut given = given
+        .into_iter()
+        .filter_map(|(path, methods)| Some((methods, path?)));
+    let only = given.next().filter(|(methods, _)| !methods.is_empty());
+    only.filter(|_| given.next().is_none() && route.path.is_some() == route.methods.is_some())
+}
+
+/// The methods in a route's name: HEAD, which comes with GET, is left out.
+fn label(methods: MethodSet) -> String {
+    if methods == MethodSet::ANY {
+        return "ANY".to_owned();
+    }
+    let get = MethodSet::of(&Method::GET);
+    let implied = if methods.intersection(get).is_empty() {
+        MethodSet::EMPTY
+    } else {
+        MethodSet::of(&Method::HEAD)
+    };
+    let names: Vec<String> = methods
+        .without(implied)
+        .iter()
+        .map(|method| method.to_string())
+        .collect();
+    names.join("|")
+}
+
+/// `scope-token` of RFC 6749 §3.3.
+fn is_scope(scope: &str) -> bool {
+    !scope.is_empty()
+        && scope
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}
+
+fn reply_of(reply: &Spanned<Reply>, cx: &mut Context<'_>) -> Option<bundle::Reply> {
+    let status = reply.status.as_ref().map_or(200, |status| status.value);
+    if let Some(given) = reply
+        .status
+        .as_ref()
+        .filter(|status| !(200..=599).contains(&status.value))
+    {
+        cx.error(
+            "invalid-value",
+            given.span,
+            "a reply's status is 200 to 599",
+        );
+    }
+    let mut edits = HeaderEdits::default();
+    let (content_type, body) = match (&reply.json, &reply.text) {
+        (Some(json), None) => (Some("application/json"), json.0.to_string()),
+        (None, Some(text)) => (Some("text/plain; charset=utf-8"), text.value.clone()),
+        (None, None) => (None, String::new()),
+        (Some(_), Some(text)) => {
+            cx.error(
+                "invalid-value",
+                text.span,
+                "a reply has either `json` or `text`",
+            );
+            return None;
+        }
+    };
+    if body.len() > bundle::bounds::REPLY_BODY {
+        let most = bundle::bounds::REPLY_BODY;
+        cx.error(
+            "invalid-value",
+            reply.span,
+            format!("the body has {} octets, more than {most}", body.len()),
+        );
+    }
+    if let Some(content_type) = content_type {
+        edits
+            .set
+            .push(("content-type".to_owned(), content_type.to_owned()));
+    }
+    headers::set(&reply.headers, &mut edits.set, cx);
+    Some(bundle::Reply {
+        status: u16::try_from(status).unwrap_or(200),
+        headers: edits.set,
+        body: serde_bytes::ByteBuf::from(body.into_bytes()),
+    })
+}
+
+/// Whether a path, apart from its query, is in the form in which it is matched.
+pub(super) fn is_normal(path: &str) -> bool {
+    path::normalise(path).is_ok_and(|normal| normal == path)
+}

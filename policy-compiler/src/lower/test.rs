@@ -1,0 +1,165 @@
+//! The policy's own tests: requests and what must come of them, with every name resolved.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::HeaderName;
+
+use super::Context;
+use super::ir::{PolicyTest, TestCaller, TestExpectation};
+use crate::decode::Named;
+use crate::diagnostic::Diagnostic;
+use crate::source::Spanned;
+use crate::syntax::{self, Caller, Policy};
+
+/// The address of a test's client, from the range for documentation (RFC 5737).
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const MAX_REPEAT: u64 = 100_000;
+
+pub(super) fn lower(policy: &Spanned<Policy>, cx: &mut Context<'_>) -> Vec<PolicyTest> {
+    if policy.tests.is_empty() {
+        cx.diagnostics.push(
+            Diagnostic::warning("no-tests", policy.span, "the policy has no tests")
+                .help("add `tests:`, and run them with `tidegate test`"),
+        );
+    }
+    policy
+        .tests
+        .iter()
+        .filter_map(|test| one(test, policy, cx))
+        .collect()
+}
+
+fn one(test: &syntax::PolicyTest, policy: &Policy, cx: &mut Context<'_>) -> Option<PolicyTest> {
+    let sent = test.send.split_once(' ').and_then(|(method, url)| {
+        let uri = url.parse::<http::Uri>().ok()?;
+        let https = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Some((
+            method.parse().ok()?,
+            https,
+            uri.authority()?.to_string(),
+            uri.path_and_query()?.to_string(),
+        ))
+    });
+    let Some((method, https, authority, path_and_query)) = sent else {
+        cx.diagnostics.push(
+            Diagnostic::error(
+                "invalid-value",
+                test.send.span,
+                format!("`{}` is not a request", test.send.value),
+            )
+            .help("write a method and a URL: `GET https://api.example.com/v1/things`"),
+        );
+        return None;
+    };
+    let repeat = test.repeat.as_ref().map_or(1, |repeat| repeat.value);
+    if let Some(given) = test
+        .repeat
+        .as_ref()
+        .filter(|repeat| !(1..=MAX_REPEAT).contains(&repeat.value))
+    {
+        cx.error(
+            "invalid-value",
+            given.span,
+            format!("`repeat` is 1 to {MAX_REPEAT}"),
+        );
+    }
+    let expect = &test.expect;
+    if let Some(to) = &expect.to {
+        cx.resolve("upstream", to, &policy.upstreams);
+    }
+    Some(PolicyTest {
+        name: test.name.as_ref().unwrap_or(&test.send).value.clone(),
+        method,
+        https,
+        authority,
+        path_and_query,
+        headers: fields(&test.headers, cx),
+        caller: test
+            .caller
+            .as_ref()
+            .map_or(Some(TestCaller::Anonymous), |caller| {
+                self::caller(caller, policy, cx)
+            })?,
+        from: test.from.as_ref().map_or(CLIENT, |from| from.value),
+        repeat: u32::try_from(repeat).unwrap_or(1),
+        expect: TestExpectation {
+            status: expect
+                .status
+                .as_ref()
+                .and_then(|status| u16::try_from(status.value).ok()),
+            problem: expect.problem.as_ref().map(|problem| problem.value),
+            to: expect.to.as_ref().map(|to| to.value.clone()),
+            path: expect.path.as_ref().map(|path| path.value.clone()),
+            route: expect.route.as_ref().map(|route| route.value.clone()),
+            headers: fields(&expect.headers, cx),
+        },
+    })
+}
+
+fn fields(fields: &Named<Spanned<String>>, cx: &mut Context<'_>) -> Vec<(HeaderName, String)> {
+    let mut list = Vec::new();
+    for (name, value) in fields.iter() {
+        match name.parse() {
+            Ok(parsed) => list.push((parsed, value.value.clone())),
+            Err(_) => cx.error(
+                "invalid-value",
+                name.span,
+                format!("`{}` is no header name", name.value),
+            ),
+        }
+    }
+    list
+}
+
+fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Option<TestCaller> {
+    match (&caller.jwt, &caller.api_key, &caller.consumer) {
+        (Some(issuer), None, None) => {
+            let issuer = cx.resolve("issuer", issuer, &policy.issuers)?;
+            let claims = caller
+                .claims
+                .as_ref()
+                .and_then(|claims| claims.0.as_object().cloned());
+            Some(TestCaller::Token {
+                issuer,
+                subject: caller
+                    .subject
+                    .as_ref()
+                    .map_or("test", |subject| &subject.value)
+                    .to_owned(),
+                scopes: caller
+                    .scopes
+                    .iter()
+                    .map(|scope| scope.value.clone())
+                    .collect(),
+                claims: claims.unwrap_or_default(),
+                expired: caller.expired.as_ref().is_some_and(|expired| expired.value),
+            })
+        }
+        (None, Some(ring), Some(consumer)) => {
+            let index = cx.resolve("ring of API keys", ring, &policy.api_keys)?;
+            let (_, definition) = policy.api_keys.entries.get(usize::try_from(index).ok()?)?;
+            cx.resolve("consumer", consumer, &definition.consumers)?;
+            Some(TestCaller::ApiKey {
+                ring: index,
+                consumer: consumer.value.clone(),
+            })
+        }
+        _ => {
+            cx.diagnostics.push(
+                Diagnostic::error(
+                    "invalid-value",
+                    caller.span,
+                    "a caller is a token's bearer or a consumer",
+                )
+                .help(
+                    "write `{ jwt: ISSUER, scopes: […] }` or `{ api_key: RING, consumer: NAME }`",
+                ),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The policy language: one type for each thing that a policy can say.
+
+mod api;
+mod auth;
+mod definitions;
+mod test;
+
+use crate::decode::{Named, Parsed, record};
+use crate::source::Spanned;
+use tidegate_shared::host::HostPattern;
+
+pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
+pub(crate) use auth::Auth;
+pub(crate) use definitions::{
+    ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Issuer, Limit, Method, Upstream,
+};
+pub(crate) use test::{Caller, PolicyTest};
+
+record! {
+    /// A policy, or one file of it.
+    struct Policy {
+        /// The version of the language: `v1`.
+        version as "tidegate": Parsed<Version>,
+        /// The policy's name.
+        name: Option<Spanned<String>>,
+        /// The hosts that the APIs are served on.
+        hosts: Option<Vec<Parsed<HostPattern>>>,
+        /// Who signs tokens.
+        issuers: Named<Spanned<Issuer>>,
+        /// Rings of consumers with API keys.
+        api_keys: Named<ApiKeys>,
+        /// Where requests go.
+        upstreams: Named<Spanned<Upstream>>,
+        /// How much callers may call.
+        limits: Named<Limit>,
+        /// Which pages of other origins may call, unless an API says otherwise.
+        cors: Option<CorsChoice>,
+        /// Changes to header fields on every route.
+        headers: Option<Spanned<Headers>>,
+        /// The APIs.
+        apis: Named<Api>,
+        /// The policy's own tests.
+        tests: Vec<PolicyTest>,
+    }
+}
+
+/// The version of the language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version;
+
+impl std::str::FromStr for Version {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "v1" {
+            Ok(Self)
+        } else {
+            Err("this compiler reads `tidegate: v1`")
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use tidegate_shared::bundle::{Algorithm, KeyPart, RetryOn};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::units::{Percent, Rate, Span as TimeSpan};
+
+use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
+use crate::diagnostic::Diagnostics;
+use crate::source::Spanned;
+use crate::yaml::{Kind, Node};
+
+record! {
+    /// Who signs tokens, and which tokens are accepted.
+    struct Issuer {
+        /// The exact value of `iss`.
+        issuer: Spanned<String>,
+        /// One of these must be in `aud`.
+        audiences: Vec<Spanned<String>>,
+        /// The accepted algorithms: HS256, RS256, PS256, ES256, EdDSA.
+        algorithms: Vec<Parsed<AlgorithmName>>,
+        /// A JWK set of public keys, relative to the policy file.
+        keys: Option<Spanned<String>>,
+        /// For HS256: the name under which the platform's secret store has the secret.
+        secret: Option<Spanned<String>>,
+        /// How far clocks may differ; 30s if absent.
+        leeway: Option<Parsed<TimeSpan>>,
+    }
+}
+
+/// An algorithm by its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AlgorithmName(pub(crate) Algorithm);
+
+impl std::str::FromStr for AlgorithmName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Algorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == text)
+            .map(Self)
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is not an accepted algorithm: use HS256, RS256, PS256, ES256 or EdDSA"
+                )
+            })
+    }
+}
+
+record! {
+    /// Consumers with API keys.
+    struct ApiKeys {
+        /// The header that carries the key; `x-api-key` if absent.
+        header: Option<Parsed<http::HeaderName>>,
+        /// The consumers.
+        consumers: Named<Consumer>,
+    }
+}
+
+record! {
+    /// A consumer.
+    struct Consumer {
+        /// The SHA-256 of its key, or of each of its keys; never a key itself.
+        sha256: OneOrMany<Parsed<Digest>>,
+    }
+}
+
+record! {
+    /// Where requests go.
+    struct Upstream {
+        /// The places it runs in.
+        origins: Named<Origin>,
+        /// The order in which they are tried; that of the file if absent.
+        balance: Option<Balance>,
+        /// The TLS session to the origins.
+        tls: Option<Tls>,
+        /// The time until the response head, over all attempts; 10s if absent.
+        timeout: Option<Parsed<TimeSpan>>,
+        /// When to try again.
+        retry: Option<Retry>,
+    }
+}
+
+record! {
+    /// One place of an upstream.
+    struct Origin {
+        /// Scheme, host and port, and a base path if there is one.
+        url: Spanned<String>,
+    }
+}
+
+record! {
+    /// How origins are chosen.
+    struct Balance {
+        /// The first that answers, in this order.
+        failover: Vec<Spanned<String>>,
+    }
+}
+
+record! {
+    /// The TLS session to the origins.
+    struct Tls {
+        /// The name of the client certificate that the platform holds.
+        identity: Option<Spanned<String>>,
+        /// A PEM file of the authorities that origins' certificates chain to.
+        trust: Option<Spanned<String>>,
+    }
+}
+
+record! {
+    /// When an attempt is repeated, at the next origin.
+    struct Retry {
+        /// Attempts altogether, 1 to 5.
+        attempts: Option<Spanned<u64>>,
+        /// What is worth another attempt: `connect`, `timeout`, 502, 503, 504.
+        on: Option<Vec<RetryCause>>,
+        /// Retries as a share of requests; 20% if absent.
+        budget: Option<Parsed<Percent>>,
+    }
+}
+
+/// What is worth another attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryCause(pub(crate) RetryOn);
+
+impl Decode for RetryCause {
+    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(text) if text == "connect" => Some(Self(RetryOn::Connect)),
+            Kind::Text(text) if text == "timeout" => Some(Self(RetryOn::Timeout)),
+            Kind::Integer(status @ 502..=504) => {
+                u16::try_from(*status).ok().map(RetryOn::Status).map(Self)
+            }
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Integer(_)
+            | Kind::Number(_)
+            | Kind::Text(_)
+            | Kind::Sequence(_)
+            | Kind::Mapping(_) => {
+                wrong_type(node, "`connect`, `timeout`, 502, 503 or 504", diagnostics)
+            }
+        }
+    }
+}
+
+impl JsonSchema for RetryCause {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("RetryCause")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": ["connect", "timeout", 502, 503, 504] })
+    }
+}
+
+record! {
+    /// How much callers may call.
+    struct Limit {
+        /// The steady rate, as `60/m`.
+        rate: Parsed<Rate>,
+        /// Requests at once from a full bucket; the rate's count if absent.
+        burst: Option<Spanned<u64>>,
+        /// What is counted apart: `auth.subject`, `auth.issuer`, `client.address`,
+        /// `request.headers["NAME"]`, `request.path["NAME"]`, or `global`.
+        key: OneOrMany<Parsed<LimitKey>>,
+    }
+}
+
+/// What a limit counts apart.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitKey(pub(crate) Option<KeyPart>);
+
+impl std::str::FromStr for LimitKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let member = |of: &str| {
+            let inner = text
+                .strip_prefix(of)?
+                .strip_prefix('[')?
+                .strip_suffix(']')?
+                .trim();
+            let quoted = |quote: char| inner.strip_prefix(quote)?.strip_suffix(quote);
+            quoted('"')
+                .or_else(|| quoted('\''))
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+        };
+        Ok(Self(match text {
+            "global" => None,
+            "auth.subject" => Some(KeyPart::Subject),
+            "auth.issuer" => Some(KeyPart::Issuer),
+            "client.address" => Some(KeyPart::Address),
+            _ => {
+                let header = member("request.headers")
+                    .and_then(|name| name.parse::<http::HeaderName>().ok());
+                let header = header.map(|name| KeyPart::Header(name.as_str().to_owned()));
+                let part = header.or_else(|| member("request.path").map(KeyPart::PathParameter));
+                Some(part.ok_or_else(|| {
+                    format!(
+                        "`{text}` is no limit key: use `auth.subject`, `auth.issuer`, `client.address`, \
+                         `request.headers[\"NAME\"]`, `request.path[\"NAME\"]` or `global`"
+                    )
+                })?)
+            }
+        }))
+    }
+}
+
+/// CORS rules, or the choice of none.
+#[derive(Clone, Debug)]
+pub(crate) enum CorsChoice {
+    None,
+    Rules(Box<Cors>),
+}
+
+impl Decode for CorsChoice {
+    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if matches!(&node.kind, Kind::Text(text) if text == "none") {
+            return Some(Self::None);
+        }
+        Cors::decode(node, diagnostics)
+            .map(Box::new)
+            .map(Self::Rules)
+    }
+}
+
+impl JsonSchema for CorsChoice {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("CorsChoice")
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "const": "none" }, generator.subschema_for::<Cors>()] })
+    }
+}
+
+record! {
+    /// Which pages of other origins may call.
+    struct Cors {
+        /// The pages' origins, as `https://app.example.com`, or `"*"`.
+        origins: CorsOrigins,
+        /// The allowed methods; those of the API's routes if absent.
+        methods: Option<Vec<Parsed<Method>>>,
+        /// The allowed request headers.
+        headers: Vec<Parsed<http::HeaderName>>,
+        /// The response headers that a page may read.
+        expose: Vec<Parsed<http::HeaderName>>,
+        /// Whether cookies and the like are sent.
+        credentials: Option<Spanned<bool>>,
+        /// How long a browser keeps the answer to a preflight.
+        max_age: Option<Parsed<TimeSpan>>,
+    }
+}
+
+/// A method by its name, in upper or lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Method(pub(crate) http::Method);
+
+impl std::str::FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let invalid = || format!("`{text}` is no method");
+        let method: http::Method = text.to_ascii_uppercase().parse().map_err(|_| invalid())?;
+        if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
+            return Err(format!("`{text}` is never forwarded"));
+        }
+        Ok(Self(method))
+    }
+}
+
+/// Pages' origins.
+#[derive(Clone, Debug)]
+pub(crate) enum CorsOrigins {
+    Any(crate::source::Span),
+    Listed(Vec<Spanned<String>>),
+}
+
+impl Decode for CorsOrigins {
+    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if matches!(&node.kind, Kind::Text(text) if text == "*") {
+            return Some(Self::Any(node.span));
+        }
+        Vec::decode(node, diagnostics).map(Self::Listed)
+    }
+}
+
+impl JsonSchema for CorsOrigins {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("CorsOrigins")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "const": "*" }, { "type": "array", "items": { "type": "string" } }] })
+    }
+}

@@ -1,0 +1,310 @@
+//! YAML as a tree in which every value knows its place.
+//!
+//! A strict subset: one document, no anchors, aliases or tags, unique keys, the scalars of the
+//! core schema (YAML 1.2 §10.3) without surprises. Bounds hold while parsing, not after it.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::{Source, Span, Spanned};
+
+/// The deepest nesting.
+const MAX_DEPTH: usize = 64;
+/// The most values in a file.
+const MAX_NODES: usize = 200_000;
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Null,
+    Bool(bool),
+    Integer(u64),
+    /// Another plain number: negative, or with a fraction.
+    Number(f64),
+    Text(String),
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Spanned<String>, Node)>),
+}
+
+impl Node {
+    /// What the value is, for a message.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self.kind {
+            Kind::Null => "nothing",
+            Kind::Bool(_) => "a boolean",
+            Kind::Integer(_) | Kind::Number(_) => "a number",
+            Kind::Text(_) => "text",
+            Kind::Sequence(_) => "a list",
+            Kind::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// Parses a file; `None` where it is beyond use, which is reported.
+pub(crate) fn parse(file: usize, source: &Source, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let mut builder = Builder {
+        offsets: Offsets::of(&source.text),
+        file,
+        nodes: 0,
+    };
+    match builder.document(&mut Parser::new_from_str(&source.text), diagnostics) {
+        Ok(node) => node,
+        Err(diagnostic) => {
+            diagnostics.push(*diagnostic);
+            None
+        }
+    }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        "too-deep",
+        span,
+        format!("values are nested deeper than {MAX_DEPTH} levels"),
+    )
+}
+
+type Fatal = Box<Diagnostic>;
+
+struct Builder {
+    offsets: Offsets,
+    file: usize,
+    nodes: usize,
+}
+
+/// A collection that is being filled.
+enum Open {
+    Sequence(Span, Vec<Node>),
+    Mapping(Span, Entries, Option<Spanned<String>>),
+}
+
+/// The entries of a mapping, each key once.
+#[derive(Default)]
+struct Entries {
+    entries: Vec<(Spanned<String>, Node)>,
+    places: HashMap<String, Span>,
+}
+
+impl Builder {
+    fn document(
+        &mut self,
+        parser: &mut Parser<'_, saphyr_parser::StrInput<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Node>, Fatal> {
+        let mut open: Vec<Open> = Vec::new();
+        let mut root = None;
+        let mut documents = 0;
+        for event in parser {
+            let (event, marks) = event.map_err(|error| {
+                let at = self.offsets.octet(error.marker().index());
+                let span = Span {
+                    file: self.file,
+                    start: at,
+                    end: at,
+                };
+                Diagnostic::error(
+                    "yaml-syntax",
+                    span,
+                    format!("not valid YAML: {}", error.info()),
+                )
+            })?;
+            let span = self.span(marks);
+            let complete = match event {
+                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => None,
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return Err(Diagnostic::error(
+                            "yaml-syntax",
+                            span,
+                            "a second document begins",
+                        )
+                        .help("a policy is one document; use a folder of files instead")
+                        .into());
+                    }
+                    None
+                }
+                Event::Alias(_) => return Err(alias(span)),
+                Event::Scalar(text, style, anchor, tag) => {
+                    refuse_properties(anchor, tag.is_some(), span)?;
+                    Some(Node {
+                        span,
+                        kind: scalar(&text, style),
+                    })
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    refuse_properties(anchor, tag.is_some(), span)?;
+                    open.push(Open::Sequence(span, Vec::new()));
+                    None
+                }
+                Event::MappingStart(anchor, tag) => {
+                    refuse_properties(anchor, tag.is_some(), span)?;
+                    open.push(Open::Mapping(span, Entries::default(), None));
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    open.pop().map(|collection| close(collection, span))
+                }
+            };
+            if open.len() > MAX_DEPTH {
+                return Err(too_deep(span).into());
+            }
+            let Some(node) = complete else { continue };
+            self.nodes = self.nodes.saturating_add(1);
+            if self.nodes > MAX_NODES {
+                let message = format!("the file holds more than {MAX_NODES} values");
+                return Err(Diagnostic::error("file-too-large", span, message).into());
+            }
+            match open.last_mut() {
+                None => root = Some(node),
+                Some(Open::Sequence(_, items)) => items.push(node),
+                Some(Open::Mapping(_, entries, key)) => match key.take() {
+                    None => *key = Some(as_key(node)?),
+                    Some(key) => entries.add(key, node, diagnostics),
+                },
+            }
+        }
+        Ok(root)
+    }
+
+    fn span(&self, marks: saphyr_parser::Span) -> Span {
+        let start = self.offsets.octet(marks.start.index());
+        let end = self.offsets.octet(marks.end.index());
+        Span {
+            file: self.file,
+            start,
+            end: end.max(start),
+        }
+    }
+}
+
+fn alias(span: Span) -> Fatal {
+    Diagnostic::error(
+        "alias",
+        span,
+        "anchors and aliases are not part of the policy language",
+    )
+    .help("give it a name under `limits`, `upstreams`, … and refer to that")
+    .into()
+}
+
+fn refuse_properties(anchor: usize, tagged: bool, span: Span) -> Result<(), Fatal> {
+    if anchor != 0 {
+        return Err(alias(span));
+    }
+    if tagged {
+        return Err(Diagnostic::error(
+            "yaml-syntax",
+            span,
+            "tags are not part of the policy language",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn close(collection: Open, end: Span) -> Node {
+    match collection {
+        Open::Sequence(start, items) => Node {
+            span: Span {
+                end: end.end,
+                ..start
+            },
+            kind: Kind::Sequence(items),
+        },
+        Open::Mapping(start, entries, _) => Node {
+            span: Span {
+                end: end.end,
+                ..start
+            },
+            kind: Kind::Mapping(entries.entries),
+        },
+    }
+}
+
+fn as_key(node: Node) -> Result<Spanned<String>, Fatal> {
+    let Node { span, kind } = node;
+    let value = match kind {
+        Kind::Text(text) => text,
+        Kind::Integer(number) => number.to_string(),
+        Kind::Bool(value) => value.to_string(),
+        Kind::Null | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
+            return Err(Diagnostic::error("yaml-syntax", span, "a key must be text").into());
+        }
+    };
+    Ok(Spanned { value, span })
+}
+
+impl Entries {
+    fn add(&mut self, key: Spanned<String>, node: Node, diagnostics: &mut Diagnostics) {
+        if let Some(first) = self.places.insert(key.value.clone(), key.span) {
+            let message = format!("the key `{}` stands twice", key.value);
+            diagnostics.push(
+                Diagnostic::error("duplicate-key", key.span, message)
+                    .label("again here")
+                    .related(first, "first here"),
+            );
+            return;
+        }
+        self.entries.push((key, node));
+    }
+}
+
+/// The core schema (YAML 1.2 §10.3.2), as far as a policy needs it.
+fn scalar(text: &str, style: ScalarStyle) -> Kind {
+    if !matches!(style, ScalarStyle::Plain) {
+        return Kind::Text(text.to_owned());
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
+        "true" | "True" | "TRUE" => Kind::Bool(true),
+        "false" | "False" | "FALSE" => Kind::Bool(false),
+        _ => {
+            let numeric = text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
+            if let Ok(number) = text.parse::<u64>() {
+                Kind::Integer(number)
+            } else if let Some(number) = text.parse::<f64>().ok().filter(|_| numeric) {
+                Kind::Number(number)
+            } else {
+                Kind::Text(text.to_owned())
+            }
+        }
+    }
+}
+
+/// From the parser's positions, which count characters, to octets.
+enum Offsets {
+    Ascii,
+    Table(Vec<usize>),
+}
+
+impl Offsets {
+    fn of(text: &str) -> Self {
+        if text.is_ascii() {
+            return Self::Ascii;
+        }
+        Self::Table(
+            text.char_indices()
+                .map(|(octet, _)| octet)
+                .chain([text.len()])
+                .collect(),
+        )
+    }
+
+    fn octet(&self, character: usize) -> usize {
+        match self {
+            Self::Ascii => character,
+            Self::Table(table) => table.get(character).or(table.last()).copied().unwrap_or(0),
+        }
+    }
+}
