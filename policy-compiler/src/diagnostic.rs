@@ -109,9 +109,9 @@ pub struct Diagnostics(Vec<Diagnostic>);
 const MAX_FINDINGS: usize = 1_000;
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds one, unless it is there already: what an API says is read for each of its routes.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if self.0.len() < MAX_FINDINGS {
+        if self.0.len() < MAX_FINDINGS && !self.0.contains(&diagnostic) {
             self.0.push(diagnostic);
         }
     }

@@ -13,9 +13,11 @@
 //! # }
 //! ```
 
+pub mod credentials;
 mod decode;
 pub mod diagnostic;
 mod lower;
+pub mod offline;
 pub mod source;
 mod syntax;
 mod yaml;

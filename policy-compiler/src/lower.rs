@@ -56,7 +56,11 @@ impl Context<'_> {
         u32::try_from(found?).ok()
     }
 
+    /// Warns of what nothing refers to; not beside errors, which a reference may hide behind.
     fn warn_unused<T>(&mut self, kind: &'static str, definitions: &Named<T>) {
+        if self.diagnostics.has_errors() {
+            return;
+        }
         for (name, _) in definitions.iter() {
             if !self
                 .used

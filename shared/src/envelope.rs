@@ -133,6 +133,14 @@ impl Signed {
         self.key
     }
 
+    /// Reads the content without checking the signature: to show it, never to act on it.
+    ///
+    /// # Errors
+    /// Where the payload is not this content.
+    pub fn unverified<C: Content>(&self) -> Result<C, C::Invalid> {
+        C::decode(self.sign1.payload.clone().unwrap_or_default())
+    }
+
     /// Checks the signature, and only then reads the content.
     ///
     /// # Errors

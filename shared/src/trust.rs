@@ -62,6 +62,9 @@ pub struct SigningKey(KeyPair);
 
 impl SigningKey {
     /// A key from 32 octets of entropy.
+    ///
+    /// # Panics
+    /// On 32 zeros, which no entropy gives.
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Self(KeyPair::from_seed(Seed::new(seed)))
     }

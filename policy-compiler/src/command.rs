@@ -1,0 +1,70 @@
+//! The command line, one file a command.
+//!
+//! Exit codes: 0 for success, 1 for a finding or a failure, 2 for a wrong call. Results go to
+//! standard output, everything else to standard error.
+
+mod check;
+mod compile;
+mod init;
+mod inspect;
+mod keys;
+mod output;
+mod schema;
+mod test;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Compiles, tests and runs gateway policies.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about, arg_required_else_help = true)]
+pub(crate) struct Tidegate {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Begin a small working policy, with keys, tests and a schema
+    Init(init::Init),
+    /// Show everything that is wrong with a policy
+    Check(check::Check),
+    /// Compile a policy into a signed bundle
+    Compile(compile::Compile),
+    /// Show a bundle as JSON, and whether its signature holds
+    Inspect(inspect::Inspect),
+    /// Run a policy's own tests, offline
+    Test(test::Test),
+    /// Make keys
+    Keys(keys::Keys),
+    /// Make a token to test with
+    Token(token::Token),
+    /// Print the JSON schema of the policy language
+    Schema(schema::Schema),
+}
+
+/// A command failed; the text says how.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs a command.
+pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
+    let outcome = match tidegate.command {
+        Command::Init(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Compile(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::Schema(command) => command.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&format!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `tidegate check`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use tidegate_policy_compiler::{compile, diagnostic, source};
+
+use super::{Failure, output};
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// A policy file, or a folder of them
+    path: PathBuf,
+    /// How to show what was found
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people, on standard error
+    Human,
+    /// One JSON object a finding, on standard output
+    Json,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let sources = source::read(&self.path)?;
+        let result = compile(&sources);
+        match self.format {
+            Format::Human => {
+                output::complain_all(&result, &sources);
+                if let Some(ir) = &result.ir {
+                    output::print(&format!(
+                        "policy `{}`: {} routes",
+                        ir.name,
+                        ir.route_count()
+                    ));
+                }
+            }
+            Format::Json => {
+                let report = diagnostic::render_json(&result.diagnostics, &sources);
+                if !report.is_empty() {
+                    output::print(report.trim_end());
+                }
+            }
+        }
+        Ok(if result.diagnostics.has_errors() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}

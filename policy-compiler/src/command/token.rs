@@ -1,0 +1,49 @@
+//! `tidegate token`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jwt_simple::algorithms::{ECDSAP256KeyPairLike, ES256KeyPair};
+use jwt_simple::claims::Claims;
+use jwt_simple::reexports::coarsetime::Duration;
+use tidegate_shared::units::Span;
+
+use super::{Failure, output};
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// The secret key, from `tidegate keys new --for tokens`
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// `iss`: as the policy has it
+    #[arg(long)]
+    issuer: String,
+    /// `aud`: one that the policy accepts
+    #[arg(long)]
+    audience: String,
+    /// `sub`: who calls
+    #[arg(long, default_value = "test")]
+    subject: String,
+    /// A scope; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How long the token is good, as `90s`, `15m` or `1h`
+    #[arg(long, value_name = "SPAN", default_value = "1h")]
+    expires: Span,
+}
+
+impl Token {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        let text = output::read_text(&self.key)?;
+        let key = ES256KeyPair::from_jwk(text.trim())
+            .map_err(|_| format!("`{}` is no secret ES256 key (JWK)", self.key.display()))?;
+        let custom = serde_json::json!({ "scope": self.scopes.join(" ") });
+        let claims = Claims::with_custom_claims(custom, Duration::from_millis(self.expires.0))
+            .with_issuer(&self.issuer)
+            .with_audience(&self.audience)
+            .with_subject(&self.subject);
+        output::print(&key.sign(claims)?);
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,206 @@
+//! Credentials to try a policy with: fresh keys in the place of the pinned ones, so that whoever
+//! holds the policy can act as any caller of a copy, and of nothing else.
+
+use std::collections::HashMap;
+
+use jwt_simple::algorithms::{
+    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, MACLike,
+    PS256KeyPair, RS256KeyPair, RSAKeyPairLike,
+};
+use jwt_simple::claims::{Claims, JWTClaims};
+use jwt_simple::reexports::coarsetime::Duration;
+use serde_bytes::ByteBuf;
+use serde_json::{Map, Value};
+use tidegate_shared::bundle::{Algorithm, Issuer, IssuerKeys, KeyMaterial, PublicKey};
+use tidegate_shared::digest::Digest;
+
+use crate::Ir;
+
+/// The secret halves of the keys that were put into a policy.
+#[derive(Debug)]
+pub struct Credentials {
+    issuers: Vec<(Issuer, Signer)>,
+    api_keys: HashMap<(u32, String), String>,
+}
+
+enum Signer {
+    Hs256(HS256Key),
+    Rs256(Box<RS256KeyPair>),
+    Ps256(Box<PS256KeyPair>),
+    Es256(Box<ES256KeyPair>),
+    EdDsa(Box<Ed25519KeyPair>),
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signer")
+    }
+}
+
+/// A key or token could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make a credential: {0}")]
+pub struct CredentialError(String);
+
+fn failed(error: impl std::fmt::Display) -> CredentialError {
+    CredentialError(error.to_string())
+}
+
+impl Credentials {
+    /// Puts a fresh key into each issuer, and a fresh API key into each consumer.
+    ///
+    /// # Errors
+    /// [`CredentialError`] where no key can be made.
+    pub fn install(ir: &mut Ir) -> Result<Self, CredentialError> {
+        let mut issuers = Vec::new();
+        for issuer in &mut ir.tables.issuers {
+            let (signer, keys) = signer(issuer)?;
+            if let Some(keys) = keys {
+                issuer.keys = IssuerKeys::Pinned(vec![keys]);
+            }
+            issuers.push((issuer.clone(), signer));
+        }
+        let mut api_keys = HashMap::new();
+        for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
+            for consumer in &mut ring.consumers {
+                let mut octets = [0; 24];
+                getrandom::fill(&mut octets).map_err(failed)?;
+                let key = format!("tg_{}", hex::encode(octets));
+                consumer.keys = vec![Digest::of(key.as_bytes())];
+                api_keys.insert((index, consumer.name.clone()), key);
+            }
+        }
+        Ok(Self { issuers, api_keys })
+    }
+
+    /// A token of an issuer, by its index, that is good for an hour, or has been until an hour
+    /// ago.
+    ///
+    /// # Errors
+    /// [`CredentialError`] where there is no such issuer.
+    pub fn token(
+        &self,
+        issuer: u32,
+        subject: &str,
+        scopes: &[String],
+        claims: Map<String, Value>,
+        expired: bool,
+    ) -> Result<String, CredentialError> {
+        let found = usize::try_from(issuer)
+            .ok()
+            .and_then(|index| self.issuers.get(index));
+        let (issuer, signer) = found.ok_or_else(|| failed("there is no such issuer"))?;
+        let mut custom = claims;
+        if !scopes.is_empty() {
+            custom.insert("scope".to_owned(), scopes.join(" ").into());
+        }
+        let mut claims = Claims::with_custom_claims(Value::Object(custom), Duration::from_hours(1))
+            .with_issuer(&issuer.issuer)
+            .with_audience(issuer.audiences.first().cloned().unwrap_or_default())
+            .with_subject(subject);
+        if expired {
+            let hours = Duration::from_hours(2);
+            for date in [
+                &mut claims.issued_at,
+                &mut claims.invalid_before,
+                &mut claims.expires_at,
+            ] {
+                *date = date.map(|date| date - hours);
+            }
+        }
+        signer.sign(claims)
+    }
+
+    /// The API key of a consumer of a ring, by the ring's index.
+    pub fn api_key(&self, ring: u32, consumer: &str) -> Option<&str> {
+        self.api_keys
+            .get(&(ring, consumer.to_owned()))
+            .map(String::as_str)
+    }
+
+    /// The secrets that the platform's store must hold, by their names.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
+        self.issuers
+            .iter()
+            .filter_map(|(issuer, signer)| match (&issuer.keys, signer) {
+                (IssuerKeys::Secret(name), Signer::Hs256(key)) => {
+                    Some((name.as_str(), key.to_bytes()))
+                }
+                (IssuerKeys::Secret(_) | IssuerKeys::Pinned(_), _) => None,
+            })
+    }
+}
+
+/// A signer for an issuer, by the cheapest of its algorithms to make a key for, and the public
+/// half, where there is one.
+fn signer(issuer: &Issuer) -> Result<(Signer, Option<PublicKey>), CredentialError> {
+    if matches!(issuer.keys, IssuerKeys::Secret(_)) {
+        return Ok((Signer::Hs256(HS256Key::generate()), None));
+    }
+    let order = [
+        Algorithm::EdDSA,
+        Algorithm::ES256,
+        Algorithm::RS256,
+        Algorithm::PS256,
+    ];
+    let chosen = order
+        .into_iter()
+        .find(|algorithm| issuer.algorithms.contains(algorithm));
+    let id = "test";
+    let (signer, material) = match chosen {
+        Some(Algorithm::EdDSA) => {
+            let pair = Ed25519KeyPair::generate().with_key_id(id);
+            let point = ByteBuf::from(pair.public_key().to_bytes());
+            (Signer::EdDsa(Box::new(pair)), KeyMaterial::Ed25519(point))
+        }
+        Some(Algorithm::ES256) => {
+            let pair = ES256KeyPair::generate().with_key_id(id);
+            let point = ByteBuf::from(pair.key_pair().public_key().to_bytes_uncompressed());
+            (Signer::Es256(Box::new(pair)), KeyMaterial::P256(point))
+        }
+        Some(Algorithm::RS256) => {
+            let pair = RS256KeyPair::generate(2048)
+                .map_err(failed)?
+                .with_key_id(id);
+            let key = pair.public_key().to_components();
+            (
+                Signer::Rs256(Box::new(pair)),
+                KeyMaterial::Rsa(ByteBuf::from(key.n), ByteBuf::from(key.e)),
+            )
+        }
+        Some(Algorithm::PS256) => {
+            let pair = PS256KeyPair::generate(2048)
+                .map_err(failed)?
+                .with_key_id(id);
+            let key = pair.public_key().to_components();
+            (
+                Signer::Ps256(Box::new(pair)),
+                KeyMaterial::Rsa(ByteBuf::from(key.n), ByteBuf::from(key.e)),
+            )
+        }
+        Some(Algorithm::HS256) | None => {
+            return Err(failed("the issuer has no algorithm of public keys"));
+        }
+    };
+    Ok((
+        signer,
+        Some(PublicKey {
+            id: Some(id.to_owned()),
+            algorithm: None,
+            material,
+        }),
+    ))
+}
+
+impl Signer {
+    fn sign(&self, claims: JWTClaims<Value>) -> Result<String, CredentialError> {
+        let token = match self {
+            Self::Hs256(key) => key.authenticate(claims),
+            Self::Rs256(pair) => pair.sign(claims),
+            Self::Ps256(pair) => pair.sign(claims),
+            Self::Es256(pair) => pair.sign(claims),
+            Self::EdDsa(pair) => pair.sign(claims),
+        };
+        token.map_err(failed)
+    }
+}

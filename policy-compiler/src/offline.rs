@@ -1,0 +1,298 @@
+//! Runs a policy's own tests on the gateway's core: no network, no origin, and a clock that
+//! stands still while a test runs.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Method};
+use tidegate_edge::{
+    Decision, End, Gateway, Outcome, Peer, PortError, Ports, RequestHead, Scheme, State, signature,
+};
+use tidegate_shared::bundle::{Algorithm, Bundle, KeyMaterial};
+use tidegate_shared::envelope::Signed;
+use tidegate_shared::time::UnixMillis;
+use tidegate_shared::trust::SigningKey;
+
+use crate::credentials::Credentials;
+use crate::{Ir, PolicyTest, TestCaller};
+
+/// What came of a test.
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    /// The test's name.
+    pub name: String,
+    /// What was not as expected; empty where all was.
+    pub failures: Vec<String>,
+}
+
+/// The tests could not be run.
+#[derive(Debug, thiserror::Error)]
+#[error("the tests cannot run: {0}")]
+pub struct OfflineError(String);
+
+fn failed(error: impl std::fmt::Display) -> OfflineError {
+    OfflineError(error.to_string())
+}
+
+/// Runs the tests, each with an empty memory of its own.
+///
+/// # Errors
+/// [`OfflineError`] where the policy cannot be loaded.
+pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
+    let mut ir = ir.clone();
+    let credentials = Credentials::install(&mut ir).map_err(failed)?;
+    let key = SigningKey::from_seed([1; 32]);
+    let signed = ir.sign(1, &key).map_err(failed)?;
+    let signed = Signed::parse(&signed).map_err(failed)?;
+    let bundle = signed
+        .verify::<Bundle>(&key.trust_key().into())
+        .map_err(failed)?;
+    let gateway = Gateway::load(bundle).map_err(failed)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(failed)?;
+    let world = World {
+        now: UnixMillis(u64::try_from(now.as_millis()).map_err(failed)?),
+        secrets: credentials
+            .secrets()
+            .map(|(name, secret)| (name.to_owned(), secret))
+            .collect(),
+    };
+    let result = |test| {
+        let failures = check(test, &ir, &gateway, &credentials, &world)?;
+        Ok(TestResult {
+            name: test.name.clone(),
+            failures,
+        })
+    };
+    ir.tests.iter().map(result).collect()
+}
+
+fn check(
+    test: &PolicyTest,
+    ir: &Ir,
+    gateway: &Gateway,
+    credentials: &Credentials,
+    world: &World,
+) -> Result<Vec<String>, OfflineError> {
+    let request = Request {
+        test,
+        credential: credential(&test.caller, ir, credentials)?,
+        peer: Peer {
+            address: Some(test.from),
+            scheme: if test.https {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
+        },
+    };
+    let state = State::new([0; 16]);
+    let mut seen = None;
+    for _ in 0..test.repeat {
+        seen = Some(observe(gateway, &state, world, &request)?);
+    }
+    let seen = seen.ok_or_else(|| failed("a test that sends nothing"))?;
+    Ok(seen.differences(test))
+}
+
+fn credential(
+    caller: &TestCaller,
+    ir: &Ir,
+    credentials: &Credentials,
+) -> Result<Option<(HeaderName, String)>, OfflineError> {
+    Ok(match caller {
+        TestCaller::Anonymous => None,
+        TestCaller::Token {
+            issuer,
+            subject,
+            scopes,
+            claims,
+            expired,
+        } => {
+            let token = credentials.token(*issuer, subject, scopes, claims.clone(), *expired);
+            Some((AUTHORIZATION, format!("Bearer {}", token.map_err(failed)?)))
+        }
+        TestCaller::ApiKey { ring, consumer } => {
+            let key = credentials
+                .api_key(*ring, consumer)
+                .ok_or_else(|| failed("no such consumer"))?;
+            let ring = usize::try_from(*ring)
+                .ok()
+                .and_then(|index| ir.tables.api_keys.get(index));
+            let header = ring
+                .map_or("", |ring| &ring.header)
+                .parse()
+                .map_err(failed)?;
+            Some((header, key.to_owned()))
+        }
+    })
+}
+
+/// What a test can look at.
+struct Seen {
+    status: Option<u16>,
+    problem: Option<&'static str>,
+    upstream: Option<String>,
+    path: Option<String>,
+    route: Option<String>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+fn observe(
+    gateway: &Gateway,
+    state: &State,
+    world: &World,
+    request: &Request<'_>,
+) -> Result<Seen, OfflineError> {
+    let mut decision = pin!(gateway.decide(state, world, request));
+    let Poll::Ready(decision) = decision
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    else {
+        return Err(failed(
+            "the gateway waits for something that is not there offline",
+        ));
+    };
+    let outcome = |status, plan| Outcome {
+        status,
+        plan,
+        end: End::Complete,
+        now: world.now,
+    };
+    Ok(match decision {
+        Decision::Respond(reply, exchange) => {
+            let record = gateway.finish(exchange, &outcome(reply.status, None));
+            let text = |(name, value): &(HeaderName, http::HeaderValue)| {
+                (
+                    name.clone(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            };
+            Seen {
+                status: Some(reply.status),
+                problem: record.problem,
+                upstream: None,
+                path: None,
+                route: record.route,
+                headers: reply.headers.iter().map(text).collect(),
+            }
+        }
+        Decision::Forward(forward) => {
+            let record = gateway.finish(forward.exchange, &outcome(0, Some(&forward.plan)));
+            Seen {
+                status: None,
+                problem: None,
+                upstream: record.upstream,
+                path: Some(forward.path_and_query),
+                route: record.route,
+                headers: Vec::new(),
+            }
+        }
+    })
+}
+
+impl Seen {
+    fn differences(&self, test: &PolicyTest) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut compare = |what: &str, expected: Option<String>, found: Option<String>| {
+            if expected.is_some() && expected != found {
+                let show = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+                differences.push(format!(
+                    "{what}: expected {}, found {}",
+                    show(expected),
+                    show(found)
+                ));
+            }
+        };
+        let expect = &test.expect;
+        compare(
+            "status",
+            expect.status.map(|status| status.to_string()),
+            self.status.map(|s| s.to_string()),
+        );
+        compare(
+            "problem",
+            expect.problem.map(|problem| problem.to_string()),
+            self.problem.map(str::to_owned),
+        );
+        compare("to", expect.to.clone(), self.upstream.clone());
+        compare("path", expect.path.clone(), self.path.clone());
+        compare("route", expect.route.clone(), self.route.clone());
+        for (name, value) in &expect.headers {
+            let found = self
+                .headers
+                .iter()
+                .find(|(own, _)| own == name)
+                .map(|(_, value)| value.clone());
+            compare(name.as_str(), Some(value.clone()), found);
+        }
+        differences
+    }
+}
+
+struct Request<'t> {
+    test: &'t PolicyTest,
+    credential: Option<(HeaderName, String)>,
+    peer: Peer,
+}
+
+impl RequestHead for Request<'_> {
+    fn method(&self) -> &Method {
+        &self.test.method
+    }
+
+    fn authority(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.test.authority))
+    }
+
+    fn path_and_query(&self) -> &str {
+        &self.test.path_and_query
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
+        let mut fields = self.test.headers.iter().chain(&self.credential);
+        fields
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| Cow::Borrowed(value.as_str()))
+    }
+
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+struct World {
+    now: UnixMillis,
+    secrets: HashMap<String, Vec<u8>>,
+}
+
+impl Ports for World {
+    fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    fn entropy(&self) -> [u8; 24] {
+        [1; 24]
+    }
+
+    fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.secrets
+            .get(name)
+            .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, PortError> {
+        Ok(signature::verify(algorithm, key, message, signature))
+    }
+}
