@@ -140,6 +140,8 @@ struct Seen {
     upstream: Option<String>,
     path: Option<String>,
     route: Option<String>,
+    /// Why the gateway refused, for whoever mends the policy.
+    reason: Option<String>,
     headers: Vec<(HeaderName, String)>,
 }
 
@@ -179,6 +181,7 @@ fn observe(
                 upstream: None,
                 path: None,
                 route: record.route,
+                reason: record.reason,
                 headers: reply.headers.iter().map(text).collect(),
             }
         }
@@ -190,6 +193,7 @@ fn observe(
                 upstream: record.upstream,
                 path: Some(forward.path_and_query),
                 route: record.route,
+                reason: record.reason,
                 headers: Vec::new(),
             }
         }
@@ -230,6 +234,9 @@ impl Seen {
                 .find(|(own, _)| own == name)
                 .map(|(_, value)| value.clone());
             compare(name.as_str(), Some(value.clone()), found);
+        }
+        if let Some(reason) = self.reason.as_ref().filter(|_| !differences.is_empty()) {
+            differences.push(format!("refused because: {reason}"));
         }
         differences
     }
