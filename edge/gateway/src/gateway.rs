@@ -68,10 +68,7 @@ impl Gateway {
         if let Some(issuer) = unusable {
             return Err(LoadError::Key(issuer.name.clone()));
         }
-        let upstreams = std::mem::take(&mut tables.upstreams)
-            .into_iter()
-            .map(Arc::new)
-            .collect();
+        let upstreams = tables.upstreams.iter().cloned().map(Arc::new).collect();
         Ok(Self {
             policy: header.name,
             sequence: header.sequence,
