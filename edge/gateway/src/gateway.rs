@@ -58,7 +58,7 @@ impl Gateway {
         let digest = bundle.digest();
         let Bundle {
             header,
-            mut tables,
+            tables,
             hosts,
         } = bundle.into_content();
         let unusable = tables

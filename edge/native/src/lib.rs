@@ -1,0 +1,19 @@
+//! The gateway on hyper: the embedded default for development, and the internal gateway between
+//! teams. HTTP/1.1 and HTTP/2 in, the same out over mutual TLS; bodies are passed on untouched.
+
+mod body;
+mod bundle;
+mod client;
+mod exchange;
+mod head;
+mod identity;
+mod ports;
+mod records;
+mod server;
+mod tunnel;
+
+pub use bundle::{LoadFailure, Loaded};
+pub use identity::{Identity, InvalidIdentity};
+pub use ports::Secrets;
+pub use records::{LogRecords, Records};
+pub use server::{Config, NativeGateway, Reloader};

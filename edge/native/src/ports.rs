@@ -1,0 +1,98 @@
+//! What the core asks of a native process.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tidegate_edge::{PortError, signature};
+use tidegate_shared::bundle::{Algorithm, KeyMaterial};
+use tidegate_shared::time::UnixMillis;
+
+/// Where secrets are found by their names.
+#[derive(Clone)]
+pub enum Secrets {
+    /// In memory, for embedding.
+    Given(HashMap<String, Vec<u8>>),
+    /// As files of a folder, each named as its secret; else in the environment variable
+    /// `TIDEGATE_SECRET_NAME`, in upper case and with `_` for `-`.
+    Platform(Option<PathBuf>),
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("Given(…)"),
+            Self::Platform(folder) => write!(f, "Platform({folder:?})"),
+        }
+    }
+}
+
+impl Secrets {
+    /// Reads the secrets of these names, once: a request never waits for a disk.
+    pub(crate) fn resolve<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> HashMap<String, Vec<u8>> {
+        match self {
+            Self::Given(secrets) => secrets.clone(),
+            Self::Platform(folder) => names
+                .filter_map(|name| {
+                    let file = folder
+                        .as_ref()
+                        .and_then(|folder| std::fs::read(folder.join(name)).ok());
+                    let variable = || {
+                        let name = name.to_ascii_uppercase().replace('-', "_");
+                        std::env::var(format!("TIDEGATE_SECRET_{name}"))
+                            .ok()
+                            .map(String::into_bytes)
+                    };
+                    // A line break at the end is an editor's, not the secret's.
+                    let secret = file.or_else(variable)?;
+                    Some((name.to_owned(), secret.trim_ascii_end().to_vec()))
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The ports of a native process.
+pub(crate) struct Ports<'s> {
+    pub(crate) secrets: &'s HashMap<String, Vec<u8>>,
+    /// Drawn before the request, where a failure can still be answered.
+    pub(crate) entropy: [u8; 24],
+}
+
+/// The time; at the epoch where the clock is before it.
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl tidegate_edge::Ports for Ports<'_> {
+    fn now(&self) -> UnixMillis {
+        now()
+    }
+
+    fn entropy(&self) -> [u8; 24] {
+        self.entropy
+    }
+
+    fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.secrets
+            .get(name)
+            .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, PortError> {
+        Ok(signature::verify(algorithm, key, message, signature))
+    }
+}

@@ -1,0 +1,220 @@
+//! The listener: connections in, bounded, and drained at the end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tidegate_edge::State;
+use tidegate_shared::trust::TrustKeys;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use crate::bundle::{self, LoadFailure, Loaded, Loader};
+use crate::exchange::{self, Shared};
+use crate::identity::Identity;
+use crate::ports::Secrets;
+use crate::records::Records;
+
+/// Connections at once; more wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 10_000;
+/// The largest request head in octets.
+const MAX_HEAD: u32 = 64 * 1024;
+/// The most header fields.
+const MAX_FIELDS: usize = 128;
+/// The longest wait for a request head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 256;
+/// How long requests under way may take after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What a gateway runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The keys whose bundles are accepted.
+    pub trust: TrustKeys,
+    /// The client certificates for upstreams.
+    pub identities: Vec<Identity>,
+    /// Where secrets are found.
+    pub secrets: Secrets,
+}
+
+/// A gateway that listens.
+pub struct NativeGateway {
+    listener: TcpListener,
+    loader: Loader,
+    current: Arc<ArcSwap<Loaded>>,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for NativeGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NativeGateway")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts new bundles into force while the gateway runs.
+#[derive(Clone, Debug)]
+pub struct Reloader {
+    loader: Loader,
+    current: Arc<ArcSwap<Loaded>>,
+}
+
+impl Reloader {
+    /// Puts a bundle into force; requests under way stay on theirs.
+    ///
+    /// # Errors
+    /// [`LoadFailure`]; the one in force stays.
+    pub fn replace(&self, bundle: &[u8]) -> Result<(), LoadFailure> {
+        self.current.store(Arc::new(self.loader.load(bundle)?));
+        Ok(())
+    }
+}
+
+impl NativeGateway {
+    /// Loads a bundle and begins to listen.
+    ///
+    /// # Errors
+    /// Where the bundle cannot be used, or the address not be had.
+    pub async fn bind(
+        config: Config,
+        bundle: &[u8],
+        records: Arc<dyn Records>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let Config {
+            listen,
+            trust,
+            identities,
+            secrets,
+        } = config;
+        let loader = Loader {
+            trust,
+            identities,
+            secrets,
+        };
+        let loaded = loader.load(bundle)?;
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| format!("cannot listen on `{listen}`: {error}"))?;
+        info!(digest = %loaded.gateway.digest(), policy = loaded.gateway.policy(), "bundle in force");
+        Ok(Self {
+            listener,
+            loader,
+            current: Arc::new(ArcSwap::from_pointee(loaded)),
+            shared: Arc::new(Shared {
+                state: State::new(seed),
+                records,
+            }),
+        })
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// A handle to put new bundles into force.
+    pub fn reloader(&self) -> Reloader {
+        Reloader {
+            loader: self.loader.clone(),
+            current: Arc::clone(&self.current),
+        }
+    }
+
+    /// Follows the changes of a bundle's file.
+    pub fn watch(&self, path: PathBuf) {
+        tokio::spawn(bundle::watch(
+            path,
+            self.loader.clone(),
+            Arc::clone(&self.current),
+        ));
+    }
+
+    /// Serves until `shutdown` is ready, then lets the requests under way end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        let builder = builder();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let permit = tokio::select! {
+                () = &mut shutdown => break,
+                permit = Arc::clone(&connections).acquire_owned() => permit,
+            };
+            let (stream, client) = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of descriptors, most likely: the permit goes back, others will end.
+                        warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                warn!(%error, "cannot set TCP_NODELAY");
+            }
+            let (current, shared) = (Arc::clone(&self.current), Arc::clone(&self.shared));
+            let service = service_fn(move |request| {
+                let (loaded, shared) = (current.load_full(), Arc::clone(&shared));
+                async move {
+                    Ok::<_, Infallible>(
+                        exchange::handle(loaded, shared, client.ip(), request).await,
+                    )
+                }
+            });
+            let connection = builder
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                .into_owned();
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                let _permit = permit;
+                // What goes wrong on a client's connection is the client's affair.
+                let _ = connection.await;
+            });
+        }
+        drop(self.listener);
+        if tokio::time::timeout(DRAIN, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            warn!("requests were still under way after {DRAIN:?}");
+        }
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD as usize)
+        .max_headers(MAX_FIELDS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEAD)
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(Some(Duration::from_secs(30)));
+    builder
+}
