@@ -1,5 +1,6 @@
 //! Host names: what a request asked for, and what a policy serves.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,19 +10,28 @@ use serde::{Deserialize, Serialize};
 const MAX_HOST: usize = 253;
 
 /// The host of an authority (`host [":" port]`, RFC 3986 §3.2) in lower case, without port and
-/// without the trailing dot of a rooted name. `None` where it is no host name or address.
-pub fn normalise(authority: &str) -> Option<String> {
+/// without the trailing dot of a rooted name. `None` where it is no host name or address. Borrows
+/// when there was nothing to do.
+pub fn normalise(authority: &str) -> Option<Cow<'_, str>> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let address = address.parse::<std::net::Ipv6Addr>().ok()?;
-        return valid_port(port).then(|| format!("[{address}]"));
+        return valid_port(port).then(|| format!("[{address}]").into());
     }
     let (host, port) = match authority.find(':') {
         Some(colon) => authority.split_at_checked(colon)?,
         None => (authority, ""),
     };
     let host = host.strip_suffix('.').unwrap_or(host);
-    (valid_port(port) && is_name(host)).then(|| host.to_ascii_lowercase())
+    if !valid_port(port) || !is_name(host) {
+        return None;
+    }
+    let lower = !host.bytes().any(|octet| octet.is_ascii_uppercase());
+    Some(if lower {
+        host.into()
+    } else {
+        host.to_ascii_lowercase().into()
+    })
 }
 
 /// Empty, or a colon and up to five digits.
@@ -35,15 +45,21 @@ fn valid_port(text: &str) -> bool {
     }
 }
 
+/// Labels of 1 to 63 letters, digits, `-` and `_`, with dots between (RFC 1035 §2.3.1).
 fn is_name(host: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    host.len() <= MAX_HOST && host.split('.').all(label)
+    let mut label = 0_u8;
+    let valid = host.bytes().all(|octet| {
+        let separates = octet == b'.' && label > 0;
+        let continues =
+            label < 63 && (octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+        label = if separates {
+            0
+        } else {
+            label.saturating_add(1)
+        };
+        separates || continues
+    });
+    valid && label > 0 && host.len() <= MAX_HOST
 }
 
 /// A host that a policy serves: exact (`api.bank.example`), or every name below a domain
@@ -134,10 +150,23 @@ mod tests {
             ("host:port", None),
             ("host:99999", None),
             ("a..b", None),
+            (".a", None),
+            (".", None),
+            ("a.b..", None),
             ("[::1", None),
         ] {
             assert_eq!(normalise(authority).as_deref(), host, "{authority}");
         }
+    }
+
+    #[test]
+    fn a_name_keeps_the_bounds_of_dns() {
+        let label = "a".repeat(63);
+        assert!(normalise(&format!("{label}.example")).is_some());
+        assert!(normalise(&format!("{label}a.example")).is_none());
+        let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        assert!(normalise(&longest).is_some());
+        assert!(normalise(&format!("{longest}a")).is_none());
     }
 
     #[test]

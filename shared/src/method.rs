@@ -5,7 +5,7 @@ use std::fmt;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-const NAMED: [(Method, u16); 7] = [
+static NAMED: [(Method, u16); 7] = [
     (Method::GET, 1),
     (Method::HEAD, 1 << 1),
     (Method::POST, 1 << 2),
@@ -30,11 +30,12 @@ impl MethodSet {
 
     /// The set of one method; empty for `CONNECT` and `TRACE`.
     pub fn of(method: &Method) -> Self {
-        if *method == Method::CONNECT || *method == Method::TRACE {
-            return Self::EMPTY;
-        }
         let named = NAMED.iter().find(|(name, _)| name == method);
-        Self(named.map_or(EXTENSION, |(_, bit)| *bit))
+        match named {
+            Some((_, bit)) => Self(*bit),
+            None if matches!(*method, Method::CONNECT | Method::TRACE) => Self::EMPTY,
+            None => Self(EXTENSION),
+        }
     }
 
     /// Whether `method` is in the set.
@@ -68,9 +69,9 @@ impl MethodSet {
     /// The named members, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Method> {
         NAMED
-            .into_iter()
+            .iter()
             .filter(move |(_, bit)| self.0 & bit != 0)
-            .map(|(method, _)| method)
+            .map(|(method, _)| method.clone())
     }
 }
 

@@ -44,6 +44,9 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     if !path.starts_with('/') {
         return Err(InvalidPath::NotAbsolute);
     }
+    if is_plain(path) {
+        return Ok(Cow::Borrowed(path));
+    }
     let decoded = decode_unreserved(path)?;
     let has_dots = decoded
         .split('/')
@@ -53,6 +56,17 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     } else {
         Ok(decoded)
     }
+}
+
+/// Whether there is certainly nothing to do, as for nearly every path: no percent sign, and no
+/// segment that begins with a dot.
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    path.bytes().all(|octet| {
+        let may_be_dots = before == b'/' && octet == b'.';
+        before = octet;
+        is_path_octet(octet) && octet != b'%' && !may_be_dots
+    })
 }
 
 /// RFC 3986 §6.2.2.1 and §6.2.2.2.

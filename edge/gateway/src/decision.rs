@@ -10,7 +10,7 @@ use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trace::TraceContext;
 
 use crate::attempt::AttemptPlan;
-use crate::hosts::Route;
+use crate::hosts::{Route, Table};
 use crate::phase::Phase;
 use crate::record::Verdict;
 
@@ -94,9 +94,10 @@ pub struct Exchange {
     pub(crate) trace: TraceContext,
     pub(crate) method: Method,
     pub(crate) client: Option<IpAddr>,
-    pub(crate) host: Option<String>,
+    pub(crate) host: Option<Arc<str>>,
     pub(crate) path: Option<String>,
-    pub(crate) route: Option<Arc<Route>>,
+    /// The table of the host and the place of the route in it.
+    pub(crate) route: Option<(Arc<Table>, u32)>,
     pub(crate) consumer: Option<String>,
     pub(crate) phase: Phase,
     pub(crate) verdict: Verdict,
@@ -110,5 +111,19 @@ impl Exchange {
     /// The request's id, as in the record and in `X-Request-Id`.
     pub fn request_id(&self) -> String {
         hex::encode(self.request_id)
+    }
+
+    /// The request's id as the value of a field.
+    pub(crate) fn request_id_value(&self) -> HeaderValue {
+        let mut digits = [b'0'; 32];
+        let encoded = hex::encode_to_slice(self.request_id, &mut digits);
+        debug_assert!(encoded.is_ok(), "two digits for each octet");
+        HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// The route, once there is one.
+    pub(crate) fn route(&self) -> Option<&Route> {
+        let (table, index) = self.route.as_ref()?;
+        table.route(*index)
     }
 }

@@ -1,9 +1,9 @@
 //! The gateway: a verified bundle, ready to decide.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use tidegate_shared::bundle::{Bundle, Tables, Target, Upstream};
+use tidegate_shared::bundle::{Bundle, Tables, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
 use tidegate_shared::problem::Problem;
@@ -11,12 +11,12 @@ use tidegate_shared::problem::Problem;
 use crate::attempt::AttemptPlan;
 use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
-use crate::hosts::Hosts;
+use crate::hosts::{Found, Hosts, Target};
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::authenticate;
 use crate::phase::authorise::authorise;
 use crate::phase::limit::{Caller, limit};
-use crate::phase::route::{Matched, route};
+use crate::phase::route::{Matched, route, table};
 use crate::phase::{Phase, screen, shape};
 use crate::ports::Ports;
 use crate::record::{AccessRecord, Outcome, Verdict};
@@ -45,8 +45,8 @@ pub enum LoadError {
 
 /// Where the phases up to *limit* led.
 enum Way<'h, 'g> {
-    Reply(Reply),
-    Forward(u32, Matched<'g>, RequestTarget<'h>),
+    Reply(Cow<'g, Reply>),
+    Forward(u32, Found<'g>, RequestTarget<'h>),
 }
 
 impl Gateway {
@@ -111,10 +111,10 @@ impl Gateway {
         match way {
             Ok(Way::Reply(reply)) => {
                 exchange.verdict = Verdict::Reply;
-                Decision::Respond(finished(reply, &exchange), exchange)
+                Decision::Respond(shape::reply(&reply, &exchange), exchange)
             }
-            Ok(Way::Forward(upstream, matched, target)) => {
-                self.forward(upstream, &matched, &target, head, state, exchange)
+            Ok(Way::Forward(upstream, found, target)) => {
+                self.forward(upstream, &found, &target, head, state, exchange)
             }
             Err(refusal) => Decision::Respond(refuse(refusal, &mut exchange), exchange),
         }
@@ -129,43 +129,48 @@ impl Gateway {
         exchange: &mut Exchange,
     ) -> Result<Way<'h, '_>, Refusal> {
         let target = accept(head)?;
-        exchange.host = Some(target.host.clone());
+        let host = self.hosts.find(&target.host);
+        exchange.host = Some(host.map_or_else(
+            || target.host.as_ref().into(),
+            |host| host.name(&target.host),
+        ));
         exchange.path = Some(target.path.clone().into_owned());
 
         exchange.phase = Phase::Route;
-        let matched = route(&self.hosts, &self.tables, &target, head)?;
-        let route = &matched.route;
-        let rules = &route.rules;
+        let table = table(host, &self.tables)?;
+        let Matched { found, preflight } = route(table, &target, head)?;
+        let Found { route, index, .. } = found;
 
         exchange.phase = Phase::Screen;
-        exchange.route = Some(Arc::clone(route));
-        let cors = rules
+        exchange.route = Some((Arc::clone(table), index));
+        let cors = route
             .cors
             .and_then(|index| self.tables.cors.get(usize::try_from(index).ok()?));
         if let Some(cors) = cors {
             screen::grant(cors, head, &mut exchange.response);
-            if matched.preflight {
-                return screen::preflight(cors, head, &mut exchange.response).map(Way::Reply);
+            if preflight {
+                let reply = screen::preflight(cors, head, &mut exchange.response)?;
+                return Ok(Way::Reply(Cow::Owned(reply)));
             }
         }
 
         exchange.phase = Phase::Authenticate;
-        let identity = authenticate(&rules.auth, &self.tables, &self.policy, ports, head).await?;
+        let identity = authenticate(&route.auth, &self.tables, &self.policy, ports, head).await?;
         exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
 
         exchange.phase = Phase::Authorise;
-        authorise(&rules.auth, identity.as_ref(), &self.policy)?;
+        authorise(&route.auth, identity.as_ref(), &self.policy)?;
 
-        if !rules.limits.is_empty() {
+        if !route.limits.is_empty() {
             exchange.phase = Phase::Limit;
-            let captures = matched.pattern.captures(&target.path);
+            let captures = found.pattern.captures(&target.path);
             let caller = Caller {
                 identity: identity.as_ref(),
                 head,
                 captures,
             };
             limit(
-                &rules.limits,
+                &route.limits,
                 &self.tables,
                 &caller,
                 state,
@@ -174,19 +179,19 @@ impl Gateway {
             )?;
         }
 
-        match &rules.target {
+        match &route.target {
             Target::Reply(reply) => {
                 exchange.phase = Phase::Reply;
-                Ok(Way::Reply(fixed(reply)))
+                Ok(Way::Reply(Cow::Borrowed(reply)))
             }
-            Target::Upstream(index) => Ok(Way::Forward(*index, matched, target)),
+            Target::Upstream(index) => Ok(Way::Forward(*index, found, target)),
         }
     }
 
     fn forward<H: RequestHead>(
         &self,
         index: u32,
-        matched: &Matched<'_>,
+        found: &Found<'_>,
         target: &RequestTarget<'_>,
         head: &H,
         state: &State,
@@ -201,8 +206,8 @@ impl Gateway {
             return Decision::Respond(refuse(refusal, &mut exchange), exchange);
         };
         exchange.verdict = Verdict::Forward;
-        let rules = &matched.route.rules;
-        let timeout = rules.timeout.unwrap_or(upstream.timeout).0;
+        let route = found.route;
+        let timeout = route.timeout.unwrap_or(upstream.timeout).0;
         let plan = AttemptPlan::new(
             Arc::clone(upstream),
             index,
@@ -213,7 +218,7 @@ impl Gateway {
         );
         Decision::Forward(Forward {
             plan,
-            path_and_query: shape::path_and_query(rules.rewrite.as_ref(), matched.pattern, target),
+            path_and_query: shape::path_and_query(route.rewrite.as_deref(), found.pattern, target),
             request: shape::request(head, target, &exchange),
             upgrade: shape::asks_upgrade(head),
             exchange,
@@ -222,7 +227,7 @@ impl Gateway {
 
     /// *Shape back*: changes to the head of an origin's answer.
     pub fn respond(&self, exchange: &Exchange, response: &impl ResponseHead) -> HeadEdits {
-        shape::response(exchange, Some(response))
+        shape::response(exchange, response)
     }
 
     /// The reply where an origin gave none: what [`Attempt::GiveUp`](crate::Attempt::GiveUp)
@@ -238,11 +243,12 @@ impl Gateway {
 
     /// *Record*: what became of the request. Call it exactly once for each.
     pub fn finish(&self, exchange: Exchange, outcome: &Outcome<'_>) -> AccessRecord {
-        let route = exchange.route.as_ref();
-        let upstream = route.and_then(|route| match route.rules.target {
+        let route = exchange.route();
+        let upstream = route.and_then(|route| match route.target {
             Target::Reply(_) => None,
             Target::Upstream(index) => self.upstreams.get(usize::try_from(index).ok()?),
         });
+        let route_name = route.map(|route| route.name.to_string());
         AccessRecord {
             time: exchange.started.0,
             request_id: exchange.request_id(),
@@ -250,9 +256,9 @@ impl Gateway {
             policy: self.policy.clone(),
             bundle: self.digest.to_string(),
             method: exchange.method.to_string(),
-            host: exchange.host,
+            host: exchange.host.as_deref().map(str::to_owned),
             path: exchange.path,
-            route: route.map(|route| route.rules.name.clone()),
+            route: route_name,
             consumer: exchange.consumer,
             client: exchange.client,
             decision: exchange.verdict,
@@ -305,45 +311,5 @@ fn refuse(refusal: Refusal, exchange: &mut Exchange) -> Reply {
     exchange.reason = Some(cause);
     let mut reply = problem_reply(problem, Some(&exchange.request_id()));
     reply.headers.extend(headers);
-    finished(reply, exchange)
-}
-
-/// A reply of the policy.
-fn fixed(reply: &tidegate_shared::bundle::Reply) -> Reply {
-    let field = |(name, value): &(String, String)| {
-        Some((
-            name.parse::<HeaderName>().ok()?,
-            HeaderValue::from_str(value).ok()?,
-        ))
-    };
-    Reply {
-        status: reply.status,
-        headers: reply.headers.iter().filter_map(field).collect(),
-        body: bytes::Bytes::copy_from_slice(&reply.body),
-    }
-}
-
-/// A reply with what every answer of its exchange carries.
-fn finished(mut reply: Reply, exchange: &Exchange) -> Reply {
-    let mut headers = HeaderMap::from_iter(std::mem::take(&mut reply.headers));
-    shape::response(exchange, None::<&NoHead>).apply(&mut headers);
-    let mut last = None;
-    for (name, value) in headers {
-        last = name.or(last);
-        reply.headers.extend(last.clone().map(|name| (name, value)));
-    }
-    reply
-}
-
-/// The head of an answer that no origin gave.
-struct NoHead;
-
-impl ResponseHead for NoHead {
-    fn status(&self) -> u16 {
-        0
-    }
-
-    fn header(&self, _name: &HeaderName) -> Option<std::borrow::Cow<'_, str>> {
-        None
-    }
+    shape::reply(&reply, exchange)
 }

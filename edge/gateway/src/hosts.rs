@@ -1,53 +1,38 @@
 //! The hosts of a bundle, each with its routing table, built when the host is first asked for.
 
+mod reply;
 mod route;
 mod table;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tidegate_shared::bundle::{HostSection, Tables};
 
-pub(crate) use route::Route;
-pub(crate) use table::{NoRoute, Question, Table};
+pub(crate) use route::{Route, Target};
+pub(crate) use table::{Found, NoRoute, Question, Table};
 
 /// All hosts. Invariant: sorted by pattern, which the bundle guarantees.
 #[derive(Debug)]
 pub(crate) struct Hosts(Vec<Host>);
 
+/// A host, or all hosts below a domain.
 #[derive(Debug)]
-struct Host {
+pub(crate) struct Host {
     section: HostSection,
-    table: OnceLock<Result<Table, String>>,
+    /// The host itself, where it is a single one.
+    name: Option<Arc<str>>,
+    table: OnceLock<Result<Arc<Table>, String>>,
 }
 
 impl Hosts {
     pub(crate) fn new(sections: Vec<HostSection>) -> Self {
-        Self(
-            sections
-                .into_iter()
-                .map(|section| Host {
-                    section,
-                    table: OnceLock::new(),
-                })
-                .collect(),
-        )
+        Self(sections.into_iter().map(Host::new).collect())
     }
 
-    /// The table of a host: of its exact name, else of the closest domain above it that has a
-    /// wildcard. An error names a section that cannot be used.
-    pub(crate) fn find(&self, host: &str, tables: &Tables) -> Result<Option<&Table>, String> {
-        let Some(entry) = self.entry(host).or_else(|| self.wildcard(host)) else {
-            return Ok(None);
-        };
-        let table = entry.table.get_or_init(|| {
-            let routes = entry
-                .section
-                .decode(tables)
-                .map_err(|error| error.to_string())?;
-            Table::build(routes)
-                .map_err(|error| format!("host `{}`: {error}", entry.section.host()))
-        });
-        table.as_ref().map(Some).map_err(Clone::clone)
+    /// The entry of a host: of its exact name, else of the closest domain above it that has a
+    /// wildcard.
+    pub(crate) fn find(&self, host: &str) -> Option<&Host> {
+        self.entry(host).or_else(|| self.wildcard(host))
     }
 
     fn entry(&self, pattern: &str) -> Option<&Host> {
@@ -67,5 +52,37 @@ impl Hosts {
             rest = parent;
         }
         None
+    }
+}
+
+impl Host {
+    fn new(section: HostSection) -> Self {
+        let pattern = section.host();
+        let single = pattern.suffix().is_none();
+        Self {
+            name: single.then(|| pattern.as_str().into()),
+            section,
+            table: OnceLock::new(),
+        }
+    }
+
+    /// The name that a request asked for, to keep.
+    pub(crate) fn name(&self, asked: &str) -> Arc<str> {
+        self.name.clone().unwrap_or_else(|| asked.into())
+    }
+
+    /// The routing table. An error names a section that cannot be used.
+    pub(crate) fn table(&self, tables: &Tables) -> Result<&Arc<Table>, String> {
+        let table = self.table.get_or_init(|| {
+            let routes = self
+                .section
+                .decode(tables)
+                .map_err(|error| error.to_string())?;
+            let table = Table::build(routes);
+            table
+                .map(Arc::new)
+                .map_err(|error| format!("host `{}`: {error}", self.section.host()))
+        });
+        table.as_ref().map_err(Clone::clone)
     }
 }

@@ -1,46 +1,93 @@
 //! A route, prepared: header names parsed, regular expressions loaded.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
-use tidegate_shared::bundle::{self, FieldPredicate, FieldTest};
+use tidegate_shared::bundle::{self, Auth, FieldPredicate, FieldTest, PathTemplate};
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::units::Span;
 
+use super::reply::Replies;
 use super::table::Question;
-use crate::decision::HeadEdits;
+use crate::decision::{HeadEdits, Reply};
 
-/// A route of the bundle, ready for use.
+/// A route of the bundle, ready for use. Thousands lie side by side: what few routes have is
+/// kept behind a pointer.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) rules: bundle::Route,
-    pub(crate) request: HeadEdits,
-    pub(crate) response: HeadEdits,
+    pub(crate) name: Box<str>,
+    pub(crate) methods: MethodSet,
+    pub(crate) auth: Auth,
+    pub(crate) limits: Box<[u32]>,
+    pub(crate) cors: Option<u32>,
+    pub(crate) target: Target,
+    pub(crate) rewrite: Option<Box<PathTemplate>>,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) request: Option<Box<HeadEdits>>,
+    pub(crate) response: Option<Box<HeadEdits>>,
+    predicates: Option<Box<Predicates>>,
+}
+
+/// Who answers.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Reply(Arc<Reply>),
+    Upstream(u32),
+}
+
+/// What must hold of a request beside its path and method.
+#[derive(Debug)]
+struct Predicates {
     headers: Vec<(HeaderName, Test)>,
     query: Vec<(String, Test)>,
 }
 
 impl Route {
-    pub(super) fn prepare(mut rules: bundle::Route) -> Result<Self, String> {
-        let request = edits(std::mem::take(&mut rules.request_headers))?;
-        let response = edits(std::mem::take(&mut rules.response_headers))?;
-        let headers = std::mem::take(&mut rules.headers)
-            .into_iter()
-            .map(|predicate| Ok((name(&predicate.name)?, Test::prepare(predicate.test)?)))
-            .collect::<Result<_, String>>()?;
-        let query = std::mem::take(&mut rules.query)
-            .into_iter()
-            .map(|FieldPredicate { name, test }| Ok((name, Test::prepare(test)?)))
-            .collect::<Result<_, String>>()?;
-        Ok(Self {
-            rules,
-            request,
-            response,
+    pub(super) fn prepare(route: bundle::Route, replies: &mut Replies) -> Result<Self, String> {
+        let bundle::Route {
+            name,
+            methods,
             headers,
             query,
+            auth,
+            limits,
+            cors,
+            target,
+            rewrite,
+            timeout,
+            request_headers,
+            response_headers,
+        } = route;
+        Ok(Self {
+            name: name.into(),
+            methods,
+            auth,
+            limits: limits.into(),
+            cors,
+            target: match target {
+                bundle::Target::Reply(reply) => Target::Reply(replies.prepare(reply)?),
+                bundle::Target::Upstream(index) => Target::Upstream(index),
+            },
+            rewrite: rewrite.map(Box::new),
+            timeout,
+            request: edits(request_headers)?,
+            response: edits(response_headers)?,
+            predicates: predicates(headers, query)?,
         })
     }
 
     /// Whether the predicates on headers and query hold.
     pub(super) fn holds(&self, question: &Question<'_>) -> bool {
+        self.predicates
+            .as_ref()
+            .is_none_or(|predicates| predicates.hold(question))
+    }
+}
+
+impl Predicates {
+    fn hold(&self, question: &Question<'_>) -> bool {
         self.headers
             .iter()
             .all(|(name, test)| test.holds((question.header)(name).as_deref()))
@@ -91,24 +138,50 @@ impl Test {
     }
 }
 
-fn name(text: &str) -> Result<HeaderName, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is no header name"))
+fn predicates(
+    headers: Vec<FieldPredicate>,
+    query: Vec<FieldPredicate>,
+) -> Result<Option<Box<Predicates>>, String> {
+    if headers.is_empty() && query.is_empty() {
+        return Ok(None);
+    }
+    let headers = headers
+        .into_iter()
+        .map(|FieldPredicate { name, test }| Ok((header_name(&name)?, Test::prepare(test)?)));
+    let query = query
+        .into_iter()
+        .map(|FieldPredicate { name, test }| Ok((name, Test::prepare(test)?)));
+    Ok(Some(Box::new(Predicates {
+        headers: headers.collect::<Result<_, String>>()?,
+        query: query.collect::<Result<_, String>>()?,
+    })))
 }
 
-fn edits(edits: bundle::HeaderEdits) -> Result<HeadEdits, String> {
+fn edits(edits: bundle::HeaderEdits) -> Result<Option<Box<HeadEdits>>, String> {
     let bundle::HeaderEdits { remove, set, add } = edits;
-    let field = |(field, text): (String, String)| {
+    if remove.is_empty() && set.is_empty() && add.is_empty() {
+        return Ok(None);
+    }
+    let remove = remove.iter().map(|name| header_name(name));
+    Ok(Some(Box::new(HeadEdits {
+        remove: remove.collect::<Result<_, String>>()?,
+        set: fields(set)?,
+        add: fields(add)?,
+    })))
+}
+
+pub(super) fn fields(
+    fields: Vec<(String, String)>,
+) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let field = |(name, text): (String, String)| {
         let value =
             HeaderValue::from_str(&text).map_err(|_| format!("`{text}` is no header value"))?;
-        Ok((name(&field)?, value))
+        Ok((header_name(&name)?, value))
     };
-    Ok(HeadEdits {
-        remove: remove
-            .iter()
-            .map(|field| name(field))
-            .collect::<Result<_, String>>()?,
-        set: set.into_iter().map(field).collect::<Result<_, String>>()?,
-        add: add.into_iter().map(field).collect::<Result<_, String>>()?,
-    })
+    fields.into_iter().map(field).collect()
+}
+
+fn header_name(text: &str) -> Result<HeaderName, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no header name"))
 }

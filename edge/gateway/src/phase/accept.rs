@@ -19,7 +19,7 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 #[derive(Debug)]
 pub(crate) struct Target<'h> {
     /// In normal form: lower case, no port.
-    pub(crate) host: String,
+    pub(crate) host: Cow<'h, str>,
     /// In normal form (RFC 3986 §6.2.2).
     pub(crate) path: Cow<'h, str>,
     /// As it came.
@@ -40,8 +40,12 @@ pub(crate) fn accept<H: RequestHead>(head: &H) -> Result<Target<'_>, Refusal> {
     let authority = head
         .authority()
         .ok_or_else(|| Refusal::new(Problem::HostInvalid, "no host, or several"))?;
-    let host = host::normalise(&authority)
-        .ok_or_else(|| Refusal::new(Problem::HostInvalid, "the host is no host name"))?;
+    let host = match authority {
+        Cow::Borrowed(authority) => host::normalise(authority),
+        Cow::Owned(authority) => host::normalise(&authority).map(|host| host.into_owned().into()),
+    };
+    let host =
+        host.ok_or_else(|| Refusal::new(Problem::HostInvalid, "the host is no host name"))?;
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),

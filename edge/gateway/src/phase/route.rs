@@ -4,33 +4,37 @@ use std::sync::Arc;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
 use http::{HeaderName, Method};
-use tidegate_shared::pattern::PathPattern;
+use tidegate_shared::bundle::Tables;
 use tidegate_shared::problem::Problem;
 
 use super::accept::Target;
 use crate::head::RequestHead;
-use crate::hosts::{Hosts, NoRoute, Question, Route};
+use crate::hosts::{Found, Host, NoRoute, Question, Table};
 use crate::refusal::Refusal;
 
-/// A route and the pattern by which it was reached.
+/// A route for a request.
 #[derive(Debug)]
 pub(crate) struct Matched<'g> {
-    pub(crate) route: Arc<Route>,
-    pub(crate) pattern: &'g PathPattern,
+    pub(crate) found: Found<'g>,
     /// The request asks whether another may be made (a CORS preflight).
     pub(crate) preflight: bool,
 }
 
+/// The routing table of a host.
+pub(crate) fn table<'g>(
+    host: Option<&'g Host>,
+    tables: &Tables,
+) -> Result<&'g Arc<Table>, Refusal> {
+    host.ok_or_else(|| Refusal::new(Problem::HostUnknown, "no policy serves the host"))?
+        .table(tables)
+        .map_err(|error| Refusal::new(Problem::Internal, error))
+}
+
 pub(crate) fn route<'g, H: RequestHead>(
-    hosts: &'g Hosts,
-    tables: &tidegate_shared::bundle::Tables,
+    table: &'g Table,
     target: &Target<'_>,
     head: &H,
 ) -> Result<Matched<'g>, Refusal> {
-    let table = hosts
-        .find(&target.host, tables)
-        .map_err(|error| Refusal::new(Problem::Internal, error))?
-        .ok_or_else(|| Refusal::new(Problem::HostUnknown, "no policy serves the host"))?;
     let asked_method = preflight_method(head);
     let header = |name: &HeaderName| head.header(name);
     let question = Question {
@@ -41,18 +45,16 @@ pub(crate) fn route<'g, H: RequestHead>(
     };
     if let Some(method) = &asked_method {
         let asked = table.find(&Question { method, ..question });
-        if let Some((route, pattern)) = asked.ok().filter(|(route, _)| route.rules.cors.is_some()) {
+        if let Some(found) = asked.ok().filter(|found| found.route.cors.is_some()) {
             return Ok(Matched {
-                route,
-                pattern,
+                found,
                 preflight: true,
             });
         }
     }
     match table.find(&question) {
-        Ok((route, pattern)) => Ok(Matched {
-            route,
-            pattern,
+        Ok(found) => Ok(Matched {
+            found,
             preflight: false,
         }),
         Err(NoRoute::Path) => Err(Refusal::new(Problem::RouteNotFound, "no route")),

@@ -6,7 +6,7 @@ use tidegate_shared::pattern::{Captures, PathPattern};
 
 use super::HOP_BY_HOP;
 use super::accept::{TRACEPARENT, Target};
-use crate::decision::{Exchange, HeadEdits};
+use crate::decision::{Exchange, HeadEdits, Reply};
 use crate::head::{Peer, RequestHead, ResponseHead};
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -78,8 +78,8 @@ pub(crate) fn request<H: RequestHead>(
     {
         edits.remove.push(TRACESTATE);
     }
-    if let Some(route) = &exchange.route {
-        edits.extend(&route.request);
+    if let Some(own) = exchange.route().and_then(|route| route.request.as_ref()) {
+        edits.extend(own);
     }
     let ours = [
         (FORWARDED, forwarded(head.peer(), &target.host)),
@@ -131,23 +131,43 @@ pub(crate) fn asks_upgrade<H: RequestHead>(head: &H) -> bool {
         })
 }
 
-/// Changes to a response's header fields, whoever gave it.
-pub(crate) fn response<H: ResponseHead>(exchange: &Exchange, head: Option<&H>) -> HeadEdits {
-    let mut edits = HeadEdits::default();
-    if let Some(head) = head {
-        edits
-            .remove
-            .extend(nominated(head.header(&CONNECTION).as_deref()));
-        edits.remove.push(SERVER);
-    }
-    if let Some(route) = &exchange.route {
-        edits.extend(&route.response);
+/// Changes to the header fields of an origin's response.
+pub(crate) fn response<H: ResponseHead>(exchange: &Exchange, head: &H) -> HeadEdits {
+    let mut edits = HeadEdits {
+        remove: nominated(head.header(&CONNECTION).as_deref()),
+        ..HeadEdits::default()
+    };
+    edits.remove.push(SERVER);
+    if let Some(own) = exchange.route().and_then(|route| route.response.as_ref()) {
+        edits.extend(own);
     }
     edits.extend(&exchange.response);
-    edits.set.extend(
-        HeaderValue::from_str(&exchange.request_id())
-            .ok()
-            .map(|id| (REQUEST_ID, id)),
-    );
+    edits.set.push((REQUEST_ID, exchange.request_id_value()));
     edits
+}
+
+/// A reply of the gateway's own, with the same changes.
+pub(crate) fn reply(reply: &Reply, exchange: &Exchange) -> Reply {
+    let route = exchange.route().and_then(|route| route.response.as_deref());
+    let edits = || route.into_iter().chain([&exchange.response]);
+    let more: usize = edits().map(|edits| edits.set.len() + edits.add.len()).sum();
+    let mut headers = Vec::with_capacity(reply.headers.len() + more + 1);
+    headers.extend_from_slice(&reply.headers);
+    for removed in edits().flat_map(|edits| &edits.remove) {
+        headers.retain(|(name, _)| name != removed);
+    }
+    let id = [(REQUEST_ID, exchange.request_id_value())];
+    for field in edits()
+        .flat_map(|edits| edits.set.iter().cloned())
+        .chain(id)
+    {
+        headers.retain(|(name, _)| *name != field.0);
+        headers.push(field);
+    }
+    headers.extend(edits().flat_map(|edits| edits.add.iter().cloned()));
+    Reply {
+        status: reply.status,
+        headers,
+        body: reply.body.clone(),
+    }
 }
