@@ -71,6 +71,13 @@ catalogue! {
     RateLimited = "rate-limited", 429, "Too many requests";
     /// This runtime cannot switch to the protocol that `Upgrade` asks for.
     UpgradeUnsupported = "upgrade-unsupported", 501, "The protocol upgrade is not supported";
+    /// The connector's caller is who it says, but is not on the list of those that may reach the
+    /// backend.
+    CallerRefused = "caller-refused", 403, "The caller may not reach this backend";
+    /// No backend of the connector serves the host and path.
+    BackendUnknown = "backend-unknown", 404, "No backend serves the request";
+    /// The request's body broke off or stood still before its end.
+    RequestIncomplete = "request-incomplete", 408, "The request did not arrive completely";
     /// No origin could be reached, or each refused the connection.
     OriginUnreachable = "origin-unreachable", 502, "The origin cannot be reached";
     /// The origin broke off before it had answered.
