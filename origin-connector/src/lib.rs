@@ -1,0 +1,39 @@
+//! The mutual TLS terminator at the door of a mesh.
+//!
+//! Gateways connect with a client certificate. The connector takes the caller's identity from the
+//! verified certificate, asks [`Backends::authorize`] which backend the request may reach, and
+//! streams the exchange through. Nothing that is refused reaches a backend.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use tidegate_origin_connector::{Config, Connector};
+//!
+//! let connector = Connector::bind(Config::read("connector.toml".as_ref())?).await?;
+//! println!("listening https://{}", connector.local_addr());
+//! connector.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod admin;
+mod authorize;
+mod body;
+mod caller;
+pub mod config;
+mod connector;
+mod headers;
+mod identity;
+mod metrics;
+mod proxy;
+mod refusal;
+mod server;
+mod tls;
+
+pub use authorize::{
+    Authorization, Backends, Denial, InvalidBackends, InvalidPathPrefix, PathPrefix, RequestHead,
+};
+pub use config::{Config, ConfigError};
+pub use connector::{BindError, Connector, Drained, Reload};
+pub use identity::{Identity, InvalidIdentity, InvalidSpiffeId, SpiffeId};
+pub use tls::TlsError;

@@ -1,1 +1,100 @@
-fn main() {}
+//! `tidegate-connector`: the connector as a program.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use tidegate_origin_connector::{Config, Connector};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The mutual TLS terminator at the door of a mesh.
+///
+/// Takes requests from gateways that present a certificate of a trusted authority, and hands
+/// those that the configuration allows to backends. SIGTERM and SIGINT drain, SIGHUP loads the
+/// certificates again.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-connector", version)]
+struct Arguments {
+    /// The configuration, a TOML file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the configuration and the certificates, and exit.
+    #[arg(long)]
+    check: bool,
+    /// How to log, on standard error. RUST_LOG filters, as `info,access=off`.
+    #[arg(long, value_enum, default_value_t = Log::Human)]
+    log: Log,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Log {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "tidegate-connector: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn start(arguments: &Arguments) -> Result<(), Failure> {
+    let config = Config::read(&arguments.config)?;
+    if arguments.check {
+        config.check_certificates()?;
+        writeln!(io::stdout(), "{}: ok", arguments.config.display())?;
+        return Ok(());
+    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match arguments.log {
+        Log::Human => log.with_ansi(false).init(),
+        Log::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .init(),
+    }
+    tokio::runtime::Runtime::new()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let connector = Connector::bind(config).await?;
+    let reload = connector.reload();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.request();
+        }
+    });
+    if let Some(address) = connector.admin_addr() {
+        tracing::info!(%address, "serving health and metrics");
+    }
+    let mut stdout = io::stdout();
+    writeln!(stdout, "listening https://{}", connector.local_addr())?;
+    stdout.flush()?;
+    connector
+        .run(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Which backend a request may reach. Pure: no IO, no clock.
+
+mod path_prefix;
+
+use crate::config::Backend;
+use crate::identity::Identity;
+pub use path_prefix::{InvalidPathPrefix, PathPrefix};
+
+/// What the decision reads of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// The normalised host that the backend will be told.
+    pub host: &'a str,
+    /// The path without the query, as received.
+    pub path: &'a str,
+}
+
+/// The decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorization<'a> {
+    /// The request goes to this backend; the index is its place in the list.
+    Backend(usize, &'a Backend),
+    /// The request goes nowhere.
+    Denied(Denial<'a>),
+}
+
+/// Why a request goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial<'a> {
+    /// The path has no single reading, so a prefix cannot be told.
+    #[error("path: {0}")]
+    InvalidPath(tidegate_shared::path::InvalidPath),
+    /// An origin that merges slashes or drops path parameters would take the path for another
+    /// backend's.
+    #[error("path: its readings lead to different backends")]
+    AmbiguousPath,
+    /// No backend serves the host and path.
+    #[error("no backend serves the host and path")]
+    NoBackend,
+    /// A backend serves them, but not to this caller.
+    #[error("the caller may not reach backend `{}`", .0.name())]
+    NotAllowed(&'a Backend),
+}
+
+/// The backends of a connector.
+///
+/// Invariant: not empty, sorted by specificity (an exact host before every host, then the longer
+/// path prefix first), no two with the same host and prefix.
+#[derive(Clone, Debug)]
+pub struct Backends(Vec<Backend>);
+
+/// Backends that do not make a list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBackends {
+    /// None at all.
+    #[error("there is no backend: add `[[backend]]`")]
+    Empty,
+    /// Two of one name.
+    #[error("two backends are named `{0}`")]
+    SameName(String),
+    /// Two for the same requests.
+    #[error("`{0}` and `{1}` both serve host `{2}` and path prefix `{3}`")]
+    SameRequests(String, String, String, PathPrefix),
+}
+
+impl Backends {
+    /// Orders the backends.
+    ///
+    /// # Errors
+    /// [`InvalidBackends`] where the list is empty or two of them collide.
+    pub fn new(mut backends: Vec<Backend>) -> Result<Self, InvalidBackends> {
+        if backends.is_empty() {
+            return Err(InvalidBackends::Empty);
+        }
+        let pairs = backends
+            .iter()
+            .enumerate()
+            .flat_map(|(index, one)| backends.iter().skip(index + 1).map(move |two| (one, two)));
+        for (one, two) in pairs {
+            if one.name == two.name {
+                return Err(InvalidBackends::SameName(one.name.clone()));
+            }
+            if one.host == two.host && one.path_prefix == two.path_prefix {
+                return Err(InvalidBackends::SameRequests(
+                    one.name.clone(),
+                    two.name.clone(),
+                    one.host.clone().unwrap_or_else(|| "*".to_owned()),
+                    one.path_prefix.clone(),
+                ));
+            }
+        }
+        backends.sort_by_key(|backend| {
+            let segments = backend.path_prefix.segments();
+            (backend.host.is_none(), std::cmp::Reverse(segments))
+        });
+        Ok(Self(backends))
+    }
+
+    /// The backends, most specific first.
+    pub fn iter(&self) -> std::slice::Iter<'_, Backend> {
+        self.0.iter()
+    }
+
+    /// Decides. The most specific backend for the host and path is chosen first and its list of
+    /// callers asked then: who may not reach it does not fall through to a wider one.
+    pub fn authorize(&self, identity: &Identity, head: &RequestHead<'_>) -> Authorization<'_> {
+        let path = match tidegate_shared::path::normalise(head.path) {
+            Ok(path) => path,
+            Err(error) => return Authorization::Denied(Denial::InvalidPath(error)),
+        };
+        let strict = self.most_specific(head.host, &path.split('/').skip(1));
+        let lenient = self.most_specific(head.host, &path_prefix::lenient_segments(&path));
+        if strict.map(|(index, _)| index) != lenient.map(|(index, _)| index) {
+            return Authorization::Denied(Denial::AmbiguousPath);
+        }
+        match strict {
+            None => Authorization::Denied(Denial::NoBackend),
+            Some((_, backend)) if !backend.admits(identity) => {
+                Authorization::Denied(Denial::NotAllowed(backend))
+            }
+            Some((index, backend)) => Authorization::Backend(index, backend),
+        }
+    }
+
+    fn most_specific<'p>(
+        &self,
+        host: &str,
+        path: &(impl Iterator<Item = &'p str> + Clone),
+    ) -> Option<(usize, &Backend)> {
+        self.0.iter().enumerate().find(|(_, backend)| {
+            backend.host.as_deref().is_none_or(|own| own == host)
+                && backend.path_prefix.holds(path.clone())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Protocol;
+
+    fn backend(name: &str, host: Option<&str>, prefix: &str, allow: &str) -> Backend {
+        Backend {
+            name: name.to_owned(),
+            address: "127.0.0.1:80".parse().unwrap(),
+            protocol: Protocol::Http1,
+            host: host.map(str::to_owned),
+            path_prefix: prefix.parse().unwrap(),
+            allow: vec![allow.parse().unwrap()],
+        }
+    }
+
+    const GATEWAY: &str = "spiffe://edge.example/gateway";
+
+    fn backends() -> Backends {
+        Backends::new(vec![
+            backend("rest", None, "/", GATEWAY),
+            backend("accounts", None, "/v1/accounts", GATEWAY),
+            backend(
+                "admin",
+                None,
+                "/v1/accounts/admin",
+                "dns:admin.bank.example",
+            ),
+            backend("trading", Some("trading.example"), "/v1", GATEWAY),
+        ])
+        .unwrap()
+    }
+
+    fn decide(host: &str, path: &str) -> String {
+        let identity = Identity::new(Some(GATEWAY.parse().unwrap()), Vec::new());
+        match backends().authorize(&identity, &RequestHead { host, path }) {
+            Authorization::Backend(_, backend) => backend.name.clone(),
+            Authorization::Denied(denial) => denial.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_most_specific_backend_wins() {
+        for (host, path, expected) in [
+            ("a.example", "/", "rest"),
+            ("a.example", "/v1/accounts", "accounts"),
+            ("a.example", "/v1/accounts/", "accounts"),
+            ("a.example", "/v1/accounts/7", "accounts"),
+            ("a.example", "/v1/accountsx", "rest"),
+            ("a.example", "/v1/%61ccounts/7", "accounts"),
+            ("trading.example", "/v1/accounts/7", "trading"),
+            ("trading.example", "/v2", "rest"),
+        ] {
+            assert_eq!(decide(host, path), expected, "{host}{path}");
+        }
+    }
+
+    #[test]
+    fn who_may_not_reach_the_most_specific_reaches_none() {
+        let refused = "the caller may not reach backend `admin`";
+        assert_eq!(decide("a.example", "/v1/accounts/admin/x"), refused);
+        assert_eq!(decide("a.example", "/v1/x/../accounts/admin"), refused);
+        assert_eq!(decide("a.example", "/v1/accounts/%61dmin"), refused);
+    }
+
+    #[test]
+    fn a_path_with_two_readings_reaches_none() {
+        let ambiguous = "path: its readings lead to different backends";
+        for path in [
+            "//v1/accounts/admin",
+            "/v1/accounts//admin",
+            "/v1/accounts/admin;x=1",
+            "/v1/accounts/;/admin",
+        ] {
+            assert_eq!(decide("a.example", path), ambiguous, "{path}");
+        }
+        assert_eq!(decide("a.example", "/v1//x;y=1"), "rest");
+        for path in ["/v1/accounts%2Fadmin", "/..", "*", "/%00"] {
+            let denial = decide("a.example", path);
+            assert!(denial.starts_with("path: "), "{path}: {denial}");
+        }
+        let sneaky = decide("a.example", "/v1/accounts/x/..;/admin");
+        assert_eq!(sneaky, ambiguous);
+    }
+
+    #[test]
+    fn without_a_default_the_rest_is_no_backend() {
+        let only = Backends::new(vec![backend("a", None, "/a", GATEWAY)]).unwrap();
+        let identity = Identity::new(Some(GATEWAY.parse().unwrap()), Vec::new());
+        let head = RequestHead {
+            host: "x.example",
+            path: "/b",
+        };
+        let denied = Authorization::Denied(Denial::NoBackend);
+        assert_eq!(only.authorize(&identity, &head), denied);
+    }
+
+    #[test]
+    fn any_dns_name_of_the_caller_counts() {
+        let identity = Identity::new(None, vec!["x.example".into(), "admin.bank.example".into()]);
+        let head = RequestHead {
+            host: "x.example",
+            path: "/v1/accounts/admin",
+        };
+        let backends = backends();
+        assert!(matches!(
+            backends.authorize(&identity, &head),
+            Authorization::Backend(_, backend) if backend.name == "admin"
+        ));
+    }
+}

@@ -1,0 +1,8 @@
+//! Bodies on their way through: never collected, never waited for without end.
+
+mod request;
+mod response;
+mod stall;
+
+pub(crate) use request::{Progress, RequestBody, RequestBodyError};
+pub(crate) use response::ResponseBody;

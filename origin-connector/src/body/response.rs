@@ -1,0 +1,127 @@
+//! A response's body on its way to the caller, with the record of the exchange in tow.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::stall::Stall;
+use crate::access::AccessRecord;
+use crate::headers;
+
+/// A refusal's text, or what a backend streams.
+#[derive(Debug)]
+enum Source {
+    Own(Full<Bytes>),
+    Backend(Incoming, Stall),
+}
+
+/// The response came to no good end; the connection tells the caller by breaking off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResponseBodyError {
+    #[error("the backend broke off the response: {0}")]
+    Broken(hyper::Error),
+    #[error("the backend's response stood still")]
+    Stalled,
+}
+
+#[derive(Debug)]
+pub(crate) struct ResponseBody {
+    source: Source,
+    /// `None` where the exchange goes on elsewhere.
+    record: Option<AccessRecord>,
+}
+
+impl ResponseBody {
+    pub(crate) fn own(text: Bytes, record: AccessRecord) -> Self {
+        Self {
+            source: Source::Own(Full::new(text)),
+            record: Some(record),
+        }
+    }
+
+    /// No body: after `101` the octets belong to the tunnel, and so does the record.
+    pub(crate) fn switched() -> Self {
+        Self {
+            source: Source::Own(Full::default()),
+            record: None,
+        }
+    }
+
+    pub(crate) fn backend(body: Incoming, idle: Duration, mut record: AccessRecord) -> Self {
+        // A body that is empty from the start is never polled.
+        record.complete = body.is_end_stream();
+        Self {
+            source: Source::Backend(body, Stall::new(idle)),
+            record: Some(record),
+        }
+    }
+}
+
+impl Source {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        match self {
+            Self::Own(text) => Pin::new(text)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            Self::Backend(body, stall) => {
+                let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+                    ready!(stall.poll(cx));
+                    return Poll::Ready(Some(Err(ResponseBodyError::Stalled)));
+                };
+                stall.moved();
+                Poll::Ready(frame.map(|frame| {
+                    let mut frame = frame.map_err(ResponseBodyError::Broken)?;
+                    if let Some(trailers) = frame.trailers_mut() {
+                        headers::hop_by_hop::strip(trailers);
+                    }
+                    Ok(frame)
+                }))
+            }
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ResponseBodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        let this = self.get_mut();
+        let frame = ready!(this.source.poll(cx));
+        // After the last frame of a known length nobody polls again.
+        let ended = this.is_end_stream();
+        if let Some(record) = &mut this.record {
+            match &frame {
+                Some(Err(error)) => record.cause = Some(error.to_string()),
+                Some(Ok(_)) => record.complete = ended,
+                None => record.complete = true,
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(text) => text.is_end_stream(),
+            Source::Backend(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(text) => text.size_hint(),
+            Source::Backend(body, _) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The peer of one connection.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::headers::client_cert;
+use crate::identity::{Identity, InvalidIdentity, SpiffeId};
+
+/// Who is at the other end, and what each of its requests carries on.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) identity: Identity,
+    pub(crate) peer: SocketAddr,
+    /// `X-Forwarded-Client-Cert`.
+    pub(crate) client_cert: HeaderValue,
+    /// How long the certificate is still valid.
+    pub(crate) remaining: Duration,
+}
+
+impl Caller {
+    /// Invariant for the caller of this: `leaf` was verified in the handshake of this connection.
+    pub(crate) fn new(
+        peer: SocketAddr,
+        leaf: &CertificateDer<'_>,
+        own_id: Option<&SpiffeId>,
+        now: SystemTime,
+    ) -> Result<Self, InvalidIdentity> {
+        let identity = Identity::of_certificate(leaf)?;
+        let (_, certificate) =
+            X509Certificate::from_der(leaf).map_err(|_| InvalidIdentity::Unreadable)?;
+        let not_after = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(Self {
+            client_cert: client_cert::value(&identity, leaf, own_id),
+            identity,
+            peer,
+            remaining: Duration::from_secs(not_after).saturating_sub(now),
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! `traceparent` and `tracestate` (W3C Trace Context).
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_shared::trace::TraceContext;
+
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The trace of a request: passed on as it came, or begun where there is none that is valid. A
+/// `tracestate` without a valid `traceparent` means nothing and goes (§3.3).
+pub(crate) fn adopt(headers: &mut HeaderMap) -> Option<TraceContext> {
+    let mut fields = headers.get_all(&TRACEPARENT).iter();
+    let only = match (fields.next(), fields.next()) {
+        (Some(field), None) => field.to_str().ok(),
+        _ => None,
+    };
+    if let Some(trace) = only.and_then(TraceContext::parse) {
+        return Some(trace);
+    }
+    headers.remove(TRACESTATE);
+    headers.remove(&TRACEPARENT);
+    let trace = begin()?;
+    let value = HeaderValue::try_from(trace.to_string()).ok()?;
+    headers.insert(TRACEPARENT, value);
+    Some(trace)
+}
+
+/// `None` where the system has no random numbers to give.
+fn begin() -> Option<TraceContext> {
+    let (mut trace_id, mut parent_id) = ([0; 16], [0; 8]);
+    getrandom::fill(&mut trace_id).ok()?;
+    getrandom::fill(&mut parent_id).ok()?;
+    // Not sampled: who records decides that.
+    Some(TraceContext {
+        trace_id,
+        parent_id,
+        flags: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn passes_a_valid_trace_on() {
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, HeaderValue::from_static(VALID));
+        headers.insert(TRACESTATE, HeaderValue::from_static("a=1"));
+        assert_eq!(adopt(&mut headers).unwrap().to_string(), VALID);
+        assert_eq!(headers.get(TRACEPARENT).unwrap(), VALID);
+        assert!(headers.contains_key(TRACESTATE));
+    }
+
+    #[test]
+    fn begins_one_otherwise() {
+        for values in [vec![], vec!["junk"], vec![VALID, VALID]] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACESTATE, HeaderValue::from_static("a=1"));
+            for value in values {
+                headers.append(TRACEPARENT, HeaderValue::from_static(value));
+            }
+            let trace = adopt(&mut headers).unwrap().to_string();
+            let fields: Vec<_> = headers.get_all(TRACEPARENT).iter().collect();
+            assert_eq!(fields, [trace.as_str()]);
+            assert!(!headers.contains_key(TRACESTATE));
+        }
+    }
+}

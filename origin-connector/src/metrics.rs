@@ -1,0 +1,148 @@
+//! Counts and durations for Prometheus. HTTP metrics carry the names and labels of the
+//! OpenTelemetry semantic conventions; the connector's own begin with `tidegate_connector_`.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The bucket boundaries that the semantic conventions advise for
+/// `http.server.request.duration`, in seconds.
+const DURATIONS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) http_request_method: &'static str,
+    pub(crate) http_response_status_code: u32,
+    pub(crate) backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct HandshakeLabels {
+    pub(crate) result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RefusalLabels {
+    pub(crate) problem: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ReloadLabels {
+    pub(crate) result: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    pub(crate) active_requests: Gauge,
+    pub(crate) connections: Gauge,
+    pub(crate) handshakes: Family<HandshakeLabels, Counter>,
+    pub(crate) refusals: Family<RefusalLabels, Counter>,
+    pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
+    /// Seconds since the Unix epoch.
+    pub(crate) certificate_not_after: Gauge<i64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(DURATIONS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            durations: Family::new_with_constructor(histogram),
+            active_requests: Gauge::default(),
+            connections: Gauge::default(),
+            handshakes: Family::default(),
+            refusals: Family::default(),
+            certificate_reloads: Family::default(),
+            certificate_not_after: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let http = self.registry.sub_registry_with_prefix("http_server");
+        http.register_with_unit(
+            "request_duration",
+            "From the request head to the end of the response",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        http.register(
+            "active_requests",
+            "Exchanges under way",
+            self.active_requests.clone(),
+        );
+        let own = self.registry.sub_registry_with_prefix("tidegate_connector");
+        own.register(
+            "connections",
+            "Connections open, handshakes included",
+            self.connections.clone(),
+        );
+        own.register(
+            "tls_handshakes",
+            "Handshakes by result",
+            self.handshakes.clone(),
+        );
+        own.register(
+            "refusals",
+            "Requests answered by the connector itself, by problem",
+            self.refusals.clone(),
+        );
+        own.register(
+            "certificate_reloads",
+            "Attempts to load changed certificates, by result",
+            self.certificate_reloads.clone(),
+        );
+        own.register_with_unit(
+            "certificate_not_after_timestamp",
+            "When the connector's certificate expires, since the Unix epoch",
+            Unit::Seconds,
+            self.certificate_not_after.clone(),
+        );
+        let started: Gauge<f64, AtomicU64> = Gauge::default();
+        let since_epoch = std::time::SystemTime::UNIX_EPOCH.elapsed();
+        started.set(since_epoch.unwrap_or_default().as_secs_f64());
+        self.registry.register_with_unit(
+            "process_start_time",
+            "When the process started, since the Unix epoch",
+            Unit::Seconds,
+            started,
+        );
+    }
+
+    /// The exposition in the text format of OpenMetrics.
+    pub(crate) fn exposition(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// The method as a label. The set is closed, so that a caller cannot make series at will.
+pub(crate) fn method_label(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "CONNECT" => "CONNECT",
+        "TRACE" => "TRACE",
+        _ => "_OTHER",
+    }
+}

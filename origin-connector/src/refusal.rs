@@ -1,0 +1,62 @@
+//! The one place where a refusal becomes an HTTP response (RFC 9457).
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use tidegate_shared::problem::Problem;
+
+use crate::authorize::Denial;
+use crate::headers::InvalidHost;
+
+/// Why the connector answers by itself.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// What the caller is told.
+    pub(crate) problem: Problem,
+    /// What the operator reads; never part of the response.
+    pub(crate) cause: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(problem: Problem, cause: &(impl ToString + ?Sized)) -> Self {
+        Self {
+            problem,
+            cause: cause.to_string(),
+        }
+    }
+
+    /// The response.
+    pub(crate) fn response(&self) -> Response<Bytes> {
+        let status = self.problem.status();
+        let body = serde_json::json!({
+            "type": self.problem.type_uri(),
+            "title": self.problem.title(),
+            "status": status,
+        });
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+impl From<Denial<'_>> for Refusal {
+    fn from(denial: Denial<'_>) -> Self {
+        let problem = match denial {
+            Denial::InvalidPath(_) | Denial::AmbiguousPath => Problem::PathInvalid,
+            Denial::NoBackend => Problem::BackendUnknown,
+            Denial::NotAllowed(_) => Problem::CallerRefused,
+        };
+        Self::new(problem, &denial)
+    }
+}
+
+impl From<InvalidHost> for Refusal {
+    fn from(error: InvalidHost) -> Self {
+        Self::new(Problem::HostInvalid, &error)
+    }
+}

@@ -1,0 +1,67 @@
+//! From the listener to requests of verified callers.
+
+pub(crate) mod activity;
+mod connection;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Limits;
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
+use crate::tls::reload::Reloader;
+
+/// How long to let go of the listener where the system has no more descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) reloader: Arc<Reloader>,
+    pub(crate) proxy: Proxy,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Connections and tunnels that are open.
+    pub(crate) tasks: TaskTracker,
+    /// Finish what is under way, begin nothing.
+    pub(crate) drain: CancellationToken,
+    /// Let go of everything.
+    pub(crate) abort: CancellationToken,
+}
+
+impl Server {
+    /// Accepts until the drain begins. At the limit, new connections wait in the system's queue.
+    pub(crate) async fn accept(self: &Arc<Self>, listener: TcpListener) {
+        let permits = Arc::new(Semaphore::new(self.limits.connections));
+        loop {
+            let accepted = async {
+                let permit = permits.clone().acquire_owned().await;
+                (permit, listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                accepted = accepted => accepted,
+                () = self.drain.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let server = self.clone();
+                    self.tasks.spawn(async move {
+                        server.metrics.connections.inc();
+                        server.connection(stream, peer).await;
+                        server.metrics.connections.dec();
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept");
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One connection: handshake, then HTTP until one side has had enough.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Server;
+use super::activity::Activity;
+use crate::access::AccessRecord;
+use crate::body::ResponseBody;
+use crate::caller::Caller;
+use crate::metrics::HandshakeLabels;
+use crate::tls::handshake::HandshakeError;
+
+/// How often a silent HTTP/2 peer is asked whether it is still there (RFC 9113 §6.7).
+const PING: Duration = Duration::from_secs(30);
+
+impl Server {
+    pub(super) async fn connection(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let handshake = self.handshake(stream, peer);
+        let result = tokio::select! {
+            result = handshake => result,
+            () = self.abort.cancelled() => return,
+        };
+        let label = result
+            .as_ref()
+            .map_or_else(HandshakeError::label, |_| "accepted");
+        let labels = HandshakeLabels { result: label };
+        self.metrics.handshakes.get_or_create(&labels).inc();
+        match result {
+            Ok((stream, caller)) => self.serve(stream, Arc::new(caller)).await,
+            Err(error) => {
+                tracing::warn!(%peer, reason = label, %error, "handshake refused");
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<(TlsStream<TcpStream>, Caller), HandshakeError> {
+        // Without it small frames wait for the peer's acknowledgement.
+        stream.set_nodelay(true)?;
+        let credentials = self.reloader.current();
+        let accept = TlsAcceptor::from(credentials.server.clone()).accept(stream);
+        let stream = tokio::time::timeout(self.limits.handshake, accept)
+            .await
+            .map_err(|_| HandshakeError::Timeout)??;
+        let chain = stream.get_ref().1.peer_certificates();
+        let leaf = chain
+            .and_then(|chain| chain.first())
+            .ok_or(HandshakeError::NoCertificate)?;
+        let own_id = credentials.own_id.as_ref();
+        let caller = Caller::new(peer, leaf, own_id, SystemTime::now())
+            .map_err(|error| HandshakeError::NoIdentity(error.to_string()))?;
+        Ok((stream, caller))
+    }
+
+    async fn serve(self: &Arc<Self>, stream: TlsStream<TcpStream>, caller: Arc<Caller>) {
+        let activity = Activity::new();
+        let service = Exchanges {
+            server: self.clone(),
+            caller: caller.clone(),
+            activity: activity.clone(),
+        };
+        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = TokioIo::new(stream);
+        let result = if h2 {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(self.limits.streams)
+                .max_header_list_size(self.limits.header_bytes)
+                .keep_alive_interval(PING)
+                .serve_connection(io, service);
+            self.drive(connection, &caller, &activity).await
+        } else {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .max_header_size(usize::try_from(self.limits.header_bytes).unwrap_or(usize::MAX))
+                .header_read_timeout(self.limits.header_read)
+                .serve_connection(io, service)
+                .with_upgrades();
+            self.drive(connection, &caller, &activity).await
+        };
+        if let Err(error) = result {
+            tracing::debug!(peer = %caller.peer, %error, "connection ended");
+        }
+    }
+
+    /// Serves until the end, and asks for an end when the connector drains, the caller's
+    /// certificate expires or nothing has been under way for too long.
+    async fn drive<C>(
+        &self,
+        connection: C,
+        caller: &Caller,
+        activity: &Activity,
+    ) -> Result<(), hyper::Error>
+    where
+        C: Draining + Future<Output = Result<(), hyper::Error>>,
+    {
+        let mut connection = pin!(connection);
+        let enough = async {
+            tokio::select! {
+                () = self.drain.cancelled() => {}
+                () = tokio::time::sleep(caller.remaining) => {}
+                () = activity.idle(self.limits.idle) => {}
+            }
+        };
+        tokio::select! {
+            result = connection.as_mut() => return result,
+            () = enough => connection.as_mut().drain(),
+        }
+        tokio::select! {
+            result = connection => result,
+            () = self.abort.cancelled() => Ok(()),
+        }
+    }
+}
+
+/// A connection that can be asked to finish what it has begun and no more.
+trait Draining {
+    fn drain(self: Pin<&mut Self>);
+}
+
+type Io = TokioIo<TlsStream<TcpStream>>;
+
+impl Draining for http1::UpgradeableConnection<Io, Exchanges> {
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl Draining for http2::Connection<Io, Exchanges, TokioExecutor> {
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// The requests of one connection.
+#[derive(Clone, Debug)]
+struct Exchanges {
+    server: Arc<Server>,
+    caller: Arc<Caller>,
+    activity: Activity,
+}
+
+impl Service<Request<Incoming>> for Exchanges {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let server = self.server.clone();
+        let metrics = server.metrics.clone();
+        let busy = self.activity.begin();
+        let record = AccessRecord::begin(self.caller.clone(), metrics, busy, &request);
+        Box::pin(async move { Ok(server.proxy.handle(request, record).await) })
+    }
+}

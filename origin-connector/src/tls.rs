@@ -1,0 +1,147 @@
+//! TLS with a required client certificate.
+
+pub(crate) mod handshake;
+pub(crate) mod reload;
+mod verifier;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::config::TlsPaths;
+use crate::identity::{Identity, SpiffeId};
+use verifier::CallerVerifier;
+
+/// What one load of the files made: used for the connections that begin from then on.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) server: Arc<ServerConfig>,
+    /// The connector's own SPIFFE ID, which `X-Forwarded-Client-Cert` names as `By`.
+    pub(crate) own_id: Option<SpiffeId>,
+    /// When the connector's certificate expires, in seconds since the Unix epoch.
+    pub(crate) not_after: i64,
+}
+
+/// The TLS files do not make a server.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is no PEM of the right kind.
+    #[error("`{}`: {source}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A file holds no certificate.
+    #[error("`{}`: there is no certificate in the file", .0.display())]
+    NoCertificate(PathBuf),
+    /// A certificate cannot be read.
+    #[error("`{}`: the certificate cannot be read", .0.display())]
+    Unreadable(PathBuf),
+    /// An authority's certificate cannot be a trust anchor.
+    #[error("`{}`: {source}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// No verifier can be made of the authorities.
+    #[error("the client authority: {0}")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+    /// The certificate and the key do not make a server, as where they do not belong together.
+    #[error("`{}`: {source}", certificate.display())]
+    Server {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+}
+
+impl Credentials {
+    /// Reads the files.
+    pub(crate) fn load(paths: &TlsPaths) -> Result<Self, TlsError> {
+        let chain = certificates(&paths.certificate)?;
+        let unreadable = || TlsError::Unreadable(paths.certificate.clone());
+        let leaf = chain.first().ok_or_else(unreadable)?;
+        let own_id = Identity::of_certificate(leaf)
+            .ok()
+            .and_then(|identity| identity.spiffe().cloned());
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| unreadable())?;
+        let not_after = parsed.validity().not_after.timestamp();
+        let pem = |source| TlsError::Pem {
+            path: paths.private_key.clone(),
+            source,
+        };
+        let key = PrivateKeyDer::from_pem_file(&paths.private_key).map_err(pem)?;
+        let server = server_config(paths, chain, key)?;
+        Ok(Self {
+            server: Arc::new(server),
+            own_id,
+            not_after,
+        })
+    }
+}
+
+fn server_config(
+    paths: &TlsPaths,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = Arc::new(authorities(&paths.client_authority)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
+    let unusable = |source| TlsError::Server {
+        certificate: paths.certificate.clone(),
+        source,
+    };
+    let mut server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(paths.versions)
+        .map_err(unusable)?
+        .with_client_cert_verifier(Arc::new(CallerVerifier(verifier)))
+        .with_single_cert(chain, key)
+        .map_err(unusable)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A resumed session would skip the verifier (RFC 8446 §2.2): a certificate that has expired
+    // since, or an authority that is no longer trusted, would go on being accepted.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    Ok(server)
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::Authority {
+                path: path.to_owned(),
+                source,
+            })?;
+    }
+    Ok(roots)
+}
+
+/// Invariant: the list is not empty.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = |source| TlsError::Pem {
+        path: path.to_owned(),
+        source,
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(pem)?
+        .collect::<Result<_, _>>()
+        .map_err(pem)?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,18 @@
+//! The connector as a program, over real TLS on the loopback interface, between a gateway and an
+//! origin that the tests hold in their hands.
+#![cfg(test)]
+
+mod admin;
+mod admission;
+mod authority;
+mod client;
+mod command;
+mod drain;
+mod failure;
+mod heads;
+mod in_process;
+mod origin;
+mod program;
+mod reload;
+mod streaming;
+mod upgrade;

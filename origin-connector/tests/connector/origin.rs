@@ -1,0 +1,133 @@
+//! An origin that remembers what reached it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Parts>>>,
+    /// `/gate` answers once it gets a permit.
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+type Body = BoxBody<Bytes, hyper::Error>;
+
+fn text(text: impl Into<Bytes>) -> Response<Body> {
+    Response::new(
+        Full::new(text.into())
+            .map_err(|never| match never {})
+            .boxed(),
+    )
+}
+
+impl Origin {
+    /// Speaks HTTP/1.1 and h2c, whichever comes.
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Self {
+            address: listener.local_addr().unwrap(),
+            seen: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+        };
+        tokio::spawn(origin.clone().serve(listener));
+        origin
+    }
+
+    async fn serve(self, listener: TcpListener) {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let origin = self.clone();
+            tokio::spawn(async move {
+                let answer = service_fn(|request| {
+                    let origin = origin.clone();
+                    async move { Ok::<_, Infallible>(origin.answer(request).await) }
+                });
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection_with_upgrades(TokioIo::new(stream), answer)
+                    .await;
+            });
+        }
+    }
+
+    /// What reached the origin so far.
+    pub(crate) fn seen(&self) -> Vec<Parts> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The fields of the only request that reached the origin.
+    pub(crate) fn only_head(&self) -> HeaderMap {
+        let seen = self.seen();
+        assert_eq!(seen.len(), 1);
+        seen.into_iter().next().unwrap().headers
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        self.seen.lock().unwrap().push(parts.clone());
+        match parts.uri.path() {
+            "/echo" => {
+                let mut response = Response::new(body.boxed());
+                if let Some(trailer) = parts.headers.get("trailer") {
+                    response.headers_mut().insert("trailer", trailer.clone());
+                }
+                response
+            }
+            "/gate" => {
+                self.gate.acquire().await.unwrap().forget();
+                text("opened")
+            }
+            "/stall" => std::future::pending().await,
+            "/websocket" => websocket(Request::from_parts(parts, body)),
+            "/hop" => {
+                let mut response = text("hop");
+                let headers = response.headers_mut();
+                headers.insert("connection", "x-hop".parse().unwrap());
+                headers.insert("x-hop", "1".parse().unwrap());
+                headers.insert("x-end", "1".parse().unwrap());
+                response
+            }
+            _ => text("origin"),
+        }
+    }
+}
+
+/// Echoes messages.
+fn websocket(mut request: Request<Incoming>) -> Response<Body> {
+    let key = request.headers()["sec-websocket-key"].clone();
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        use futures_util::{SinkExt as _, StreamExt as _};
+        let io = TokioIo::new(upgrade.await.unwrap());
+        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).await.unwrap();
+            }
+        }
+    });
+    let mut response = text("");
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert("connection", "upgrade".parse().unwrap());
+    headers.insert("upgrade", "websocket".parse().unwrap());
+    let accept = derive_accept_key(key.as_bytes());
+    headers.insert("sec-websocket-accept", accept.parse().unwrap());
+    response
+}
