@@ -2,6 +2,8 @@
 
 mod spiffe;
 
+use std::borrow::Cow;
+
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
@@ -67,7 +69,11 @@ impl Identity {
                 uris.push(*uri);
             } else if let GeneralName::DNSName(name) = name {
                 // A wildcard names many hosts, so no caller.
-                dns.extend(tidegate_shared::host::normalise(name).filter(|_| !name.contains(':')));
+                let name = Some(*name).filter(|name| !name.contains(':'));
+                dns.extend(
+                    name.and_then(tidegate_shared::host::normalise)
+                        .map(Cow::into_owned),
+                );
             } else if let GeneralName::Invalid(..) = name {
                 return Err(InvalidIdentity::Unreadable);
             }

@@ -99,10 +99,11 @@ impl Proxy {
             return Err(Refusal::new(Problem::MethodRefused, &cause));
         }
         let host = headers::original_host(request)?;
-        let normalised = tidegate_shared::host::normalise(&host).ok_or(InvalidHost::Malformed)?;
-        record.host.clone_from(&normalised);
+        record.host = tidegate_shared::host::normalise(&host)
+            .ok_or(InvalidHost::Malformed)?
+            .into_owned();
         let head = RequestHead {
-            host: &normalised,
+            host: &record.host,
             path: request.uri().path(),
         };
         let (index, backend) = match self.backends.authorize(&caller.identity, &head) {

@@ -1,5 +1,6 @@
 //! One backend: where it is, what it serves, who may reach it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -87,6 +88,7 @@ impl Backend {
     pub(super) fn check_host(text: &str) -> Result<String, String> {
         tidegate_shared::host::normalise(text)
             .filter(|host| host.eq_ignore_ascii_case(text))
+            .map(Cow::into_owned)
             .ok_or_else(|| format!("`{text}` is no host: write `api.bank.example`, or `*`"))
     }
 }
