@@ -5,6 +5,7 @@
 
 mod check;
 mod compile;
+mod dev;
 mod init;
 mod inspect;
 mod keys;
@@ -43,6 +44,8 @@ enum Command {
     Token(token::Token),
     /// Print the JSON schema of the policy language
     Schema(schema::Schema),
+    /// Run a policy here, with connectors over mutual TLS and sample origins
+    Dev(dev::Dev),
 }
 
 /// A command failed; the text says how.
@@ -59,6 +62,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),
+        Command::Dev(command) => command.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -73,6 +73,41 @@ impl Credentials {
         Ok(Self { issuers, api_keys })
     }
 
+    /// As [`install`](Self::install), but issuers and consumers that were there before keep
+    /// their keys, so that credentials given out stay good.
+    ///
+    /// # Errors
+    /// [`CredentialError`] where no key can be made.
+    pub fn renew(&mut self, ir: &mut Ir) -> Result<(), CredentialError> {
+        let before = std::mem::replace(self, Self::install(ir)?);
+        for (issuer, signer) in before.issuers {
+            let kept = self
+                .issuers
+                .iter_mut()
+                .zip(&mut ir.tables.issuers)
+                .find(|((new, _), _)| {
+                    new.name == issuer.name && new.algorithms == issuer.algorithms
+                });
+            if let Some(((own, own_signer), definition)) = kept {
+                definition.keys = issuer.keys.clone();
+                own.keys = issuer.keys;
+                *own_signer = signer;
+            }
+        }
+        for ((ring, consumer), key) in before.api_keys {
+            let definition = usize::try_from(ring)
+                .ok()
+                .and_then(|ring| ir.tables.api_keys.get_mut(ring));
+            let found = definition
+                .and_then(|ring| ring.consumers.iter_mut().find(|own| own.name == consumer));
+            if let Some(found) = found {
+                found.keys = vec![Digest::of(key.as_bytes())];
+                self.api_keys.insert((ring, consumer), key);
+            }
+        }
+        Ok(())
+    }
+
     /// A token of an issuer, by its index, that is good for an hour, or has been until an hour
     /// ago.
     ///

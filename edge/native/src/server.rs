@@ -73,6 +73,12 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// Gives the next bundles other certificates and secrets.
+    pub fn equip(&mut self, identities: Vec<Identity>, secrets: Secrets) {
+        self.loader.identities = identities;
+        self.loader.secrets = secrets;
+    }
+
     /// Puts a bundle into force; requests under way stay on theirs.
     ///
     /// # Errors

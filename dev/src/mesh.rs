@@ -1,0 +1,106 @@
+//! A mesh: an authority, the gateway's certificate in it, and a connector before each origin.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use rcgen::SanType;
+use serde_bytes::ByteBuf;
+use tidegate_origin_connector::config::{BackendFile, ConfigFile, DrainFile, LimitsFile, TlsFile};
+use tidegate_origin_connector::{Config, Connector};
+
+use crate::WorldError;
+use crate::authority::{Authority, Certificate};
+use crate::sample;
+
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    name: String,
+    authority: Authority,
+    identity: Certificate,
+    folder: PathBuf,
+    connectors: BTreeMap<String, SocketAddr>,
+}
+
+impl Mesh {
+    pub(crate) fn new(name: &str, folder: PathBuf) -> Result<Self, WorldError> {
+        let authority = Authority::new(&format!("{name} mesh"))?;
+        let identity = authority.issue(vec![SanType::URI(gateway_id(name).try_into()?)])?;
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("authority.pem"), authority.pem())?;
+        Ok(Self {
+            name: name.to_owned(),
+            authority,
+            identity,
+            folder,
+            connectors: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn identity(&self) -> &Certificate {
+        &self.identity
+    }
+
+    pub(crate) fn authority_pem(&self) -> String {
+        self.authority.pem()
+    }
+
+    pub(crate) fn authority_der(&self) -> ByteBuf {
+        ByteBuf::from(self.authority.der().to_vec())
+    }
+
+    /// The connector before an origin; started, with the origin, where it is not there yet.
+    pub(crate) async fn origin(&mut self, origin: &str) -> Result<SocketAddr, WorldError> {
+        if let Some(address) = self.connectors.get(origin) {
+            return Ok(*address);
+        }
+        let backend = sample::start(self.name.clone(), origin.to_owned()).await?;
+        let config = self.configuration(origin, backend)?;
+        let connector = Connector::bind(Config::try_from(config)?).await?;
+        let address = connector.local_addr();
+        tokio::spawn(connector.run(future::pending()));
+        self.connectors.insert(origin.to_owned(), address);
+        Ok(address)
+    }
+
+    fn configuration(&self, origin: &str, backend: SocketAddr) -> Result<ConfigFile, WorldError> {
+        let names = vec![
+            SanType::DnsName("localhost".try_into()?),
+            SanType::IpAddress(Ipv4Addr::LOCALHOST.into()),
+            SanType::URI(
+                format!("spiffe://{}.mesh.example/connector/{origin}", self.name).try_into()?,
+            ),
+        ];
+        let certificate = self.authority.issue(names)?;
+        let file = |ending: &str| self.folder.join(format!("{origin}.{ending}"));
+        fs::write(file("pem"), &certificate.pem)?;
+        fs::write(file("key"), &certificate.key_pem)?;
+        Ok(ConfigFile {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            admin: None,
+            tls: TlsFile {
+                certificate: file("pem"),
+                private_key: file("key"),
+                client_authority: self.folder.join("authority.pem"),
+                min_version: None,
+            },
+            backend: vec![BackendFile {
+                name: origin.to_owned(),
+                address: format!("http://{backend}"),
+                protocol: None,
+                host: None,
+                path_prefix: None,
+                allow: vec![gateway_id(&self.name)],
+            }],
+            drain: DrainFile::default(),
+            limits: LimitsFile::default(),
+        })
+    }
+}
+
+/// The gateway's SPIFFE ID in a mesh: the only caller that its connectors let in.
+fn gateway_id(mesh: &str) -> String {
+    format!("spiffe://{mesh}.mesh.example/gateway")
+}
