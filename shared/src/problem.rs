@@ -132,4 +132,25 @@ mod tests {
             assert!((400..600).contains(&problem.status()));
         }
     }
+
+    /// The catalogue for people is generated: run with `UPDATE_EXPECT=1` after a change.
+    #[test]
+    fn documentation_is_current() {
+        let mut text = String::from(
+            "# Problems\n\n\
+             Every refusal is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem: \
+             `application/problem+json` with `type`, `title`, `status` and, as `instance`, the \
+             request's id, under which the access record has the cause. The `type` is \
+             `urn:tidegate:problem:` and the name below; it never changes its meaning.\n",
+        );
+        for problem in Problem::ALL {
+            let (name, status, title) = (problem.name(), problem.status(), problem.title());
+            let explanation: Vec<&str> = problem.explanation().lines().map(str::trim).collect();
+            text.push_str(&format!(
+                "\n## {name}\n\n**{status}** {title}.\n\n{}\n",
+                explanation.join("\n").trim()
+            ));
+        }
+        expect_test::expect_file!["../../docs/problems.md"].assert_eq(&text);
+    }
 }

@@ -1,0 +1,23 @@
+//! The core through its public door: a bundle, a request, a decision.
+
+#![cfg(test)]
+
+#[path = "decide/kit.rs"]
+mod kit;
+
+#[path = "decide/accept.rs"]
+mod accept;
+#[path = "decide/attempt.rs"]
+mod attempt;
+#[path = "decide/authenticate.rs"]
+mod authenticate;
+#[path = "decide/limit.rs"]
+mod limit;
+#[path = "decide/record.rs"]
+mod record;
+#[path = "decide/route.rs"]
+mod route;
+#[path = "decide/screen.rs"]
+mod screen;
+#[path = "decide/shape.rs"]
+mod shape;

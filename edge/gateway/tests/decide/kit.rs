@@ -1,0 +1,307 @@
+//! A policy in a few lines, a request in one, and a clock that stands still.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{HeaderName, Method};
+use serde_bytes::ByteBuf;
+use tidegate_edge::{
+    Decision, Forward, Gateway, Peer, PortError, Ports, Reply, RequestHead, Scheme, State,
+};
+use tidegate_shared::bundle::{
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
+    KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
+};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope::{self, Signed};
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::time::UnixMillis;
+use tidegate_shared::trust::SigningKey;
+use tidegate_shared::units::{Percent, Span};
+
+pub(crate) const HOST: &str = "api.bank.example";
+pub(crate) const NOW: UnixMillis = UnixMillis(1_750_000_000_000);
+
+/// A public route to upstream 0.
+pub(crate) fn route(name: &str) -> Route {
+    Route {
+        name: name.to_owned(),
+        methods: MethodSet::ANY,
+        headers: vec![],
+        query: vec![],
+        auth: Auth::Public,
+        limits: vec![],
+        cors: None,
+        target: Target::Upstream(0),
+        rewrite: None,
+        timeout: None,
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+    }
+}
+
+pub(crate) fn reply(status: u16, body: &str) -> Target {
+    Target::Reply(tidegate_shared::bundle::Reply {
+        status,
+        headers: vec![],
+        body: ByteBuf::from(body),
+    })
+}
+
+pub(crate) fn upstream() -> Upstream {
+    let origin = |name: &str| Origin {
+        name: name.to_owned(),
+        url: format!("https://{name}.bank.example"),
+    };
+    Upstream {
+        name: "banking".to_owned(),
+        origins: vec![origin("dc1"), origin("dc2")],
+        identity: None,
+        trust: vec![],
+        timeout: Span(3_000),
+        retry: Retry {
+            attempts: 2,
+            on: vec![RetryOn::Connect, RetryOn::Status(503)],
+            budget: Percent(20),
+        },
+    }
+}
+
+pub(crate) fn tables() -> Tables {
+    Tables {
+        upstreams: vec![upstream()],
+        ..Tables::default()
+    }
+}
+
+/// Arranges routes as a compiler does, by comparing every pattern with every other.
+pub(crate) fn arrange(routes: Vec<(&str, Route)>) -> HostRoutes {
+    let mut paths: Vec<PathEntry> = Vec::new();
+    for ((pattern, _), index) in routes.iter().zip(0..) {
+        let pattern = pattern.parse().unwrap();
+        match paths.iter_mut().find(|entry| entry.pattern == pattern) {
+            Some(entry) => entry.routes.push(index),
+            None => paths.push(PathEntry {
+                pattern,
+                routes: vec![index],
+                otherwise: vec![],
+            }),
+        }
+    }
+    let patterns: Vec<_> = paths.iter().map(|entry| entry.pattern.clone()).collect();
+    for (entry, own) in paths.iter_mut().zip(&patterns) {
+        let mut others: Vec<u32> = (0..).take(patterns.len()).collect();
+        others.retain(|other| {
+            let other = &patterns[*other as usize];
+            other.overlaps(own) && other.cmp_specificity(own).is_lt()
+        });
+        others.sort_by(|a, b| patterns[*b as usize].cmp_specificity(&patterns[*a as usize]));
+        entry.otherwise = others;
+    }
+    HostRoutes {
+        paths,
+        routes: routes.into_iter().map(|(_, route)| route).collect(),
+    }
+}
+
+pub(crate) fn gateway(tables: Tables, routes: Vec<(&str, Route)>) -> Gateway {
+    gateway_of(tables, vec![(HOST, arrange(routes))])
+}
+
+pub(crate) fn gateway_of(tables: Tables, hosts: Vec<(&str, HostRoutes)>) -> Gateway {
+    let mut hosts: Vec<_> = hosts
+        .into_iter()
+        .map(|(host, routes)| HostSection::encode(host.parse().unwrap(), &routes).unwrap())
+        .collect();
+    hosts.sort_by(|a, b| a.host().cmp(b.host()));
+    let header = Header {
+        format: FORMAT_VERSION,
+        name: "bank".to_owned(),
+        sequence: 1,
+        source: Digest::of(b""),
+    };
+    let key = SigningKey::from_seed([3; 32]);
+    let signed = envelope::sign::<Bundle>(
+        Bundle {
+            header,
+            tables,
+            hosts,
+        }
+        .encode()
+        .unwrap(),
+        &key,
+    );
+    let verified = Signed::parse(&signed)
+        .unwrap()
+        .verify(&key.trust_key().into())
+        .unwrap();
+    Gateway::load(verified).unwrap()
+}
+
+/// A request that a test writes down in one line.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) authority: Option<String>,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    pub(crate) peer: Peer,
+}
+
+/// `GET /path`, to [`HOST`], from 192.0.2.7 over TLS.
+pub(crate) fn request(line: &str) -> Request {
+    let (method, target) = line.split_once(' ').unwrap();
+    Request {
+        method: method.parse().unwrap(),
+        authority: Some(HOST.to_owned()),
+        target: target.to_owned(),
+        headers: vec![],
+        peer: Peer {
+            address: Some([192, 0, 2, 7].into()),
+            scheme: Scheme::Https,
+        },
+    }
+}
+
+impl Request {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers
+            .push((HeaderName::from_static(name), value.into()));
+        self
+    }
+
+    pub(crate) fn to(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
+        self
+    }
+}
+
+impl RequestHead for Request {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn authority(&self) -> Option<Cow<'_, str>> {
+        self.authority.as_deref().map(Cow::Borrowed)
+    }
+
+    fn path_and_query(&self) -> &str {
+        &self.target
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
+        let values: Vec<&str> = self
+            .headers
+            .iter()
+            .filter(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
+        (!values.is_empty()).then(|| Cow::Owned(values.join(", ")))
+    }
+
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+/// A world with a settable clock, one secret, and signatures in software.
+pub(crate) struct World {
+    pub(crate) now: Cell<UnixMillis>,
+    pub(crate) state: State,
+}
+
+pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Cell::new(NOW),
+            state: State::new([9; 16]),
+        }
+    }
+
+    pub(crate) fn decide(&self, gateway: &Gateway, request: &Request) -> Decision {
+        let mut decision = pin!(gateway.decide(&self.state, self, request));
+        match decision
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(decision) => decision,
+            Poll::Pending => panic!("nothing here is asynchronous"),
+        }
+    }
+
+    pub(crate) fn reply(&self, gateway: &Gateway, request: &Request) -> Reply {
+        match self.decide(gateway, request) {
+            Decision::Respond(reply, _) => reply,
+            Decision::Forward(forward) => panic!("forwarded: {forward:?}"),
+        }
+    }
+
+    pub(crate) fn forward(&self, gateway: &Gateway, request: &Request) -> Forward {
+        match self.decide(gateway, request) {
+            Decision::Forward(forward) => forward,
+            Decision::Respond(reply, _) => panic!("answered: {reply:?}"),
+        }
+    }
+
+    /// What a request comes to, in a word or two: `forward`, `200`, or `404 route-not-found`.
+    pub(crate) fn verdict(&self, gateway: &Gateway, request: &Request) -> String {
+        match self.decide(gateway, request) {
+            Decision::Forward(_) => "forward".to_owned(),
+            Decision::Respond(reply, _) => match problem(&reply) {
+                Some(problem) => format!("{} {problem}", reply.status),
+                None => reply.status.to_string(),
+            },
+        }
+    }
+}
+
+impl Ports for World {
+    fn now(&self) -> UnixMillis {
+        self.now.get()
+    }
+
+    fn entropy(&self) -> [u8; 24] {
+        std::array::from_fn(|index| u8::try_from(index + 1).unwrap())
+    }
+
+    fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        (name == "legacy").then_some(Cow::Borrowed(SECRET))
+    }
+
+    async fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, PortError> {
+        Ok(tidegate_edge::signature::verify(
+            algorithm, key, message, signature,
+        ))
+    }
+}
+
+pub(crate) fn problem(reply: &Reply) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
+    Some(
+        document
+            .get("type")?
+            .as_str()?
+            .strip_prefix("urn:tidegate:problem:")?
+            .to_owned(),
+    )
+}
+
+/// A reply's field, several joined.
+pub(crate) fn field(reply: &Reply, name: &str) -> Option<String> {
+    let values: Vec<&str> = reply
+        .headers
+        .iter()
+        .filter(|(own, _)| own == name)
+        .map(|(_, value)| value.to_str().unwrap())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
