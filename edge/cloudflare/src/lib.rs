@@ -1,12 +1,24 @@
 //! The gateway on Cloudflare Workers.
 //!
-//! `worker.js` is the entry: it does the IO. This crate is what it asks.
+//! `worker.js` is the entry. It calls [`decide`], which runs the core with a single poll: where
+//! everything needed is in memory there is an answer or an [`Attempt`] at an origin at once, and
+//! only a decision that waits (for WebCrypto) becomes a promise. Bodies, WebSockets and event
+//! streams are handles here, never octets.
+//!
+//! The JavaScript side awaits and does nothing else: crossing the boundary costs less than
+//! driving JavaScript's promises from Rust, and the `worker` crate's fetch handler is such a
+//! driver.
 #![cfg(target_arch = "wasm32")]
 
-use wasm_bindgen::prelude::wasm_bindgen;
+mod attempt;
+mod decide;
+mod fields;
+mod head;
+mod isolate;
+mod log;
+mod ports;
+mod webcrypto;
 
-/// The version of the gateway.
-#[wasm_bindgen]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
+pub use attempt::Attempt;
+pub use decide::{decide, failed};
+pub use isolate::{load, ready};

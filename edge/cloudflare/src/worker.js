@@ -1,7 +1,89 @@
-import { version } from "tidegate-gateway";
+// The Worker's entry. It does the IO that Rust would only do more slowly: it waits for the KV
+// namespace and for origins. What to fetch, from where and what comes of it, it asks.
+
+import { __wbg_reset_state as restart, decide, failed, load, ready } from "tidegate-gateway";
+
+// Milliseconds between two looks at the KV namespace.
+const REFRESH = 30_000;
+
+let refreshDue = 0;
 
 export default {
-  fetch() {
-    return new Response(`tidegate ${version()}\n`);
+  fetch(request, env, ctx) {
+    if (!ready()) {
+      return loadBundle(env).then(() => serve(request, ctx));
+    }
+    if (Date.now() >= refreshDue) {
+      ctx.waitUntil(loadBundle(env));
+    }
+    return serve(request, ctx);
   },
 };
+
+async function loadBundle(env) {
+  refreshDue = Date.now() + Number(env.TIDEGATE_REFRESH ?? REFRESH);
+  try {
+    const octets = await env.BUNDLES.get(env.TIDEGATE_BUNDLE ?? "bundle", "arrayBuffer");
+    load(env, octets === null ? undefined : new Uint8Array(octets));
+  } catch (error) {
+    report("the KV namespace cannot be read", error);
+  }
+}
+
+function serve(request, ctx) {
+  try {
+    const step = decide(request);
+    if (step instanceof Response) {
+      return step;
+    }
+    const answer = follow(step);
+    // The exchange is finished, and recorded, also where the client has gone meanwhile.
+    ctx.waitUntil(answer);
+    return answer;
+  } catch (error) {
+    return recover(error);
+  }
+}
+
+// A step is an answer, an attempt at an origin, or the promise of either.
+async function follow(step) {
+  try {
+    step = await step;
+    while (!(step instanceof Response)) {
+      step = await attempt(step);
+    }
+    return step;
+  } catch (error) {
+    return recover(error);
+  }
+}
+
+async function attempt(step) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), step.timeout);
+  let response;
+  try {
+    const service = step.service;
+    const init = { signal: abort.signal };
+    response = await (service ? service.fetch(step.request, init) : fetch(step.request, init));
+  } catch (error) {
+    return step.failed(abort.signal.aborted, String(error));
+  } finally {
+    // The deadline is for the head; the body may take its time.
+    clearTimeout(timer);
+  }
+  return step.answered(response);
+}
+
+// Rust does not panic; should it, the module's memory is beyond trust.
+function recover(error) {
+  report("the gateway failed", error);
+  if (error instanceof WebAssembly.RuntimeError) {
+    restart();
+  }
+  return failed();
+}
+
+function report(message, error) {
+  console.error(JSON.stringify({ level: "error", message, reason: String(error) }));
+}

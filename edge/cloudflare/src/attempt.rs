@@ -1,0 +1,223 @@
+//! An attempt at an origin, and what comes of it.
+
+use std::rc::Rc;
+
+use tidegate_edge::{
+    Attempt as Next, AttemptOutcome, Destination, End, Forward, Gateway, Outcome, Ports,
+    ResponseHead,
+};
+use tidegate_shared::problem::Problem;
+use tidegate_shared::time::UnixMillis;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::{Request, Response};
+
+use crate::head::AnswerHead;
+use crate::isolate::Isolate;
+use crate::{fields, log};
+
+/// A request to send, and a way back.
+///
+/// JavaScript sends it and calls [`Attempt::answered`] or [`Attempt::failed`], which end it. An
+/// attempt that is dropped without either is one whose client went away.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Attempt {
+    passage: Option<Passage>,
+    /// A [`Request`]; kept untyped, as its own `clone` would divide the body in two.
+    request: JsValue,
+    service: JsValue,
+    timeout: u32,
+}
+
+#[wasm_bindgen]
+impl Attempt {
+    /// What to send.
+    #[wasm_bindgen(getter)]
+    pub fn request(&self) -> JsValue {
+        self.request.clone()
+    }
+
+    /// The binding that sends it, with the upstream's client certificate; `undefined` where it
+    /// needs none.
+    #[wasm_bindgen(getter)]
+    pub fn service(&self) -> JsValue {
+        self.service.clone()
+    }
+
+    /// Milliseconds until the response head must have come.
+    #[wasm_bindgen(getter)]
+    pub fn timeout(&self) -> u32 {
+        self.timeout
+    }
+
+    /// The origin answered: the response for the client, or another attempt.
+    ///
+    /// # Errors
+    /// Where the runtime refuses what it is given.
+    pub fn answered(mut self, response: Response) -> Result<JsValue, JsValue> {
+        match self.passage.take() {
+            Some(passage) => passage.answered(&response),
+            None => Ok(response.into()),
+        }
+    }
+
+    /// No answer came: another attempt, or a problem for the client. `timed_out` where the time
+    /// was over, else `cause` is the runtime's word.
+    ///
+    /// # Errors
+    /// Where the runtime refuses what it is given.
+    pub fn failed(mut self, timed_out: bool, cause: &str) -> Result<JsValue, JsValue> {
+        match self.passage.take() {
+            Some(passage) => passage.failed(timed_out, cause),
+            None => Err(JsValue::UNDEFINED),
+        }
+    }
+}
+
+impl Attempt {
+    /// The first attempt, or the answer where there is none to make.
+    pub(crate) fn first(
+        forward: Forward,
+        isolate: Rc<Isolate>,
+        gateway: Rc<Gateway>,
+        original: Request,
+        idempotent: bool,
+    ) -> Result<JsValue, JsValue> {
+        let passage = Passage {
+            forward,
+            isolate,
+            gateway,
+            original,
+            idempotent,
+        };
+        passage.proceed(None, "")
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(passage) = self.passage.take() {
+            passage.finish(CLIENT_CLOSED_REQUEST, End::ClientGone);
+        }
+    }
+}
+
+/// The status in the record where nobody was there to get one.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A request on its way, over all its attempts.
+#[derive(Debug)]
+struct Passage {
+    forward: Forward,
+    isolate: Rc<Isolate>,
+    gateway: Rc<Gateway>,
+    /// The client's request. Its body goes with the first attempt.
+    original: Request,
+    idempotent: bool,
+}
+
+impl Passage {
+    fn answered(mut self, response: &Response) -> Result<JsValue, JsValue> {
+        let head = AnswerHead::new(response);
+        let outcome = AttemptOutcome::Answered(head.status());
+        // Only failures are ever repeated, and asking for the body is not free.
+        let replayable = head.status() >= 500 && self.is_bodiless();
+        match self.next(Some((outcome, replayable))) {
+            Next::Send(destination, deadline) => {
+                if let Some(body) = response.body() {
+                    // Nobody waits for it, and a failure to cancel changes nothing.
+                    let _ = body.cancel();
+                }
+                self.send(&destination, deadline)
+            }
+            Next::Deliver => {
+                let edits = self.gateway.respond(&self.forward.exchange, &head);
+                let answer = fields::answer(response, &edits);
+                self.finish(head.status(), End::Complete);
+                answer.map(JsValue::from)
+            }
+            Next::GiveUp(problem) => self.give_up(problem, "the origin's answer is not wanted"),
+        }
+    }
+
+    /// The runtime tells a broken connection from a refused one as little as a failed TLS
+    /// handshake from an unknown host. All count as no connection, but only what does no harm
+    /// twice is sent again.
+    fn failed(self, timed_out: bool, cause: &str) -> Result<JsValue, JsValue> {
+        let (outcome, cause) = if timed_out {
+            (AttemptOutcome::TimedOut, "no response head in time")
+        } else {
+            (AttemptOutcome::ConnectFailed, cause)
+        };
+        let replayable = self.idempotent && self.is_bodiless();
+        self.proceed(Some((outcome, replayable)), cause)
+    }
+
+    fn proceed(
+        mut self,
+        last: Option<(AttemptOutcome, bool)>,
+        cause: &str,
+    ) -> Result<JsValue, JsValue> {
+        match self.next(last) {
+            Next::Send(destination, deadline) => self.send(&destination, deadline),
+            Next::Deliver => self.give_up(Problem::Internal, "there is no answer to deliver"),
+            Next::GiveUp(problem) => self.give_up(problem, cause),
+        }
+    }
+
+    fn next(&mut self, last: Option<(AttemptOutcome, bool)>) -> Next {
+        let now = self.isolate.ports.now();
+        self.forward.plan.next(&self.isolate.state, last, now)
+    }
+
+    fn send(self, destination: &Destination, deadline: UnixMillis) -> Result<JsValue, JsValue> {
+        let url = format!("{}{}", destination.url(), self.forward.path_and_query);
+        let request = match fields::outgoing(&url, &self.original, &self.forward.request) {
+            Ok(request) => request,
+            Err(error) => return self.give_up(Problem::Internal, &format!("{error:?}")),
+        };
+        let service = match destination.upstream().identity.as_deref() {
+            None => JsValue::UNDEFINED,
+            Some(identity) => match self.isolate.ports.binding(identity) {
+                Some(service) => service,
+                None => {
+                    let cause = format!("no binding for the client certificate `{identity}`");
+                    return self.give_up(Problem::Internal, &cause);
+                }
+            },
+        };
+        let timeout = deadline.since(self.isolate.ports.now());
+        let attempt = Attempt {
+            passage: Some(self),
+            request: request.into(),
+            service,
+            timeout: u32::try_from(timeout).unwrap_or(u32::MAX),
+        };
+        Ok(attempt.into())
+    }
+
+    fn give_up(mut self, problem: Problem, cause: &str) -> Result<JsValue, JsValue> {
+        let reply = self
+            .gateway
+            .refuse(&mut self.forward.exchange, problem, cause);
+        self.finish(reply.status, End::Complete);
+        fields::reply(&reply).map(JsValue::from)
+    }
+
+    /// Whether the request had no body, so that it can be sent again.
+    fn is_bodiless(&self) -> bool {
+        self.original.body().is_none()
+    }
+
+    fn finish(self, status: u16, end: End) {
+        let Forward { plan, exchange, .. } = self.forward;
+        let outcome = Outcome {
+            status,
+            plan: Some(&plan),
+            end,
+            now: self.isolate.ports.now(),
+        };
+        log::record(&self.gateway.finish(exchange, &outcome));
+    }
+}
