@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 mod config;
 
@@ -35,7 +35,7 @@ impl Workerd {
     ///
     /// # Errors
     /// Where `cargo xtask setup` or `cargo xtask build workers` was not run, or where `workerd`
-    /// refuses the configuration; it says why on standard error.
+    /// refuses the configuration.
     pub async fn start(config: &WorkerConfig) -> Result<Self> {
         let directory = TempDir::new()?;
         for module in ["index.js", "index_bg.wasm"] {
@@ -60,28 +60,30 @@ impl Workerd {
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start `{}`", program.display()))?;
         let output = process.stdout.take().context("no standard output")?;
-        let mut lines = BufReader::new(output).lines();
+        let mut output = BufReader::new(output).lines();
+        let errors = process.stderr.take().context("no standard error")?;
+        let mut errors = BufReader::new(errors).lines();
         let port = loop {
-            let line = lines
-                .next_line()
-                .await?
-                .context("workerd ended before it listened")?;
-            if let Some(port) = listening_port(&line) {
-                break port;
+            match output.next_line().await? {
+                Some(line) => {
+                    if let Some(port) = listening_port(&line) {
+                        break port;
+                    }
+                }
+                None => bail!(
+                    "workerd did not start: {}",
+                    errors.next_line().await?.unwrap_or_default()
+                ),
             }
         };
         let (sender, log) = unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
+        tokio::spawn(collect(output, sender.clone()));
+        tokio::spawn(collect(errors, sender));
         Ok(Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             process,
@@ -95,7 +97,7 @@ impl Workerd {
         self.address
     }
 
-    /// The next line that the Worker logged; `None` once it has ended.
+    /// The next line that the Worker or its runtime logged; `None` once it has ended.
     pub async fn log_line(&mut self) -> Option<String> {
         self.log.recv().await
     }
@@ -120,6 +122,15 @@ impl Workerd {
     }
 }
 
+/// Passes lines on until either side has ended.
+async fn collect<R: AsyncBufRead + Unpin>(mut lines: Lines<R>, log: UnboundedSender<String>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if log.send(line).is_err() {
+            break;
+        }
+    }
+}
+
 /// The port in `{"event":"listen","socket":"http","port":8080}`.
 fn listening_port(line: &str) -> Option<u16> {
     let rest = line.strip_prefix(r#"{"event":"listen","socket":"http","port":"#)?;
@@ -138,5 +149,5 @@ fn program() -> Result<PathBuf> {
             return Ok(program.canonicalize()?);
         }
     }
-    anyhow::bail!("no `workerd` for this platform in `{}`", packages.display())
+    bail!("no `workerd` for this platform in `{}`", packages.display())
 }

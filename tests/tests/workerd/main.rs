@@ -114,12 +114,16 @@ async fn record(worker: &mut Workerd) -> serde_json::Value {
 
 /// The next line that holds `text`.
 async fn logged(worker: &mut Workerd, text: &str) -> serde_json::Value {
-    loop {
-        let line = worker.log_line().await.unwrap();
-        if line.contains(text) {
-            return serde_json::from_str(&line).unwrap();
+    let find = async {
+        loop {
+            let line = worker.log_line().await.unwrap();
+            if line.contains(text) {
+                return serde_json::from_str(&line).unwrap();
+            }
         }
-    }
+    };
+    let limit = std::time::Duration::from_secs(10);
+    tokio::time::timeout(limit, find).await.unwrap()
 }
 
 #[tokio::test]
