@@ -1,0 +1,44 @@
+//! Everything that reads octets from outside, and what must hold of it. A target panics where it
+//! does not hold.
+
+pub mod authority;
+pub mod claims;
+pub mod envelope;
+mod gateway;
+pub mod path;
+pub mod pattern;
+pub mod payload;
+pub mod policy;
+pub mod section;
+pub mod token;
+
+/// Something to fuzz.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of its module.
+    pub name: &'static str,
+    /// Tries one input.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+macro_rules! targets {
+    ($($name:ident),+) => {
+        /// Every target.
+        pub const TARGETS: &[Target] = &[$(Target {
+            name: stringify!($name),
+            run: $name::run,
+            seeds: $name::seeds,
+        }),+];
+    };
+}
+
+targets!(
+    authority, claims, envelope, path, pattern, payload, policy, section, token
+);
+
+/// Texts as inputs.
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<Vec<u8>> {
+    texts.map(|text| text.as_bytes().to_vec()).into()
+}
