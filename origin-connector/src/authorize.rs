@@ -144,6 +144,7 @@ mod tests {
             name: name.to_owned(),
             address: "127.0.0.1:80".parse().unwrap(),
             protocol: Protocol::Http1,
+            server: None,
             host: host.map(str::to_owned),
             path_prefix: prefix.parse().unwrap(),
             allow: vec![allow.parse().unwrap()],

@@ -12,8 +12,8 @@ use rustls::SupportedProtocolVersion;
 
 use crate::authorize::Backends;
 use crate::tls::{Credentials, TlsError};
-pub use backend::{Backend, InvalidPermission, Permission, Protocol};
-pub use file::{BackendFile, ConfigFile, DrainFile, LimitsFile, TlsFile};
+pub use backend::{Backend, Protocol};
+pub use file::{BackendFile, ConfigFile, DrainFile, LimitsFile, MeshFile, TlsFile};
 pub use limits::Limits;
 
 /// A checked configuration. Read it with [`Config::read`], or build a [`ConfigFile`] from values
@@ -38,11 +38,24 @@ pub(crate) struct TlsPaths {
     pub(crate) private_key: PathBuf,
     pub(crate) client_authority: PathBuf,
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    /// Present where a backend speaks TLS.
+    pub(crate) mesh: Option<MeshPaths>,
+}
+
+/// Where the certificates for TLS to backends are.
+#[derive(Clone, Debug)]
+pub(crate) struct MeshPaths {
+    pub(crate) certificate: PathBuf,
+    pub(crate) private_key: PathBuf,
+    pub(crate) authority: PathBuf,
 }
 
 impl TlsPaths {
-    pub(crate) fn files(&self) -> [&Path; 3] {
-        [&self.certificate, &self.private_key, &self.client_authority]
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let own = [&self.certificate, &self.private_key, &self.client_authority];
+        let mesh = self.mesh.iter();
+        own.into_iter()
+            .chain(mesh.flat_map(|mesh| [&mesh.certificate, &mesh.private_key, &mesh.authority]))
     }
 }
 
@@ -62,7 +75,7 @@ impl Config {
             source,
         };
         let mut file: ConfigFile = toml::from_str(&text).map_err(malformed)?;
-        file.tls.resolve(path.parent().unwrap_or(Path::new("")));
+        file.resolve(path.parent().unwrap_or(Path::new("")));
         Self::try_from(file).map_err(|InvalidConfig(fields)| ConfigError::Invalid {
             path: path.to_owned(),
             fields,
@@ -157,12 +170,13 @@ impl TryFrom<ConfigFile> for Config {
             listen,
             admin,
             tls,
+            mesh,
             backend,
             drain: DrainFile { timeout },
             limits,
         } = file;
         let mut problems = Problems::default();
-        let tls = tls.check(&mut problems);
+        let tls = tls.check(mesh, &mut problems);
         let backends: Vec<Option<Backend>> = backend
             .into_iter()
             .enumerate()
@@ -171,6 +185,12 @@ impl TryFrom<ConfigFile> for Config {
         let backends: Option<Vec<Backend>> = backends.into_iter().collect();
         let backends =
             backends.and_then(|backends| problems.take("backend", Backends::new(backends)));
+        let meshless = tls.as_ref().is_some_and(|tls| tls.mesh.is_none());
+        let secured = |backends: &Backends| backends.iter().any(|one| one.server.is_some());
+        if meshless && backends.as_ref().is_some_and(secured) {
+            let missing: Result<(), _> = Err("a backend has an `https://` address: add `[mesh]`");
+            problems.take("mesh", missing);
+        }
         let hour = Duration::from_secs(3600);
         let drain = problems.take(
             "drain.timeout",
@@ -253,7 +273,7 @@ response_head_timeout = "2s"
                   |
                 8 | nmae = "accounts"
                   | ^^^^
-                unknown field `nmae`, expected one of `name`, `address`, `protocol`, `host`, `path_prefix`, `allow`
+                unknown field `nmae`, expected one of `name`, `address`, `protocol`, `identity`, `host`, `path_prefix`, `allow`
             "#]],
         );
         check(
@@ -277,8 +297,8 @@ response_head_timeout = "2s"
         check(
             &format!("{text}{more}"),
             &expect![[r#"
-                `DIR/connector.toml`: backend[0].address: `ftp://x/y` is no backend address: write `http://HOST:PORT`
-                backend[0].allow[0]: `edge.example` names no caller: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
+                `DIR/connector.toml`: backend[0].address: `ftp://x/y` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`
+                backend[0].allow[0]: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
                 drain.timeout: `2h` is not between `0s` and `3600s`
                 limits.connections: `0` is not between `1` and `1000000`
                 limits.header_bytes: `1` is not between `8192` and `1048576`"#]],
@@ -299,6 +319,34 @@ allow = ["dns:edge.bank.example"]
             &expect![[
                 r#"`DIR/connector.toml`: backend: `accounts` and `other` both serve host `*` and path prefix `/`"#
             ]],
+        );
+    }
+
+    #[test]
+    fn a_backend_behind_tls_needs_the_mesh() {
+        let secure = MINIMAL.replace("http://127", "https://127");
+        check(
+            &secure,
+            &expect![
+                "`DIR/connector.toml`: mesh: a backend has an `https://` address: add `[mesh]`"
+            ],
+        );
+        let mesh =
+            "[mesh]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\nauthority = \"ca.pem\"\n";
+        check(&format!("{secure}{mesh}"), &expect!["holds"]);
+        let h2c = secure.replace("allow =", "protocol = \"h2c\"\nallow =");
+        check(
+            &format!("{h2c}{mesh}"),
+            &expect![
+                "`DIR/connector.toml`: backend[0].protocol: `h2c` is not spoken over `https://`: write `http/1.1` or `h2`"
+            ],
+        );
+        let named = MINIMAL.replace("allow =", "identity = \"dns:a.example\"\nallow =");
+        check(
+            &named,
+            &expect![
+                "`DIR/connector.toml`: backend[0].identity: a backend proves its identity over `https://` only"
+            ],
         );
     }
 

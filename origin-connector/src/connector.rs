@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::proxy::Proxy;
+use crate::proxy::{InvalidDestination, Proxy};
 use crate::server::Server;
 use crate::tls::TlsError;
 use crate::tls::reload::Reloader;
@@ -33,6 +33,9 @@ pub enum BindError {
     /// The TLS files do not hold.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A backend cannot be connected to, whatever happens.
+    #[error(transparent)]
+    Backend(#[from] InvalidDestination),
     /// An address cannot be listened on.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -84,7 +87,13 @@ impl Connector {
         };
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
-        let proxy = Proxy::new(backends, limits.clone(), tasks.clone(), abort.clone());
+        let proxy = Proxy::new(
+            backends,
+            limits.clone(),
+            tasks.clone(),
+            abort.clone(),
+            &reloader,
+        )?;
         let server = Arc::new(Server {
             reloader,
             proxy,

@@ -35,5 +35,8 @@ pub use authorize::{
 };
 pub use config::{Config, ConfigError};
 pub use connector::{BindError, Connector, Drained, Reload};
-pub use identity::{Identity, InvalidIdentity, InvalidSpiffeId, SpiffeId};
+pub use identity::{
+    Identity, InvalidIdentity, InvalidPeerName, InvalidSpiffeId, PeerName, SpiffeId,
+};
+pub use proxy::InvalidDestination;
 pub use tls::TlsError;

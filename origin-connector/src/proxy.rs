@@ -1,11 +1,14 @@
 //! From a request of a verified caller to a response, by way of a backend or not.
 
+mod dial;
 mod pool;
 mod send;
 mod tunnel;
 
+use std::sync::Arc;
+
 use http::header::{CONNECTION, EXPECT, HOST, HeaderValue, TE, UPGRADE};
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
@@ -19,6 +22,9 @@ use crate::caller::Caller;
 use crate::config::{Backend, Limits, Protocol};
 use crate::headers::{self, InvalidHost, client_cert, hop_by_hop};
 use crate::refusal::Refusal;
+use crate::tls::reload::Reloader;
+use dial::Dial;
+pub use dial::InvalidDestination;
 use pool::Pool;
 use tunnel::Tunnel;
 
@@ -48,18 +54,20 @@ impl Proxy {
         limits: Limits,
         tasks: TaskTracker,
         abort: CancellationToken,
-    ) -> Self {
-        let pools = backends
-            .iter()
-            .map(|backend| Pool::new(backend, &limits))
-            .collect();
-        Self {
+        reloader: &Arc<Reloader>,
+    ) -> Result<Self, InvalidDestination> {
+        let pool = |backend: &Backend| {
+            let dial = Dial::new(backend, &limits, reloader)?;
+            Ok(Pool::new(backend, dial, &limits))
+        };
+        let pools = backends.iter().map(pool).collect::<Result<_, _>>()?;
+        Ok(Self {
             backends,
             pools,
             limits,
             tasks,
             abort,
-        }
+        })
     }
 
     /// Answers a request. The record goes along with the response and is written at its end.
@@ -136,7 +144,7 @@ impl Proxy {
         } = destination;
         let protocol = match backend.protocol {
             Protocol::Http1 => hop_by_hop::upgrade(request.headers()),
-            Protocol::H2c => None,
+            Protocol::Http2 => None,
         };
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
@@ -220,7 +228,7 @@ fn edit(parts: &mut http::request::Parts, caller: &Caller, backend: &Backend, ho
             }
             http::Version::HTTP_11
         }
-        Protocol::H2c => http::Version::HTTP_2,
+        Protocol::Http2 => http::Version::HTTP_2,
     };
 }
 
@@ -229,10 +237,13 @@ fn edit(parts: &mut http::request::Parts, caller: &Caller, backend: &Backend, ho
 fn target(received: &Uri, backend: &Backend, host: Authority) -> Result<Uri, Refusal> {
     let authority = match backend.protocol {
         Protocol::Http1 => backend.address.clone(),
-        Protocol::H2c => host,
+        Protocol::Http2 => host,
     };
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(http::uri::Scheme::HTTP);
+    parts.scheme = Some(match backend.server {
+        None => Scheme::HTTP,
+        Some(_) => Scheme::HTTPS,
+    });
     parts.authority = Some(authority);
     parts.path_and_query = received.path_and_query().cloned();
     Uri::from_parts(parts).map_err(|error| Refusal::new(Problem::PathInvalid, &error))

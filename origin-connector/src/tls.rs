@@ -1,6 +1,7 @@
 //! TLS with a required client certificate.
 
 pub(crate) mod handshake;
+pub(crate) mod mesh;
 pub(crate) mod reload;
 mod verifier;
 
@@ -9,13 +10,16 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::config::TlsPaths;
 use crate::identity::{Identity, SpiffeId};
+use mesh::MeshCredentials;
 use verifier::CallerVerifier;
 
 /// What one load of the files made: used for the connections that begin from then on.
@@ -26,6 +30,8 @@ pub(crate) struct Credentials {
     pub(crate) own_id: Option<SpiffeId>,
     /// When the connector's certificate expires, in seconds since the Unix epoch.
     pub(crate) not_after: i64,
+    /// For TLS to backends.
+    pub(crate) mesh: Option<MeshCredentials>,
 }
 
 /// The TLS files do not make a server.
@@ -69,34 +75,26 @@ pub enum TlsError {
 impl Credentials {
     /// Reads the files.
     pub(crate) fn load(paths: &TlsPaths) -> Result<Self, TlsError> {
-        let chain = certificates(&paths.certificate)?;
+        let key = certified_key(&paths.certificate, &paths.private_key)?;
         let unreadable = || TlsError::Unreadable(paths.certificate.clone());
-        let leaf = chain.first().ok_or_else(unreadable)?;
+        let leaf = key.end_entity_cert().map_err(|_| unreadable())?;
         let own_id = Identity::of_certificate(leaf)
             .ok()
             .and_then(|identity| identity.spiffe().cloned());
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| unreadable())?;
         let not_after = parsed.validity().not_after.timestamp();
-        let pem = |source| TlsError::Pem {
-            path: paths.private_key.clone(),
-            source,
-        };
-        let key = PrivateKeyDer::from_pem_file(&paths.private_key).map_err(pem)?;
-        let server = server_config(paths, chain, key)?;
+        let mesh = paths.mesh.as_ref().map(MeshCredentials::load).transpose()?;
         Ok(Self {
-            server: Arc::new(server),
+            server: Arc::new(server_config(paths, key)?),
             own_id,
             not_after,
+            mesh,
         })
     }
 }
 
-fn server_config(
-    paths: &TlsPaths,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+fn server_config(paths: &TlsPaths, key: CertifiedKey) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
     let roots = Arc::new(authorities(&paths.client_authority)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
     let unusable = |source| TlsError::Server {
@@ -107,14 +105,30 @@ fn server_config(
         .with_protocol_versions(paths.versions)
         .map_err(unusable)?
         .with_client_cert_verifier(Arc::new(CallerVerifier(verifier)))
-        .with_single_cert(chain, key)
-        .map_err(unusable)?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session would skip the verifier (RFC 8446 §2.2): a certificate that has expired
     // since, or an authority that is no longer trusted, would go on being accepted.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     Ok(server)
+}
+
+/// A certificate with its intermediates and its key, checked to belong together.
+fn certified_key(certificate: &Path, private_key: &Path) -> Result<CertifiedKey, TlsError> {
+    let pem = |source| TlsError::Pem {
+        path: private_key.to_owned(),
+        source,
+    };
+    let unusable = |source| TlsError::Server {
+        certificate: certificate.to_owned(),
+        source,
+    };
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(private_key).map_err(pem)?;
+    let key = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(unusable)?;
+    key.keys_match().map_err(unusable)?;
+    Ok(key)
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {

@@ -1,13 +1,11 @@
 //! One backend: where it is, what it serves, who may reach it.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use http::uri::{Authority, Scheme, Uri};
 
 use crate::authorize::PathPrefix;
-use crate::identity::{Identity, SpiffeId};
+use crate::identity::{Identity, InvalidPeerName, PeerName};
 
 /// A service behind the connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +14,13 @@ pub struct Backend {
     /// Invariant: has a host and a port.
     pub(crate) address: Authority,
     pub(crate) protocol: Protocol,
+    /// Whom the backend must prove to be, over TLS; `None` is cleartext.
+    pub(crate) server: Option<PeerName>,
     /// Normalised; `None` serves every host.
     pub(crate) host: Option<String>,
     pub(crate) path_prefix: PathPrefix,
     /// Invariant: not empty.
-    pub(crate) allow: Vec<Permission>,
+    pub(crate) allow: Vec<PeerName>,
 }
 
 /// What is spoken to a backend.
@@ -28,17 +28,8 @@ pub struct Backend {
 pub enum Protocol {
     /// HTTP/1.1 (RFC 9112).
     Http1,
-    /// HTTP/2 over cleartext TCP with prior knowledge (RFC 9113 §3.3).
-    H2c,
-}
-
-/// A caller that may reach a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// The certificate's URI name is this SPIFFE ID.
-    Spiffe(SpiffeId),
-    /// One of the certificate's DNS names is this one.
-    Dns(String),
+    /// HTTP/2; over cleartext TCP with prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
 impl Backend {
@@ -49,10 +40,7 @@ impl Backend {
 
     /// Whether one of the caller's names is on the list.
     pub(crate) fn admits(&self, identity: &Identity) -> bool {
-        self.allow.iter().any(|permission| match permission {
-            Permission::Spiffe(id) => identity.spiffe() == Some(id),
-            Permission::Dns(name) => identity.dns().contains(name),
-        })
+        self.allow.iter().any(|name| name.is_of(identity))
     }
 
     pub(super) fn check_name(name: String) -> Result<String, String> {
@@ -67,22 +55,61 @@ impl Backend {
         }
     }
 
-    pub(super) fn check_address(text: &str) -> Result<Authority, String> {
-        let refused = || format!("`{text}` is no backend address: write `http://HOST:PORT`");
+    /// The address, and whether TLS is spoken there.
+    pub(super) fn check_address(text: &str) -> Result<(Authority, bool), String> {
+        let refused = || {
+            format!(
+                "`{text}` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`"
+            )
+        };
         let uri: Uri = text.parse().map_err(|_| refused())?;
         let parts = uri.into_parts();
         let bare = parts.path_and_query.is_none_or(|path| path.as_str() == "/");
+        let tls = parts.scheme == Some(Scheme::HTTPS);
         let authority = parts
             .authority
             .filter(|authority| tidegate_shared::host::normalise(authority.as_str()).is_some())
-            .filter(|_| bare && parts.scheme == Some(Scheme::HTTP))
+            .filter(|_| bare && (tls || parts.scheme == Some(Scheme::HTTP)))
             .ok_or_else(refused)?;
         if authority.port_u16().is_some() {
-            return Ok(authority);
+            return Ok((authority, tls));
         }
-        format!("{}:80", authority.host())
-            .parse()
+        let port = if tls { 443 } else { 80 };
+        let authority = format!("{}:{port}", authority.host()).parse();
+        authority
+            .map(|authority| (authority, tls))
             .map_err(|_| refused())
+    }
+
+    /// Whom a backend must prove to be: its host, where nothing else is said.
+    pub(super) fn check_server(
+        identity: Option<String>,
+        (address, tls): &(Authority, bool),
+    ) -> Result<Option<PeerName>, String> {
+        match (identity, tls) {
+            (None, false) => Ok(None),
+            (Some(_), false) => Err("a backend proves its identity over `https://` only".into()),
+            (Some(name), true) => name
+                .parse()
+                .map(Some)
+                .map_err(|error: InvalidPeerName| error.to_string()),
+            (None, true) => Self::check_host(address.host())
+                .map(PeerName::Dns)
+                .map(Some),
+        }
+    }
+
+    pub(super) fn check_protocol(text: Option<&str>, tls: bool) -> Result<Protocol, String> {
+        match (text, tls) {
+            (None | Some("http/1.1"), _) => Ok(Protocol::Http1),
+            (Some("h2c"), false) | (Some("h2"), true) => Ok(Protocol::Http2),
+            (Some(other), true) => Err(format!(
+                "`{other}` is not spoken over `https://`: write `http/1.1` or `h2`"
+            )),
+            (Some(other), false) => Err(format!(
+                "`{other}` is not spoken over `http://`: write `http/1.1` or `h2c`"
+            )),
+        }
     }
 
     pub(super) fn check_host(text: &str) -> Result<String, String> {
@@ -90,41 +117,5 @@ impl Backend {
             .filter(|host| host.eq_ignore_ascii_case(text))
             .map(Cow::into_owned)
             .ok_or_else(|| format!("`{text}` is no host: write `api.bank.example`, or `*`"))
-    }
-}
-
-/// The text names no caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPermission {
-    /// Neither form.
-    #[error("`{0}` names no caller: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`")]
-    Form(String),
-    /// A SPIFFE ID that is none.
-    #[error(transparent)]
-    Spiffe(#[from] crate::identity::InvalidSpiffeId),
-}
-
-impl FromStr for Permission {
-    type Err = InvalidPermission;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPermission> {
-        if let Some(name) = text.strip_prefix("dns:") {
-            let host =
-                Backend::check_host(name).map_err(|_| InvalidPermission::Form(text.into()))?;
-            return Ok(Self::Dns(host));
-        }
-        if text.starts_with("spiffe:") {
-            return Ok(Self::Spiffe(text.parse()?));
-        }
-        Err(InvalidPermission::Form(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spiffe(id) => id.fmt(f),
-            Self::Dns(name) => write!(f, "dns:{name}"),
-        }
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use rustls::SupportedProtocolVersion;
 use serde::Deserialize;
 
-use super::{Backend, Permission, Problems, Protocol, TlsPaths};
+use super::{Backend, MeshPaths, Problems, TlsPaths};
 use crate::authorize::PathPrefix;
+use crate::identity::PeerName;
 
 static TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
@@ -21,6 +22,8 @@ pub struct ConfigFile {
     pub admin: Option<SocketAddr>,
     /// The connector's own certificate, and whom it trusts.
     pub tls: TlsFile,
+    /// What the connector is to backends in the mesh; needed where one has an `https://` address.
+    pub mesh: Option<MeshFile>,
     /// What stands behind the connector.
     pub backend: Vec<BackendFile>,
     /// How the connector stops.
@@ -45,16 +48,31 @@ pub struct TlsFile {
     pub min_version: Option<String>,
 }
 
+/// `[mesh]`: PEM files for TLS to backends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeshFile {
+    /// The certificate that the connector shows to backends, followed by its intermediates.
+    pub certificate: PathBuf,
+    /// The key of that certificate.
+    pub private_key: PathBuf,
+    /// The authorities to one of which a backend's certificate must chain.
+    pub authority: PathBuf,
+}
+
 /// `[[backend]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendFile {
     /// The name in logs and metrics.
     pub name: String,
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT`, or `https://HOST:PORT` for TLS under the mesh's authority.
     pub address: String,
-    /// `http/1.1` (the default) or `h2c`.
+    /// `http/1.1` (the default), `h2c` over `http://` or `h2` over `https://`.
     pub protocol: Option<String>,
+    /// Over `https://`: whom the backend must prove to be, as `spiffe://TRUST-DOMAIN/PATH` or
+    /// `dns:HOST`. By default the host of its address.
+    pub identity: Option<String>,
     /// The exact host that the backend serves; `*`, the default, is every host.
     pub host: Option<String>,
     /// The backend serves this path and what lies below it, by whole segments. `/` by default;
@@ -97,21 +115,47 @@ pub struct LimitsFile {
     pub response_head_timeout: Option<String>,
 }
 
-impl TlsFile {
+impl ConfigFile {
     /// Makes relative paths relative to `folder`.
     pub(super) fn resolve(&mut self, folder: &Path) {
-        let Self {
+        let TlsFile {
             certificate,
             private_key,
             client_authority,
             min_version: _,
-        } = self;
-        for path in [certificate, private_key, client_authority] {
+        } = &mut self.tls;
+        let mut paths = vec![certificate, private_key, client_authority];
+        if let Some(MeshFile {
+            certificate,
+            private_key,
+            authority,
+        }) = &mut self.mesh
+        {
+            paths.extend([certificate, private_key, authority]);
+        }
+        for path in paths {
             *path = folder.join(&*path);
         }
     }
+}
 
-    pub(super) fn check(self, problems: &mut Problems) -> Option<TlsPaths> {
+impl MeshFile {
+    fn check(self) -> MeshPaths {
+        let Self {
+            certificate,
+            private_key,
+            authority,
+        } = self;
+        MeshPaths {
+            certificate,
+            private_key,
+            authority,
+        }
+    }
+}
+
+impl TlsFile {
+    pub(super) fn check(self, mesh: Option<MeshFile>, problems: &mut Problems) -> Option<TlsPaths> {
         let Self {
             certificate,
             private_key,
@@ -129,6 +173,7 @@ impl TlsFile {
             private_key,
             client_authority,
             versions,
+            mesh: mesh.map(MeshFile::check),
         })
     }
 }
@@ -139,6 +184,7 @@ impl BackendFile {
             name,
             address,
             protocol,
+            identity,
             host,
             path_prefix,
             allow,
@@ -146,14 +192,13 @@ impl BackendFile {
         let field = |name: &str| format!("backend[{index}].{name}");
         let name = problems.take(field("name"), Backend::check_name(name));
         let address = problems.take(field("address"), Backend::check_address(&address));
-        let protocol = match protocol.as_deref() {
-            None | Some("http/1.1") => Ok(Protocol::Http1),
-            Some("h2c") => Ok(Protocol::H2c),
-            Some(other) => Err(format!(
-                "`{other}` is no protocol: write `http/1.1` or `h2c`"
-            )),
-        };
+        let tls = address.as_ref().is_some_and(|(_, tls)| *tls);
+        let protocol = Backend::check_protocol(protocol.as_deref(), tls);
         let protocol = problems.take(field("protocol"), protocol);
+        let server = address.as_ref().and_then(|address| {
+            let server = Backend::check_server(identity, address);
+            problems.take(field("identity"), server)
+        });
         let host = match host.as_deref() {
             None | Some("*") => Ok(None),
             Some(host) => Backend::check_host(host).map(Some),
@@ -167,20 +212,18 @@ impl BackendFile {
             Ok(())
         };
         problems.take(field("allow"), listed);
-        let allow: Vec<Option<Permission>> = allow
+        let allow: Vec<Option<PeerName>> = allow
             .iter()
             .enumerate()
             .map(|(entry, text)| {
-                problems.take(
-                    field(&format!("allow[{entry}]")),
-                    text.parse::<Permission>(),
-                )
+                problems.take(field(&format!("allow[{entry}]")), text.parse::<PeerName>())
             })
             .collect();
         Some(Backend {
             name: name?,
-            address: address?,
+            address: address?.0,
             protocol: protocol?,
+            server: server?,
             host: host?,
             path_prefix: path_prefix?,
             allow: allow.into_iter().collect::<Option<_>>()?,

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Mutex;
-use tower_service::Service as _;
 
+use super::dial::Dial;
 use crate::body::RequestBody;
 use crate::config::{Backend, Limits, Protocol};
 
@@ -22,37 +21,33 @@ const KEEP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) enum Pool {
     /// One request at a time on each.
-    Http1(legacy::Client<HttpConnector, RequestBody>),
+    Http1(legacy::Client<Dial, RequestBody>),
     /// One for all requests.
-    H2c(Multiplexed),
+    Http2(Multiplexed),
 }
 
 /// The backend did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PoolError {
-    #[error("cannot connect: {0}")]
-    Connect(Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot connect")]
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Http1(#[from] legacy::Error),
     #[error(transparent)]
-    H2c(#[from] hyper::Error),
+    Http2(#[from] hyper::Error),
 }
 
 impl Pool {
-    pub(crate) fn new(backend: &Backend, limits: &Limits) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.connect));
-        connector.set_nodelay(true);
+    pub(crate) fn new(backend: &Backend, dial: Dial, limits: &Limits) -> Self {
         match backend.protocol {
             Protocol::Http1 => Self::Http1(
                 legacy::Client::builder(TokioExecutor::new())
                     .pool_idle_timeout(KEEP)
                     .pool_timer(TokioTimer::new())
-                    .build(connector),
+                    .build(dial),
             ),
-            Protocol::H2c => Self::H2c(Multiplexed {
-                connector,
-                address: backend.address.clone(),
+            Protocol::Http2 => Self::Http2(Multiplexed {
+                dial,
                 limits: limits.clone(),
                 current: Mutex::new(None),
             }),
@@ -71,17 +66,16 @@ impl Pool {
                     PoolError::Http1(error)
                 }
             }),
-            Self::H2c(multiplexed) => multiplexed.send(request).await,
+            Self::Http2(multiplexed) => multiplexed.send(request).await,
         }
     }
 }
 
-/// A cleartext HTTP/2 connection, made anew when it is gone. The authority of a request is the
+/// An HTTP/2 connection, made anew when it is gone. The authority of a request is the
 /// caller's and not the address, so a pool that goes by authority cannot hold it.
 #[derive(Debug)]
 pub(crate) struct Multiplexed {
-    connector: HttpConnector,
-    address: http::uri::Authority,
+    dial: Dial,
     limits: Limits,
     current: Mutex<Option<http2::SendRequest<RequestBody>>>,
 }
@@ -123,26 +117,15 @@ impl Multiplexed {
     }
 
     async fn connect(&self) -> Result<http2::SendRequest<RequestBody>, PoolError> {
-        let unreachable = |error| PoolError::Connect(error);
-        let address = Uri::builder()
-            .scheme("http")
-            .authority(self.address.clone())
-            .path_and_query("/")
-            .build()
-            .map_err(|error| unreachable(error.into()))?;
-        let stream = self
-            .connector
-            .clone()
-            .call(address)
-            .await
-            .map_err(|error| unreachable(error.into()))?;
+        let link = self.dial.clone().connect().await;
+        let link = link.map_err(|error| PoolError::Connect(error.into()))?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP)
             .max_header_list_size(self.limits.header_bytes)
-            .handshake(stream)
+            .handshake(link)
             .await
-            .map_err(|error| unreachable(error.into()))?;
+            .map_err(|error| PoolError::Connect(error.into()))?;
         // Ends when the backend closes it or the pool lets go of the sender; requests on it learn
         // of an error by themselves.
         tokio::spawn(async move {

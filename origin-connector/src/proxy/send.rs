@@ -53,7 +53,7 @@ fn blame(error: &PoolError) -> Refusal {
     }
     let problem = match error {
         PoolError::Connect(_) => Problem::OriginUnreachable,
-        PoolError::Http1(_) | PoolError::H2c(_) => Problem::OriginFailed,
+        PoolError::Http1(_) | PoolError::Http2(_) => Problem::OriginFailed,
     };
     Refusal::new(problem, &causes.join(": "))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Reloader {
 }
 
 /// What tells a changed file: time of modification and length.
-type Stamp = [Option<(SystemTime, u64)>; 3];
+type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 impl Reloader {
     pub(crate) fn new(paths: TlsPaths, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
@@ -68,10 +68,10 @@ impl Reloader {
     }
 
     async fn stamp(&self) -> Stamp {
-        let mut stamp = [None; 3];
-        for (entry, path) in stamp.iter_mut().zip(self.paths.files()) {
+        let mut stamp = Vec::new();
+        for path in self.paths.files() {
             let metadata = tokio::fs::metadata(path).await.ok();
-            *entry = metadata.and_then(|data| Some((data.modified().ok()?, data.len())));
+            stamp.push(metadata.and_then(|data| Some((data.modified().ok()?, data.len()))));
         }
         stamp
     }

@@ -1,8 +1,10 @@
 //! Certificate authorities for a test.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -17,7 +19,7 @@ pub(crate) const CONNECTOR_ID: &str = "spiffe://bank.example/connector";
 /// The caller that backends allow.
 pub(crate) const GATEWAY_ID: &str = "spiffe://edge.example/gateway";
 
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>, String);
 
 pub(crate) struct Leaf {
     pub(crate) certificate: CertificateDer<'static>,
@@ -26,11 +28,26 @@ pub(crate) struct Leaf {
 }
 
 impl Authority {
+    /// An authority with a name of its own.
     pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::named(&format!("authority {count}"))
+    }
+
+    /// Another authority of the same name.
+    pub(crate) fn impostor(&self) -> Self {
+        Self::named(&self.1)
+    }
+
+    fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        Self(issuer, name.to_owned())
     }
 
     pub(crate) fn pem(&self) -> String {
@@ -52,6 +69,13 @@ impl Authority {
     pub(crate) fn issue_expired(&self, names: &[&str]) -> Leaf {
         self.issue_with(names, |params| {
             params.not_after = OffsetDateTime::now_utc() - Duration::HOUR;
+        })
+    }
+
+    /// A certificate that will expire in so many seconds.
+    pub(crate) fn issue_for(&self, names: &[&str], seconds: i64) -> Leaf {
+        self.issue_with(names, |params| {
+            params.not_after = OffsetDateTime::now_utc() + Duration::seconds(seconds);
         })
     }
 

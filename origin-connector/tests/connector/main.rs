@@ -11,6 +11,7 @@ mod drain;
 mod failure;
 mod heads;
 mod in_process;
+mod mesh;
 mod origin;
 mod program;
 mod reload;

@@ -5,19 +5,27 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Frame;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::either::Either;
+
+use crate::authority::{Authority, Leaf};
 
 #[derive(Clone)]
 pub(crate) struct Origin {
@@ -40,25 +48,51 @@ fn text(text: impl Into<Bytes>) -> Response<Body> {
 impl Origin {
     /// Speaks HTTP/1.1 and h2c, whichever comes.
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Speaks TLS with `leaf` to clients whose certificate is of `authority`.
+    pub(crate) async fn start_secure(authority: &Authority, leaf: &Leaf) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = Arc::new(authority.roots());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(vec![leaf.certificate.clone()], leaf.key())
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
         };
-        tokio::spawn(origin.clone().serve(listener));
+        tokio::spawn(origin.clone().serve(listener, tls));
         origin
     }
 
-    async fn serve(self, listener: TcpListener) {
+    async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let origin = self.clone();
+            let (origin, tls) = (self.clone(), tls.clone());
             tokio::spawn(async move {
                 let answer = service_fn(|request| {
                     let origin = origin.clone();
                     async move { Ok::<_, Infallible>(origin.answer(request).await) }
                 });
+                let stream = match tls {
+                    None => Either::Left(stream),
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) => Either::Right(stream),
+                        Err(_) => return,
+                    },
+                };
                 let _ = auto::Builder::new(TokioExecutor::new())
                     .serve_connection_with_upgrades(TokioIo::new(stream), answer)
                     .await;
@@ -93,6 +127,12 @@ impl Origin {
                 self.gate.acquire().await.unwrap().forget();
                 text("opened")
             }
+            "/endless" => {
+                let chunk = Bytes::from_static(&[b'x'; 65_536]);
+                let frames =
+                    futures_util::stream::repeat(chunk).map(|chunk| Ok(Frame::data(chunk)));
+                Response::new(BodyExt::boxed(StreamBody::new(frames)))
+            }
             "/stall" => std::future::pending().await,
             "/websocket" => websocket(Request::from_parts(parts, body)),
             "/hop" => {
@@ -113,7 +153,7 @@ fn websocket(mut request: Request<Incoming>) -> Response<Body> {
     let key = request.headers()["sec-websocket-key"].clone();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        use futures_util::{SinkExt as _, StreamExt as _};
+        use futures_util::SinkExt as _;
         let io = TokioIo::new(upgrade.await.unwrap());
         let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
         while let Some(Ok(message)) = socket.next().await {

@@ -66,8 +66,12 @@ impl Setup {
         caller: &str,
         more: &str,
     ) -> Self {
+        let url = match more.contains("identity") {
+            true => "https",
+            false => "http",
+        };
         self.backends += &format!(
-            "[[backend]]\nname = \"{name}\"\naddress = \"http://{address}\"\nallow = [\"{caller}\"]\n{more}\n"
+            "[[backend]]\nname = \"{name}\"\naddress = \"{url}://{address}\"\nallow = [\"{caller}\"]\n{more}\n"
         );
         self
     }
