@@ -6,3 +6,4 @@ mod stall;
 
 pub(crate) use request::{Progress, RequestBody, RequestBodyError};
 pub(crate) use response::ResponseBody;
+pub(crate) use stall::Stall;

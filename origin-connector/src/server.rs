@@ -1,6 +1,7 @@
 //! From the listener to requests of verified callers.
 
 pub(crate) mod activity;
+mod bounded_writes;
 mod connection;
 
 use std::sync::Arc;

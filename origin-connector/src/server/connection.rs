@@ -17,11 +17,15 @@ use tokio_rustls::server::TlsStream;
 
 use super::Server;
 use super::activity::Activity;
+use super::bounded_writes::BoundedWrites;
 use crate::access::AccessRecord;
 use crate::body::ResponseBody;
 use crate::caller::Caller;
 use crate::metrics::HandshakeLabels;
 use crate::tls::handshake::HandshakeError;
+
+/// What a finished handshake leaves.
+type Secured = TlsStream<BoundedWrites<TcpStream>>;
 
 /// How often a silent HTTP/2 peer is asked whether it is still there (RFC 9113 §6.7).
 const PING: Duration = Duration::from_secs(30);
@@ -50,10 +54,11 @@ impl Server {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-    ) -> Result<(TlsStream<TcpStream>, Caller), HandshakeError> {
+    ) -> Result<(Secured, Caller), HandshakeError> {
         // Without it small frames wait for the peer's acknowledgement.
         stream.set_nodelay(true)?;
         let credentials = self.reloader.current();
+        let stream = BoundedWrites::new(stream, self.limits.idle);
         let accept = TlsAcceptor::from(credentials.server.clone()).accept(stream);
         let stream = tokio::time::timeout(self.limits.handshake, accept)
             .await
@@ -68,7 +73,7 @@ impl Server {
         Ok((stream, caller))
     }
 
-    async fn serve(self: &Arc<Self>, stream: TlsStream<TcpStream>, caller: Arc<Caller>) {
+    async fn serve(self: &Arc<Self>, stream: Secured, caller: Arc<Caller>) {
         let activity = Activity::new();
         let service = Exchanges {
             server: self.clone(),
@@ -134,15 +139,13 @@ trait Draining {
     fn drain(self: Pin<&mut Self>);
 }
 
-type Io = TokioIo<TlsStream<TcpStream>>;
-
-impl Draining for http1::UpgradeableConnection<Io, Exchanges> {
+impl Draining for http1::UpgradeableConnection<TokioIo<Secured>, Exchanges> {
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
 
-impl Draining for http2::Connection<Io, Exchanges, TokioExecutor> {
+impl Draining for http2::Connection<TokioIo<Secured>, Exchanges, TokioExecutor> {
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }

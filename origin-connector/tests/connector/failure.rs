@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::client::{Body, full, problem};
+use crate::client::{Body, connect, full, problem};
 use crate::origin::Origin;
 use crate::program::{Running, Setup};
 
@@ -40,7 +41,10 @@ async fn a_backend_that_is_down_is_a_502() {
         assert_eq!(answer, (502, "origin-unreachable".into()));
         let line = connector.logged("request").await;
         assert_eq!(line["backend"], "accounts");
-        assert!(line["cause"].as_str().unwrap().contains("onnect"), "{line}");
+        assert!(
+            line["cause"].as_str().unwrap().contains("refused"),
+            "{line}"
+        );
     }
 }
 
@@ -77,6 +81,25 @@ fn told() -> (mpsc::UnboundedSender<std::io::Result<Frame<Bytes>>>, Body) {
         receiver.recv().await.map(|frame| (frame, receiver))
     });
     (sender, StreamBody::new(frames).boxed())
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_nothing_is_let_go() {
+    let origin = Origin::start().await;
+    let setup = Setup::new().backend("accounts", origin.address, "");
+    let limits = "[limits]\nidle_timeout = \"300ms\"";
+    let mut connector = setup.with(limits).start().await;
+    let mesh = &connector.setup.mesh;
+    let gateway = Some(&connector.gateway);
+    let mut stream = connect(connector.address, mesh, gateway, "http/1.1")
+        .await
+        .unwrap();
+    let request = b"GET /endless HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let line = connector.logged("request").await;
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["complete"], false);
+    drop(stream);
 }
 
 #[tokio::test]
