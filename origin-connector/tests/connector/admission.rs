@@ -5,7 +5,7 @@ use http::Request;
 use crate::authority::{Authority, GATEWAY_ID};
 use crate::client::{Client, full, problem, refused};
 use crate::origin::Origin;
-use crate::program::{Setup, in_front_of};
+use crate::program::{Setup, in_front_of, patient};
 
 #[tokio::test]
 async fn a_known_gateway_reaches_the_backend_over_both_versions() {
@@ -45,6 +45,10 @@ async fn a_caller_without_an_acceptable_certificate_gets_no_further_than_the_han
         (None, "no-certificate"),
         (
             Some(Authority::new().issue(&[GATEWAY_ID])),
+            "unknown-authority",
+        ),
+        (
+            Some(edge.impostor().issue(&[GATEWAY_ID])),
             "unknown-authority",
         ),
         (Some(edge.issue_expired(&[GATEWAY_ID])), "expired"),
@@ -91,6 +95,38 @@ async fn a_known_caller_without_permission_is_refused_before_the_backend() {
     assert_eq!(line["problem"], "caller-refused");
     assert_eq!(line["cause"], "the caller may not reach backend `accounts`");
     assert_eq!(origin.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_the_certificate() {
+    let origin = Origin::start().await;
+    let connector = in_front_of(&origin).await;
+    // Certificates count whole seconds, so this one is valid for one at least.
+    let leaf = connector.setup.edge.issue_for(&[GATEWAY_ID], 2);
+    let mesh = &connector.setup.mesh;
+    let mut client = Client::http2(connector.address, mesh, &leaf).await;
+    assert_eq!(client.get("/").await.0, 200);
+    patient(client.closed()).await;
+    assert_eq!(origin.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn connections_above_the_limit_wait_their_turn() {
+    let origin = Origin::start().await;
+    let setup = Setup::new().backend("accounts", origin.address, "");
+    let connector = setup.with("[limits]\nconnections = 1").start().await;
+    let mut first = connector.http2().await;
+    assert_eq!(first.get("/").await.0, 200);
+    let second = connector.http2();
+    tokio::pin!(second);
+    // The second handshake cannot even begin while the first connection answers.
+    tokio::select! {
+        biased;
+        _ = &mut second => panic!("the limit does not hold"),
+        (status, _) = first.get("/") => assert_eq!(status, 200),
+    }
+    drop(first);
+    assert_eq!(patient(second).await.get("/").await.0, 200);
 }
 
 #[tokio::test]

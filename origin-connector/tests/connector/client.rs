@@ -120,6 +120,16 @@ impl Client {
         }
     }
 
+    /// Waits until the connection takes no more requests.
+    pub(crate) async fn closed(&mut self) {
+        while match self {
+            Self::Http1(sender) => !sender.is_closed(),
+            Self::Http2(sender) => !sender.is_closed(),
+        } {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> (u16, String) {
         let request = Request::get(path).body(full("")).unwrap();
         read(self.send(request).await).await
