@@ -138,6 +138,7 @@ impl Backends {
 mod tests {
     use super::*;
     use crate::config::Protocol;
+    use proptest::prelude::*;
 
     fn backend(name: &str, host: Option<&str>, prefix: &str, allow: &str) -> Backend {
         Backend {
@@ -230,6 +231,41 @@ mod tests {
         };
         let denied = Authorization::Denied(Denial::NoBackend);
         assert_eq!(only.authorize(&identity, &head), denied);
+    }
+
+    proptest! {
+        /// What an origin may make of a path never lies in another backend's part.
+        #[test]
+        fn no_reading_of_an_admitted_path_leads_elsewhere(
+            path in "(/{1,2}(v1|accounts|admin|x|\\.|\\.\\.|%2[eE]|%61dmin)?(;y)?){0,6}",
+        ) {
+            let admitted = decide("a.example", &path);
+            prop_assume!(["rest", "accounts"].contains(&admitted.as_str()));
+            let decoded = path.replace("%2e", ".").replace("%2E", ".").replace("%61", "a");
+            let bare: Vec<&str> = decoded
+                .split('/')
+                .map(|segment| segment.split(';').next().unwrap())
+                .collect();
+            let mut kept: Vec<&str> = Vec::new();
+            for segment in bare {
+                match segment {
+                    "" | "." => {}
+                    ".." => drop(kept.pop()),
+                    other => kept.push(other),
+                }
+            }
+            let expected = match kept.as_slice() {
+                ["v1", "accounts", "admin", ..] => "admin",
+                ["v1", "accounts", ..] => "accounts",
+                _ => "rest",
+            };
+            prop_assert_eq!(admitted, expected);
+        }
+
+        #[test]
+        fn no_path_is_too_odd_to_decide_on(path in "\\PC*") {
+            decide("a.example", &path);
+        }
     }
 
     #[test]

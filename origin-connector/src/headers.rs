@@ -46,6 +46,13 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
 /// # Errors
 /// Where the request names no host, or more than one.
 pub(crate) fn original_host<B>(request: &Request<B>) -> Result<String, InvalidHost> {
+    // RFC 9112 §3.2: exactly one, even where the target names the host; HTTP/2 may do without.
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let own = match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => return Err(InvalidHost::Several),
+        (None, _) if request.version() != Version::HTTP_2 => return Err(InvalidHost::Missing),
+        (own, _) => own,
+    };
     if let Some(host) = forwarded::host(request.headers())? {
         return Ok(host);
     }
@@ -53,15 +60,10 @@ pub(crate) fn original_host<B>(request: &Request<B>) -> Result<String, InvalidHo
     if let Some(authority) = request.uri().authority() {
         return Ok(authority.as_str().to_owned());
     }
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host
-            .to_str()
-            .map(str::to_owned)
-            .map_err(|_| InvalidHost::Malformed),
-        (None, _) => Err(InvalidHost::Missing),
-        (Some(_), Some(_)) => Err(InvalidHost::Several),
-    }
+    let own = own.ok_or(InvalidHost::Missing)?;
+    own.to_str()
+        .map(str::to_owned)
+        .map_err(|_| InvalidHost::Malformed)
 }
 
 /// The request does not name exactly one host.
@@ -161,11 +163,16 @@ mod tests {
             "b.example"
         );
         assert_eq!(
-            find("/", &[(HOST, "a.example"), own]).unwrap(),
+            find("/", &[(HOST, "a.example"), own.clone()]).unwrap(),
             "api.bank.example"
         );
         assert_eq!(find("/", &[]), Err(InvalidHost::Missing));
+        assert_eq!(find("/", &[own]), Err(InvalidHost::Missing));
+        assert_eq!(find("https://a.example/", &[]), Err(InvalidHost::Missing));
         let two = [(HOST, "a.example"), (HOST, "b.example")];
         assert_eq!(find("/", &two), Err(InvalidHost::Several));
+        let http2 = Request::get("https://a.example/").version(Version::HTTP_2);
+        let http2 = http2.body(()).unwrap();
+        assert_eq!(original_host(&http2).unwrap(), "a.example");
     }
 }

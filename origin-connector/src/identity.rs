@@ -200,6 +200,15 @@ mod tests {
             assert_eq!(identify(names, |_| ()), Err(expected));
         }
         assert_eq!(Identity::of_certificate(b"junk"), Err(Unreadable));
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![uri(ID)];
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        for end in 0..certificate.der().len() {
+            assert_eq!(
+                Identity::of_certificate(&certificate.der()[..end]),
+                Err(Unreadable)
+            );
+        }
     }
 
     #[test]

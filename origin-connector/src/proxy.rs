@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::header::{CONNECTION, EXPECT, HOST, HeaderValue, TE, UPGRADE};
 use http::uri::{Authority, Scheme};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
 use tokio_util::sync::CancellationToken;
@@ -142,9 +142,10 @@ impl Proxy {
             pool,
             host,
         } = destination;
-        let protocol = match backend.protocol {
-            Protocol::Http1 => hop_by_hop::upgrade(request.headers()),
-            Protocol::Http2 => None,
+        // HTTP/2 knows no `101` (RFC 9113 §8.6), on either side.
+        let protocol = match (backend.protocol, request.version()) {
+            (Protocol::Http1, Version::HTTP_11) => hop_by_hop::upgrade(request.headers()),
+            (Protocol::Http1 | Protocol::Http2, _) => None,
         };
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
@@ -226,9 +227,9 @@ fn edit(parts: &mut http::request::Parts, caller: &Caller, backend: &Backend, ho
             if let Ok(host) = HeaderValue::from_str(host.as_str()) {
                 fields.insert(HOST, host);
             }
-            http::Version::HTTP_11
+            Version::HTTP_11
         }
-        Protocol::Http2 => http::Version::HTTP_2,
+        Protocol::Http2 => Version::HTTP_2,
     };
 }
 

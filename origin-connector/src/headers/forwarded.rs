@@ -58,6 +58,7 @@ fn unquote(value: &str) -> Result<String, InvalidHost> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(fields: &[&str], expected: Result<Option<&str>, InvalidHost>) {
         let mut headers = HeaderMap::new();
@@ -86,6 +87,18 @@ mod tests {
             Ok(Some("a.example")),
         );
         check(&["host=evil.example, for=192.0.2.1"], Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_is_too_odd_to_read(field in "[a-z=;, \"\\\\\t]{0,24}") {
+            let mut headers = HeaderMap::new();
+            headers.append(FORWARDED, field.parse().unwrap());
+            if let Ok(Some(host)) = host(&headers) {
+                prop_assert!(field.contains(&host));
+                prop_assert!(!host.contains('"'));
+            }
+        }
     }
 
     #[test]
