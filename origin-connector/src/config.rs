@@ -265,6 +265,11 @@ response_head_timeout = "2s"
     }
 
     #[test]
+    fn the_example_holds() {
+        check(include_str!("../connector.example.toml"), &expect!["holds"]);
+    }
+
+    #[test]
     fn names_unknown_and_missing_fields_with_their_line() {
         check(
             &MINIMAL.replace("name =", "nmae ="),

@@ -3,7 +3,7 @@
 use http::Request;
 
 use crate::authority::{Authority, GATEWAY_ID};
-use crate::client::{Client, full, problem, refused};
+use crate::client::{Client, connect_by, full, problem, refused};
 use crate::origin::Origin;
 use crate::program::{Setup, in_front_of, patient};
 
@@ -95,6 +95,21 @@ async fn a_known_caller_without_permission_is_refused_before_the_backend() {
     assert_eq!(line["problem"], "caller-refused");
     assert_eq!(line["cause"], "the caller may not reach backend `accounts`");
     assert_eq!(origin.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn tls_1_2_is_spoken_only_where_it_is_configured() {
+    let origin = Origin::start().await;
+    for (version, spoken) in [("1.3", false), ("1.2", true)] {
+        let mut setup = Setup::new().backend("accounts", origin.address, "");
+        setup.min_version = version;
+        let connector = setup.start().await;
+        let versions = [&rustls::version::TLS12];
+        let mesh = &connector.setup.mesh;
+        let gateway = Some(&connector.gateway);
+        let stream = connect_by(connector.address, mesh, gateway, "h2", &versions).await;
+        assert_eq!(stream.is_ok(), spoken, "{version}");
+    }
 }
 
 #[tokio::test]

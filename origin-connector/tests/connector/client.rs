@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -33,9 +33,20 @@ pub(crate) async fn connect(
     leaf: Option<&Leaf>,
     protocol: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_by(address, mesh, leaf, protocol, rustls::ALL_VERSIONS).await
+}
+
+/// The same with these versions of TLS.
+pub(crate) async fn connect_by(
+    address: SocketAddr,
+    mesh: &Authority,
+    leaf: Option<&Leaf>,
+    protocol: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(mesh.roots());
     let mut config = match leaf {

@@ -1,5 +1,6 @@
 //! The connector as a library.
 
+use tidegate_origin_connector::config::{BackendFile, ConfigFile, DrainFile, LimitsFile, TlsFile};
 use tidegate_origin_connector::{Config, Connector, Drained};
 use tokio::sync::oneshot;
 
@@ -11,11 +12,33 @@ use crate::program::{Setup, patient};
 #[tokio::test]
 async fn a_connector_runs_inside_another_program() {
     let origin = Origin::start().await;
-    let setup = Setup::new().backend("accounts", origin.address, "");
-    let config = Config::read(&setup.config()).unwrap();
+    let setup = Setup::new();
+    let file = ConfigFile {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: None,
+        tls: TlsFile {
+            certificate: setup.path("server.pem"),
+            private_key: setup.path("server.key"),
+            client_authority: setup.path("edge.pem"),
+            min_version: None,
+        },
+        mesh: None,
+        backend: vec![BackendFile {
+            name: "accounts".to_owned(),
+            address: format!("http://{}", origin.address),
+            protocol: None,
+            identity: None,
+            host: None,
+            path_prefix: None,
+            allow: vec![GATEWAY_ID.to_owned()],
+        }],
+        drain: DrainFile::default(),
+        limits: LimitsFile::default(),
+    };
+    let config = Config::try_from(file).unwrap();
     let connector = Connector::bind(config).await.unwrap();
     let address = connector.local_addr();
-    assert!(connector.admin_addr().is_some());
+    assert_eq!(connector.admin_addr(), None);
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(connector.run(async {
         let _ = stopped.await;

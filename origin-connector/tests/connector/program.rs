@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     folder: TempDir,
     pub(crate) mesh: Authority,
     pub(crate) edge: Authority,
+    pub(crate) min_version: &'static str,
     backends: String,
     more: String,
 }
@@ -32,6 +33,7 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             mesh: Authority::new(),
             edge: Authority::new(),
+            min_version: "1.3",
             backends: String::new(),
             more: String::new(),
         };
@@ -86,8 +88,8 @@ impl Setup {
     pub(crate) fn config(&self) -> PathBuf {
         let text = format!(
             "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[tls]\ncertificate = \"server.pem\"\n\
-             private_key = \"server.key\"\nclient_authority = \"edge.pem\"\n{}\n{}\n",
-            self.backends, self.more
+             private_key = \"server.key\"\nclient_authority = \"edge.pem\"\nmin_version = \"{}\"\n{}\n{}\n",
+            self.min_version, self.backends, self.more
         );
         self.write("connector.toml", &text);
         self.path("connector.toml")
