@@ -93,6 +93,11 @@ impl World {
             .map(|(name, mesh)| (name.as_str(), mesh.identity()))
     }
 
+    /// Requests that have reached any origin.
+    pub fn requests(&self) -> u64 {
+        self.meshes.values().map(Mesh::requests).sum()
+    }
+
     /// The authority of an upstream's mesh, in PEM.
     pub fn authority_pem(&self, upstream: &str) -> Option<String> {
         self.meshes.get(upstream).map(Mesh::authority_pem)

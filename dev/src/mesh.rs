@@ -13,7 +13,14 @@ use tidegate_origin_connector::{Config, Connector};
 
 use crate::WorldError;
 use crate::authority::{Authority, Certificate};
-use crate::sample;
+use crate::sample::Sample;
+
+/// One origin and the connector before it.
+#[derive(Debug)]
+struct Place {
+    connector: SocketAddr,
+    sample: Sample,
+}
 
 #[derive(Debug)]
 pub(crate) struct Mesh {
@@ -21,7 +28,7 @@ pub(crate) struct Mesh {
     authority: Authority,
     identity: Certificate,
     folder: PathBuf,
-    connectors: BTreeMap<String, SocketAddr>,
+    places: BTreeMap<String, Place>,
 }
 
 impl Mesh {
@@ -35,7 +42,7 @@ impl Mesh {
             authority,
             identity,
             folder,
-            connectors: BTreeMap::new(),
+            places: BTreeMap::new(),
         })
     }
 
@@ -51,17 +58,31 @@ impl Mesh {
         ByteBuf::from(self.authority.der().to_vec())
     }
 
+    /// Requests that have reached any of the origins.
+    pub(crate) fn requests(&self) -> u64 {
+        self.places
+            .values()
+            .map(|place| place.sample.requests())
+            .sum()
+    }
+
     /// The connector before an origin; started, with the origin, where it is not there yet.
     pub(crate) async fn origin(&mut self, origin: &str) -> Result<SocketAddr, WorldError> {
-        if let Some(address) = self.connectors.get(origin) {
-            return Ok(*address);
+        if let Some(place) = self.places.get(origin) {
+            return Ok(place.connector);
         }
-        let backend = sample::start(self.name.clone(), origin.to_owned()).await?;
-        let config = self.configuration(origin, backend)?;
+        let sample = Sample::start(&self.name, origin).await?;
+        let config = self.configuration(origin, sample.address)?;
         let connector = Connector::bind(Config::try_from(config)?).await?;
         let address = connector.local_addr();
         tokio::spawn(connector.run(future::pending()));
-        self.connectors.insert(origin.to_owned(), address);
+        self.places.insert(
+            origin.to_owned(),
+            Place {
+                connector: address,
+                sample,
+            },
+        );
         Ok(address)
     }
 

@@ -1,59 +1,69 @@
-//! A sample origin: it answers every request with what it saw of it.
+//! A sample origin: it answers every request with what it saw of it, as JSON; below `/sample/` it
+//! does what real origins do on their good and bad days.
+//!
+//! | path | does |
+//! |---|---|
+//! | `/sample/status/CODE` | answers with that status |
+//! | `/sample/bytes/COUNT` | a body of so many octets |
+//! | `/sample/digest` | the length and SHA-256 of the request's body, once it has ended |
+//! | `/sample/events` | three server-sent events, a fifth of a second apart |
+//! | `/sample/socket` | a WebSocket that sends back what it gets |
+//! | `/sample/stall` | never answers |
+//! | `/sample/reset` | closes the connection without an answer |
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-/// Starts an origin on a free port of this machine.
-pub(crate) async fn start(upstream: String, origin: String) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    let place = Arc::new((upstream, origin));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let place = Arc::clone(&place);
-            let service = service_fn(move |request| {
-                let answer = answer(&place, &request);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(connection);
-        }
-    });
-    Ok(address)
+mod answer;
+mod body;
+mod socket;
+
+/// A running origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) address: SocketAddr,
+    requests: Arc<AtomicU64>,
 }
 
-fn answer(place: &(String, String), request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let headers = request.headers().iter().map(|(name, value)| {
-        (
-            name.to_string(),
-            Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned()),
-        )
-    });
-    let seen = json!({
-        "upstream": place.0,
-        "origin": place.1,
-        "method": request.method().as_str(),
-        "path": request.uri().to_string(),
-        "headers": headers.collect::<Map<_, _>>(),
-    });
-    let mut response = Response::new(Full::from(format!("{seen:#}\n")));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+impl Sample {
+    /// Starts an origin on a free port of this machine.
+    pub(crate) async fn start(upstream: &str, origin: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let sample = Self {
+            address: listener.local_addr()?,
+            requests: Arc::default(),
+        };
+        let place = Arc::new(answer::Place {
+            upstream: upstream.to_owned(),
+            origin: origin.to_owned(),
+        });
+        let requests = Arc::clone(&sample.requests);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (place, requests) = (Arc::clone(&place), Arc::clone(&requests));
+                let service = service_fn(move |request| {
+                    requests.fetch_add(1, Ordering::Relaxed);
+                    answer::answer(Arc::clone(&place), request)
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
+                tokio::spawn(connection);
+            }
+        });
+        Ok(sample)
+    }
+
+    /// Requests that have reached it.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
 }

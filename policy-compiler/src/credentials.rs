@@ -63,9 +63,7 @@ impl Credentials {
         let mut api_keys = HashMap::new();
         for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
             for consumer in &mut ring.consumers {
-                let mut octets = [0; 24];
-                getrandom::fill(&mut octets).map_err(failed)?;
-                let key = format!("tg_{}", hex::encode(octets));
+                let key = format!("tg_{}", random()?);
                 consumer.keys = vec![Digest::of(key.as_bytes())];
                 api_keys.insert((index, consumer.name.clone()), key);
             }
@@ -166,11 +164,19 @@ impl Credentials {
     }
 }
 
+/// 24 octets that nobody can foresee, in hexadecimal digits.
+fn random() -> Result<String, CredentialError> {
+    let mut octets = [0; 24];
+    getrandom::fill(&mut octets).map_err(failed)?;
+    Ok(hex::encode(octets))
+}
+
 /// A signer for an issuer, by the cheapest of its algorithms to make a key for, and the public
 /// half, where there is one.
 fn signer(issuer: &Issuer) -> Result<(Signer, Option<PublicKey>), CredentialError> {
     if matches!(issuer.keys, IssuerKeys::Secret(_)) {
-        return Ok((Signer::Hs256(HS256Key::generate()), None));
+        // As text: some secret stores hold nothing else.
+        return Ok((Signer::Hs256(HS256Key::from_bytes(random()?.as_bytes())), None));
     }
     let order = [
         Algorithm::EdDSA,

@@ -1,3 +1,13 @@
-//! The end-to-end harness: runs the gateway on its runtimes, as the cases ask.
+//! The end-to-end harness: cases as data, run alike on every runtime.
+//!
+//! A [`Stage`](stage::Stage) is one policy in a [`World`](tidegate_dev::World) of real connectors
+//! and sample origins; a [`Runtime`](runtime::Runtime) is a gateway on it. The
+//! [suite](suite::run) sends each [`Case`](case::Case) and says what was not as expected.
 
+pub mod case;
+pub mod client;
+pub mod credential;
+pub mod runtime;
+pub mod stage;
+pub mod suite;
 pub mod workerd;

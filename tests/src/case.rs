@@ -1,0 +1,142 @@
+//! A case: a request, what the client must see, what the origin must see.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+/// One case.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// Method and target, as `GET /v1/things`.
+    pub send: String,
+    /// The host; the policy's first if absent.
+    #[serde(default = "default_host")]
+    pub host: String,
+    /// Header fields.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    #[serde(default)]
+    pub body: String,
+    /// Who calls.
+    #[serde(rename = "as")]
+    pub caller: Option<Caller>,
+    /// How often to send it; the last answer counts.
+    #[serde(default = "once")]
+    pub repeat: u32,
+    /// What the client must see.
+    pub expect: Expectation,
+    /// What the origin must see; absent, nothing may reach it.
+    pub origin: Option<Seen>,
+}
+
+fn default_host() -> String {
+    "api.test.example".to_owned()
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// Who calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caller {
+    /// A token of this issuer.
+    pub issuer: Option<String>,
+    /// The token's subject; the case's name if absent, so that cases share no limit.
+    pub subject: Option<String>,
+    /// The token's scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// For the issuer with a secret: the token's header as it stands, signed whatever it says.
+    pub header: Option<String>,
+    /// For the issuer with a secret: claims to replace; a number for `exp`, `nbf` or `iat` counts
+    /// seconds from now, and `"absent"` takes a claim away.
+    #[serde(default)]
+    pub claims: BTreeMap<String, toml::Value>,
+    /// What to do to the finished token: `signature`, `payload`, `unsigned`, `padding`, `long`.
+    pub tamper: Option<String>,
+    /// The API key of this consumer.
+    pub consumer: Option<String>,
+}
+
+/// What the client must see. What is absent is not looked at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The status.
+    pub status: u16,
+    /// The name of the problem.
+    pub problem: Option<String>,
+    /// Fields and their exact values.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Fields that must be there, with any value.
+    #[serde(default)]
+    pub present: Vec<String>,
+    /// Fields that must not be there.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// The exact body.
+    pub body: Option<String>,
+}
+
+/// What the origin must see. What is absent is not looked at.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The upstream.
+    pub upstream: Option<String>,
+    /// The origin's name.
+    pub origin: Option<String>,
+    /// The method.
+    pub method: Option<String>,
+    /// Path and query.
+    pub path: Option<String>,
+    /// Fields and their exact values.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Fields that must be there, with any value.
+    #[serde(default)]
+    pub present: Vec<String>,
+    /// Fields that must not be there.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// Whether to look at no more than that something reached it: an answer without the echo.
+    #[serde(default)]
+    pub unseen: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    case: Vec<Case>,
+}
+
+/// Reads every case of a folder, file by file.
+///
+/// # Errors
+/// Where a file cannot be read or holds something else.
+pub fn read_all(folder: &Path) -> Result<Vec<Case>> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        let parsed: File = toml::from_str(&text).with_context(|| file.display().to_string())?;
+        cases.extend(parsed.case);
+    }
+    Ok(cases)
+}

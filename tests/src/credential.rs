@@ -1,0 +1,111 @@
+//! Credentials for cases, good ones and hostile ones.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use crate::case::{Caller, Case};
+use crate::stage::Stage;
+
+/// The field that carries a case's credential.
+///
+/// # Errors
+/// Where the policy has no such issuer or consumer.
+pub fn field(case: &Case, stage: &Stage) -> Result<Option<(String, String)>> {
+    let Some(caller) = &case.caller else {
+        return Ok(None);
+    };
+    if let Some(consumer) = &caller.consumer {
+        let key = stage
+            .credentials
+            .api_key(0, consumer)
+            .context("no such consumer")?;
+        return Ok(Some(("x-api-key".to_owned(), key.to_owned())));
+    }
+    let token = token(case, caller, stage)?;
+    Ok(Some((
+        "authorization".to_owned(),
+        format!("Bearer {}", tampered(&token, caller)?),
+    )))
+}
+
+fn token(case: &Case, caller: &Caller, stage: &Stage) -> Result<String> {
+    let name = caller
+        .issuer
+        .as_deref()
+        .context("a caller has an issuer or is a consumer")?;
+    let subject = caller.subject.as_deref().unwrap_or(&case.name);
+    if caller.header.is_some() || !caller.claims.is_empty() {
+        return by_hand(caller, subject, stage);
+    }
+    let index = stage
+        .tables
+        .issuers
+        .iter()
+        .position(|issuer| issuer.name == name)
+        .context("no such issuer")?;
+    let index = u32::try_from(index)?;
+    Ok(stage
+        .credentials
+        .token(index, subject, &caller.scopes, Map::new(), false)?)
+}
+
+/// A token signed with the secret of the issuer `secret`, whatever its header and claims say.
+fn by_hand(caller: &Caller, subject: &str, stage: &Stage) -> Result<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let mut claims = json!({
+        "iss": "https://id.test.example/secret", "aud": "tests", "sub": subject,
+        "iat": now, "exp": now.saturating_add(600), "scope": caller.scopes.join(" "),
+    });
+    let members = claims.as_object_mut().context("an object")?;
+    for (name, value) in &caller.claims {
+        match (name.as_str(), value) {
+            (_, toml::Value::String(text)) if text == "absent" => {
+                members.remove(name);
+            }
+            ("exp" | "nbf" | "iat", toml::Value::Integer(seconds)) => {
+                members.insert(name.clone(), now.saturating_add_signed(*seconds).into());
+            }
+            (_, value) => {
+                members.insert(name.clone(), serde_json::to_value(value)?);
+            }
+        }
+    }
+    let header = caller
+        .header
+        .as_deref()
+        .unwrap_or(r#"{"alg":"HS256","typ":"JWT"}"#);
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let message = format!("{}.{}", encode(header), encode(&Value::to_string(&claims)));
+    let secret = stage
+        .secrets
+        .iter()
+        .find(|(name, _)| name == "shared-secret")
+        .context("no secret")?;
+    Ok(format!(
+        "{message}.{}",
+        URL_SAFE_NO_PAD.encode(hmac_sha256::HMAC::mac(&message, &secret.1))
+    ))
+}
+
+fn tampered(token: &str, caller: &Caller) -> Result<String> {
+    let (message, signature) = token.rsplit_once('.').context("three parts")?;
+    let (header, payload) = message.split_once('.').context("three parts")?;
+    let flip = |text: &str| match text.strip_prefix('A') {
+        Some(rest) => format!("B{rest}"),
+        None => format!("A{}", text.chars().skip(1).collect::<String>()),
+    };
+    Ok(match caller.tamper.as_deref() {
+        None => token.to_owned(),
+        Some("signature") => format!("{message}.{}", flip(signature)),
+        Some("payload") => format!("{header}.{}.{signature}", flip(payload)),
+        Some("unsigned") => format!("{message}."),
+        Some("padding") => format!("{token}="),
+        Some("parts") => format!("{token}.x"),
+        Some("long") => format!("{token}{}", "A".repeat(17_000)),
+        Some(other) => bail!("no way to tamper called `{other}`"),
+    })
+}

@@ -1,0 +1,100 @@
+//! A gateway on one of the runtimes.
+
+use std::future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use tidegate_edge::AccessRecord;
+use tidegate_edge_native::{Config, Identity, NativeGateway, Records, Secrets};
+
+use crate::stage::{Stage, root};
+use crate::workerd::{self, WorkerConfig, Workerd};
+
+/// A gateway that runs the stage's bundle.
+#[derive(Debug)]
+pub enum Runtime {
+    /// In this process.
+    Native(SocketAddr),
+    /// On `workerd`.
+    Workerd(Box<Workerd>),
+}
+
+/// Takes records and forgets them: what is in one is the core's affair, and tested there.
+struct Nowhere;
+
+impl Records for Nowhere {
+    fn deliver(&self, _: &AccessRecord) {}
+}
+
+impl Runtime {
+    /// Starts the native gateway.
+    ///
+    /// # Errors
+    /// Where it does not take the bundle.
+    pub async fn native(stage: &Stage) -> Result<Self> {
+        let identities = stage
+            .world
+            .identities()
+            .map(|(name, certificate)| Identity {
+                name: name.to_owned(),
+                certificates: vec![certificate.der.clone()],
+                key: Arc::new(certificate.key()),
+            });
+        let secrets = stage
+            .secrets
+            .iter()
+            .map(|(name, secret)| (name.clone(), secret.clone().into_bytes()));
+        let config = Config {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            trust: stage.trust.clone().into(),
+            identities: identities.collect(),
+            secrets: Secrets::Given(secrets.collect()),
+        };
+        let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(Nowhere)).await;
+        let gateway = gateway.map_err(|error| anyhow!("{error}"))?;
+        let address = gateway.local_addr()?;
+        tokio::spawn(gateway.run(future::pending()));
+        Ok(Self::Native(address))
+    }
+
+    /// Starts the Worker that `cargo xtask build workers` made.
+    ///
+    /// # Errors
+    /// Where it was not built, or `workerd` does not start.
+    pub async fn workerd(stage: &Stage) -> Result<Self> {
+        let identities = stage
+            .world
+            .identities()
+            .map(|(name, certificate)| workerd::Identity {
+                name: name.to_owned(),
+                certificate_pem: certificate.pem.clone(),
+                key_pem: certificate.key_pem.clone(),
+                trusted_pem: stage.world.authority_pem(name).into_iter().collect(),
+            });
+        let config = WorkerConfig {
+            script_directory: target().join("workers"),
+            bundle: Some(stage.bundle.clone()),
+            trust: stage.trust.to_string(),
+            identities: identities.collect(),
+            variables: Vec::new(),
+            secrets: stage.secrets.clone(),
+        };
+        Ok(Self::Workerd(Box::new(Workerd::start(&config).await?)))
+    }
+
+    /// Where it serves plain HTTP/1.1.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Native(address) => *address,
+            Self::Workerd(workerd) => workerd.address(),
+        }
+    }
+}
+
+/// The workspace's target directory.
+pub fn target() -> PathBuf {
+    let own = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    own.unwrap_or_else(|| root().join("../target"))
+}

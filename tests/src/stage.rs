@@ -1,0 +1,78 @@
+//! The policy of the suite, in a world of its own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tidegate_dev::World;
+use tidegate_policy_compiler::credentials::Credentials;
+use tidegate_policy_compiler::{compile, diagnostic, source};
+use tidegate_shared::bundle::Tables;
+use tidegate_shared::trust::{SigningKey, TrustKey};
+
+/// A policy, its connectors and origins, and the keys to act in it.
+#[derive(Debug)]
+pub struct Stage {
+    /// The connectors and origins.
+    pub world: World,
+    /// The secret halves of the policy's keys.
+    pub credentials: Credentials,
+    /// The policy's tables, as they are in the bundle.
+    pub tables: Tables,
+    /// The signed bundle.
+    pub bundle: Vec<u8>,
+    /// Whom the gateway trusts.
+    pub trust: TrustKey,
+    /// What the platform's secret store must hold.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// The folder of this crate.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Stage {
+    /// Compiles a policy and starts its world on the current runtime. An origin called `down` is
+    /// one that nobody listens for.
+    ///
+    /// # Errors
+    /// Where the policy does not compile; the text has the diagnostics.
+    pub async fn new(policy: &Path) -> Result<Self> {
+        let sources = source::read(policy)?;
+        let output = compile(&sources);
+        let Some(mut ir) = output.ir else {
+            bail!(
+                "{}",
+                diagnostic::render_human(&output.diagnostics, &sources, false)
+            );
+        };
+        let mut world = World::new()?;
+        world.attach(&mut ir.tables).await?;
+        for origin in ir
+            .tables
+            .upstreams
+            .iter_mut()
+            .flat_map(|upstream| &mut upstream.origins)
+        {
+            if origin.name == "down" {
+                "https://localhost:1".clone_into(&mut origin.url);
+            }
+        }
+        let credentials = Credentials::install(&mut ir)?;
+        let key = SigningKey::from_seed([7; 32]);
+        let bundle = ir.sign(1, &key)?;
+        let secret = |(name, secret): (&str, Vec<u8>)| {
+            let text = String::from_utf8(secret).context("secrets are text")?;
+            Ok((name.to_owned(), text))
+        };
+        let secrets = credentials.secrets().map(secret).collect::<Result<_>>()?;
+        Ok(Self {
+            world,
+            credentials,
+            tables: ir.tables,
+            bundle,
+            trust: key.trust_key(),
+            secrets,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! Runs cases on a runtime and says what was not as expected.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::case::{Case, Expectation, Seen};
+use crate::client::{self, Answer};
+use crate::credential;
+use crate::runtime::Runtime;
+use crate::stage::Stage;
+
+/// Runs every case. Gives a line for each thing that was not as expected.
+///
+/// # Errors
+/// Where a case cannot be run at all.
+pub async fn run(cases: &[Case], stage: &Stage, runtime: &Runtime) -> Result<Vec<String>> {
+    let mut failures = Vec::new();
+    for case in cases {
+        let found = one(case, stage, runtime)
+            .await
+            .with_context(|| case.name.clone())?;
+        failures.extend(
+            found
+                .into_iter()
+                .map(|failure| format!("{}: {failure}", case.name)),
+        );
+    }
+    Ok(failures)
+}
+
+async fn one(case: &Case, stage: &Stage, runtime: &Runtime) -> Result<Vec<String>> {
+    let before = stage.world.requests();
+    let mut answer = None;
+    for _ in 0..case.repeat {
+        answer = Some(client::exchange(runtime.address(), request(case, stage)?).await?);
+    }
+    let answer = answer.context("a case that sends nothing")?;
+    let reached = stage.world.requests().saturating_sub(before);
+    let mut check = Check::default();
+    check.client(&case.expect, &answer);
+    match &case.origin {
+        Some(seen) => {
+            check.that(reached > 0, || "nothing reached the origin".to_owned());
+            if !seen.unseen {
+                check.origin(seen, &answer);
+            }
+        }
+        None => check.that(reached < u64::from(case.repeat), || {
+            format!("{reached} requests reached the origin")
+        }),
+    }
+    Ok(check.failures)
+}
+
+fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
+    let (method, target) = case.send.split_once(' ').context("method and target")?;
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(target)
+        .header("host", &case.host);
+    for (name, value) in &case.headers {
+        builder = builder.header(name, value);
+    }
+    if let Some((name, value)) = credential::field(case, stage)? {
+        builder = builder.header(name, value);
+    }
+    Ok(builder.body(Full::from(case.body.clone()))?)
+}
+
+#[derive(Default)]
+struct Check {
+    failures: Vec<String>,
+}
+
+impl Check {
+    fn that(&mut self, holds: bool, failure: impl FnOnce() -> String) {
+        if !holds {
+            self.failures.push(failure());
+        }
+    }
+
+    fn equal(&mut self, what: &str, expected: &str, found: Option<&str>) {
+        self.that(found == Some(expected), || {
+            format!("{what}: expected `{expected}`, found {found:?}")
+        });
+    }
+
+    fn client(&mut self, expect: &Expectation, answer: &Answer) {
+        self.equal(
+            "status",
+            &expect.status.to_string(),
+            Some(&answer.status.to_string()),
+        );
+        if let Some(problem) = &expect.problem {
+            let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let kind = document.get("type").and_then(Value::as_str);
+            self.equal("problem", &format!("urn:tidegate:problem:{problem}"), kind);
+            let media = answer.field("content-type");
+            self.equal("content-type", "application/problem+json", media.as_deref());
+        }
+        for (name, value) in &expect.headers {
+            self.equal(name, value, answer.field(name).as_deref());
+        }
+        for name in &expect.present {
+            self.that(answer.headers.contains_key(name), || {
+                format!("`{name}` is not there")
+            });
+        }
+        for name in &expect.absent {
+            self.that(!answer.headers.contains_key(name), || {
+                format!("`{name}` is there: {:?}", answer.field(name))
+            });
+        }
+        if let Some(body) = &expect.body {
+            self.equal("body", body, std::str::from_utf8(&answer.body).ok());
+        }
+    }
+
+    /// The sample origin tells what it saw in its answer.
+    fn origin(&mut self, expect: &Seen, answer: &Answer) {
+        let Ok(seen) = serde_json::from_slice::<Value>(&answer.body) else {
+            self.failures.push(format!(
+                "the answer does not say what the origin saw: {:?}",
+                answer.body
+            ));
+            return;
+        };
+        let member = |name: &str| seen.get(name).and_then(Value::as_str);
+        let expected = [
+            ("upstream", &expect.upstream),
+            ("origin", &expect.origin),
+            ("method", &expect.method),
+            ("path", &expect.path),
+        ];
+        for (name, value) in expected {
+            if let Some(value) = value {
+                self.equal(&format!("origin: {name}"), value, member(name));
+            }
+        }
+        let field = |name: &str| {
+            seen.get("headers")
+                .and_then(|headers| headers.get(name))
+                .and_then(Value::as_str)
+        };
+        for (name, value) in &expect.headers {
+            self.equal(&format!("origin: {name}"), value, field(name));
+        }
+        for name in &expect.present {
+            self.that(field(name).is_some(), || {
+                format!("origin: `{name}` is not there")
+            });
+        }
+        for name in &expect.absent {
+            self.that(field(name).is_none(), || {
+                format!("origin: `{name}` is there: {:?}", field(name))
+            });
+        }
+    }
+}
