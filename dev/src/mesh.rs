@@ -107,7 +107,9 @@ impl Mesh {
                 client_authority: self.folder.join("authority.pem"),
                 min_version: None,
             },
+            mesh: None,
             backend: vec![BackendFile {
+                identity: None,
                 name: origin.to_owned(),
                 address: format!("http://{backend}"),
                 protocol: None,

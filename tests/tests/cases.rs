@@ -29,3 +29,9 @@ async fn native() {
     let stage = stage().await;
     check(&stage, &Runtime::native(&stage).await.unwrap()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workerd() {
+    let stage = stage().await;
+    check(&stage, &Runtime::workerd(&stage).await.unwrap()).await;
+}
