@@ -9,6 +9,8 @@ mod measure;
 mod policy;
 mod report;
 mod request;
+mod token;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -26,11 +28,15 @@ struct Arguments {
     /// Also write the rows to a file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Where the Workers to compare are built
+    #[arg(long, value_name = "DIRECTORY")]
+    workers: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let rows = [decide::rows(), load::rows()];
+    let workers = arguments.workers.as_deref().map(workers::rows);
+    let rows = [decide::rows(), load::rows(), workers.unwrap_or_default()];
     let mut report = Report::begin()?;
     for row in rows.into_iter().flatten() {
         if row.name.starts_with(&arguments.only) {

@@ -5,13 +5,16 @@ use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, PathEntry, Reply,
-    Route, Tables, Target,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
+    IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::trust::{SigningKey, TrustKeys};
+use tidegate_shared::units::{Percent, Span};
+
+use crate::token;
 
 /// The shapes of path patterns.
 #[derive(Clone, Copy, Debug)]
@@ -79,22 +82,50 @@ pub(crate) fn host(number: usize) -> String {
     format!("api{number:03}.bank.example")
 }
 
-/// A host's section of as many public routes.
-fn section(number: usize, paths: Paths, routes: usize) -> Result<HostSection> {
-    let entries = (0..routes).zip(0_u32..).map(|(route, index)| {
-        Ok(PathEntry {
-            pattern: paths.pattern(route).parse()?,
+/// A host's section: one route at each path.
+fn section<P: AsRef<str>>(
+    number: usize,
+    routes: impl IntoIterator<Item = (P, Route)>,
+) -> Result<HostSection> {
+    let mut section = HostRoutes::default();
+    for ((path, route), index) in routes.into_iter().zip(0_u32..) {
+        section.paths.push(PathEntry {
+            pattern: path.as_ref().parse()?,
             routes: vec![index],
             otherwise: vec![],
-        })
-    });
-    let routes = HostRoutes {
-        paths: entries.collect::<Result<_>>()?,
-        routes: (0..routes)
-            .map(|number| route(format!("route{number}")))
-            .collect(),
-    };
-    Ok(HostSection::encode(host(number).parse()?, &routes)?)
+        });
+        section.routes.push(route);
+    }
+    Ok(HostSection::encode(host(number).parse()?, &section)?)
+}
+
+fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
+    Issuer {
+        name: "customers".to_owned(),
+        issuer: token::ISSUER.to_owned(),
+        audiences: vec![token::AUDIENCE.to_owned()],
+        algorithms: vec![algorithm],
+        keys,
+        leeway: Span(30_000),
+    }
+}
+
+fn upstream(origin: &str) -> Upstream {
+    Upstream {
+        name: "banking".to_owned(),
+        origins: vec![Origin {
+            name: "dc1".to_owned(),
+            url: origin.to_owned(),
+        }],
+        identity: None,
+        trust: vec![],
+        timeout: Span(3_000),
+        retry: Retry {
+            attempts: 2,
+            on: vec![RetryOn::Connect],
+            budget: Percent(20),
+        },
+    }
 }
 
 /// The octets of a signed bundle, and the key that a gateway needs to accept it.
@@ -102,16 +133,43 @@ fn section(number: usize, paths: Paths, routes: usize) -> Result<HostSection> {
 pub(crate) struct SignedBundle {
     pub(crate) octets: Vec<u8>,
     pub(crate) trust: TrustKeys,
+    /// The same as text.
+    pub(crate) trust_text: String,
 }
 
 impl SignedBundle {
     /// As many hosts with as many public routes each.
     pub(crate) fn public(hosts: usize, paths: Paths, routes: usize) -> Result<Self> {
-        let sections = (0..hosts).map(|number| section(number, paths, routes));
+        let public = |number| (paths.pattern(number), route(format!("route{number}")));
+        let sections = (0..hosts).map(|host| section(host, (0..routes).map(public)));
         Self::new(Tables::default(), sections.collect::<Result<_>>()?)
     }
 
-    pub(crate) fn new(tables: Tables, hosts: Vec<HostSection>) -> Result<Self> {
+    /// One host whose routes, one to an origin and one with a reply, need an HS256 token.
+    pub(crate) fn with_tokens(forward: &str, origin: &str, reply: &str) -> Result<Self> {
+        let tables = Tables {
+            issuers: vec![issuer(
+                Algorithm::HS256,
+                IssuerKeys::Secret("customers".to_owned()),
+            )],
+            upstreams: vec![upstream(origin)],
+            ..Tables::default()
+        };
+        let [mut forwarding, replying] = ["accounts", "status"].map(|name| Route {
+            auth: Auth::Jwt(JwtAuth {
+                issuer: 0,
+                scopes: vec![],
+            }),
+            ..route(name.to_owned())
+        });
+        forwarding.target = Target::Upstream(0);
+        Self::new(
+            tables,
+            vec![section(0, [(forward, forwarding), (reply, replying)])?],
+        )
+    }
+
+    fn new(tables: Tables, hosts: Vec<HostSection>) -> Result<Self> {
         let key = SigningKey::from_seed([1; 32]);
         let bundle = Bundle {
             header: Header {
@@ -125,6 +183,7 @@ impl SignedBundle {
         };
         Ok(Self {
             octets: envelope::sign::<Bundle>(bundle.encode()?, &key),
+            trust_text: key.trust_key().to_string(),
             trust: TrustKeys::from(key.trust_key()),
         })
     }

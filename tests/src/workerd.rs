@@ -97,6 +97,11 @@ impl Workerd {
         self.address
     }
 
+    /// The process; `None` once it has ended.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// The next line that the Worker or its runtime logged; `None` once it has ended.
     pub async fn log_line(&mut self) -> Option<String> {
         self.log.recv().await

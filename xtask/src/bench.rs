@@ -3,6 +3,8 @@
 //! They are a crate of their own, `bench/`: they link the gateway and its peers, which no other
 //! chore should have to wait for, and they are worth nothing unless optimised.
 
+mod workers;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -24,6 +26,9 @@ impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         let mut command = cargo();
         command.args(["run", "--release", "--package", "tidegate-bench", "--"]);
+        if self.compares_workers() {
+            command.arg("--workers").arg(workers::build()?);
+        }
         if let Some(name) = &self.only {
             command.arg("--only").arg(name);
         }
@@ -32,5 +37,11 @@ impl Bench {
             command.arg("--json").arg(std::path::absolute(file)?);
         }
         run(&mut command)
+    }
+
+    fn compares_workers(&self) -> bool {
+        let group = "workers";
+        let name = self.only.as_deref().unwrap_or_default();
+        name.starts_with(group) || group.starts_with(name)
     }
 }

@@ -16,7 +16,7 @@ const PACKAGE: &str = "tidegate-edge-cloudflare";
 /// Every import must be one that wasm-bindgen will bind.
 const ALLOWED_IMPORTS: [&str; 2] = ["__wbindgen_placeholder__", "__wbindgen_externref_xform__"];
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// Let wasm-opt shrink the module: for a release, it takes a minute
     #[arg(long)]

@@ -1,0 +1,103 @@
+//! An origin and a client of HTTP/1.1, no more than the row needs: connections that stay open,
+//! requests without a body, answers with a known length.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+
+/// Connections of a client.
+const CONNECTIONS: usize = 4;
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+    content-length: 26\r\n\r\n{\"id\":7,\"balance\":\"12.50\"}";
+
+/// Starts an origin that answers every request alike, for as long as the process runs.
+pub(super) fn serve() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A connection ends when the Worker closes it.
+            thread::spawn(move || answer(&stream));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    while head(&mut reader)?.is_some() {
+        (&mut &*stream).write_all(ANSWER)?;
+    }
+    Ok(())
+}
+
+/// A request as it goes over the wire.
+pub(super) fn request(host: &str, path: &str, token: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\
+         user-agent: BankApp/7.1 (iOS 26.1; iPhone17,2)\r\nauthorization: Bearer {token}\r\n\r\n"
+    )
+}
+
+/// Sends one request and gives the status.
+pub(super) fn send(address: SocketAddr, request: &str) -> Result<u16> {
+    exchange(&mut BufReader::new(connect(address)?), request)
+}
+
+/// Sends as many requests as told over a few connections, and requires that each succeeds.
+pub(super) fn load(address: SocketAddr, request: &str, requests: usize) -> Result<()> {
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CONNECTIONS)
+            .map(|_| scope.spawn(|| client(address, request, requests / CONNECTIONS)))
+            .collect();
+        let mut results = clients.into_iter().map(|client| client.join());
+        results.try_for_each(|result| result.ok().context("a client failed")?)
+    })
+}
+
+fn client(address: SocketAddr, request: &str, requests: usize) -> Result<()> {
+    let mut stream = BufReader::new(connect(address)?);
+    for _ in 0..requests {
+        let status = exchange(&mut stream, request)?;
+        ensure!(status == 200, "status {status}");
+    }
+    Ok(())
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Result<u16> {
+    stream.get_mut().write_all(request.as_bytes())?;
+    let head = head(stream)?.context("the connection is closed")?;
+    let status = head.split(' ').nth(1).context("no status line")?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let names_length = name.eq_ignore_ascii_case("content-length");
+        names_length.then(|| value.trim().parse::<u64>().ok())?
+    });
+    let length = length.context("an answer of unknown length")?;
+    io::copy(&mut stream.take(length), &mut io::sink())?;
+    Ok(status.parse()?)
+}
+
+/// Reads a head up to its empty line; `None` where the other side has closed.
+fn head(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(None);
+        }
+        if head.get(before..) == Some("\r\n") {
+            return Ok(Some(head));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The processor time of another process.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use rustix::param::clock_ticks_per_second;
+
+#[derive(Debug)]
+pub(super) struct Processor {
+    statistics: PathBuf,
+}
+
+impl Processor {
+    pub(super) fn of(process: u32) -> Self {
+        Self {
+            statistics: format!("/proc/{process}/stat").into(),
+        }
+    }
+
+    /// Nanoseconds that all its threads have run, in user space and in the kernel (proc(5)).
+    #[expect(clippy::cast_precision_loss, reason = "exact for years")]
+    pub(super) fn nanos(&self) -> Result<f64> {
+        let statistics = fs::read_to_string(&self.statistics)?;
+        // The second field, the program's name in parentheses, may hold anything.
+        let (_, rest) = statistics
+            .rsplit_once(')')
+            .context("malformed statistics")?;
+        let mut times = rest.split_ascii_whitespace().skip(11);
+        let mut time = || {
+            times
+                .next()
+                .context("malformed statistics")?
+                .parse::<u64>()
+                .context("malformed statistics")
+        };
+        let ticks = time()? + time()?;
+        Ok(ticks as f64 * 1e9 / clock_ticks_per_second() as f64)
+    }
+}
