@@ -10,6 +10,7 @@ mod sample;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 
 use tempfile::TempDir;
 use tidegate_origin_connector::BindError;
@@ -19,9 +20,20 @@ use tidegate_shared::bundle::Tables;
 pub use authority::Certificate;
 use mesh::Mesh;
 
+/// How the connectors of one mesh are told from those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// By their ports on `localhost`: works on every machine.
+    Ports,
+    /// By loopback addresses of their own, from 127.0.0.2 on, as Spin needs it, which picks a
+    /// client certificate by the host without the port. Linux has all of 127.0.0.0/8.
+    Addresses,
+}
+
 /// The meshes of a policy's upstreams.
 #[derive(Debug)]
 pub struct World {
+    apart: Apart,
     meshes: BTreeMap<String, Mesh>,
     /// Where the connectors find their certificates.
     folder: TempDir,
@@ -49,8 +61,9 @@ impl World {
     ///
     /// # Errors
     /// Where there is no folder for its certificates.
-    pub fn new() -> Result<Self, WorldError> {
+    pub fn new(apart: Apart) -> Result<Self, WorldError> {
         Ok(Self {
+            apart,
             meshes: BTreeMap::new(),
             folder: TempDir::new()?,
         })
@@ -66,8 +79,8 @@ impl World {
         for upstream in &mut tables.upstreams {
             if !self.meshes.contains_key(&upstream.name) {
                 let folder = self.folder.path().join(&upstream.name);
-                self.meshes
-                    .insert(upstream.name.clone(), Mesh::new(&upstream.name, folder)?);
+                let mesh = Mesh::new(&upstream.name, folder, self.host()?)?;
+                self.meshes.insert(upstream.name.clone(), mesh);
             }
             let Some(mesh) = self.meshes.get_mut(&upstream.name) else {
                 continue;
@@ -77,13 +90,26 @@ impl World {
             for origin in &mut upstream.origins {
                 let address = mesh.origin(&origin.name).await?;
                 origin.url = format!(
-                    "https://localhost:{}{}",
+                    "https://{}:{}{}",
+                    mesh.host(),
                     address.port(),
                     base_path(&origin.url)
                 );
             }
         }
         Ok(())
+    }
+
+    /// The address of the next mesh's connectors.
+    fn host(&self) -> Result<Ipv4Addr, WorldError> {
+        match self.apart {
+            Apart::Ports => Ok(Ipv4Addr::LOCALHOST),
+            Apart::Addresses => {
+                let next = u8::try_from(self.meshes.len().saturating_add(2));
+                let next = next.map_err(|_| io::Error::other("more meshes than addresses"))?;
+                Ok(Ipv4Addr::new(127, 0, 0, next))
+            }
+        }
     }
 
     /// The gateway's client certificates, by the upstreams' names.

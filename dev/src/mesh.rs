@@ -25,6 +25,7 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Mesh {
     name: String,
+    address: Ipv4Addr,
     authority: Authority,
     identity: Certificate,
     folder: PathBuf,
@@ -32,18 +33,28 @@ pub(crate) struct Mesh {
 }
 
 impl Mesh {
-    pub(crate) fn new(name: &str, folder: PathBuf) -> Result<Self, WorldError> {
+    pub(crate) fn new(name: &str, folder: PathBuf, address: Ipv4Addr) -> Result<Self, WorldError> {
         let authority = Authority::new(&format!("{name} mesh"))?;
         let identity = authority.issue(vec![SanType::URI(gateway_id(name).try_into()?)])?;
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("authority.pem"), authority.pem())?;
         Ok(Self {
             name: name.to_owned(),
+            address,
             authority,
             identity,
             folder,
             places: BTreeMap::new(),
         })
+    }
+
+    /// What origins' URLs name: `localhost`, or the address.
+    pub(crate) fn host(&self) -> String {
+        if self.address == Ipv4Addr::LOCALHOST {
+            "localhost".to_owned()
+        } else {
+            self.address.to_string()
+        }
     }
 
     pub(crate) fn identity(&self) -> &Certificate {
@@ -89,7 +100,7 @@ impl Mesh {
     fn configuration(&self, origin: &str, backend: SocketAddr) -> Result<ConfigFile, WorldError> {
         let names = vec![
             SanType::DnsName("localhost".try_into()?),
-            SanType::IpAddress(Ipv4Addr::LOCALHOST.into()),
+            SanType::IpAddress(self.address.into()),
             SanType::URI(
                 format!("spiffe://{}.mesh.example/connector/{origin}", self.name).try_into()?,
             ),
@@ -99,7 +110,7 @@ impl Mesh {
         fs::write(file("pem"), &certificate.pem)?;
         fs::write(file("key"), &certificate.key_pem)?;
         Ok(ConfigFile {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: SocketAddr::from((self.address, 0)),
             admin: None,
             tls: TlsFile {
                 certificate: file("pem"),

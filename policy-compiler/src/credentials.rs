@@ -176,7 +176,10 @@ fn random() -> Result<String, CredentialError> {
 fn signer(issuer: &Issuer) -> Result<(Signer, Option<PublicKey>), CredentialError> {
     if matches!(issuer.keys, IssuerKeys::Secret(_)) {
         // As text: some secret stores hold nothing else.
-        return Ok((Signer::Hs256(HS256Key::from_bytes(random()?.as_bytes())), None));
+        return Ok((
+            Signer::Hs256(HS256Key::from_bytes(random()?.as_bytes())),
+            None,
+        ));
     }
     let order = [
         Algorithm::EdDSA,

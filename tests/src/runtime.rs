@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{Config, Identity, NativeGateway, Records, Secrets};
 
+use crate::spin::SpinHost;
 use crate::stage::{Stage, root};
 use crate::workerd::{self, WorkerConfig, Workerd};
 
@@ -19,6 +20,8 @@ pub enum Runtime {
     Native(SocketAddr),
     /// On `workerd`.
     Workerd(Box<Workerd>),
+    /// As a component, on the Spin test host.
+    Spin(Box<SpinHost>),
 }
 
 /// Takes records and forgets them: what is in one is the core's affair, and tested there.
@@ -84,11 +87,20 @@ impl Runtime {
         Ok(Self::Workerd(Box::new(Workerd::start(&config).await?)))
     }
 
+    /// Starts the component that `cargo xtask build spin` made.
+    ///
+    /// # Errors
+    /// Where it or the host was not built, or does not start.
+    pub async fn spin(stage: &Stage) -> Result<Self> {
+        Ok(Self::Spin(Box::new(SpinHost::start(stage).await?)))
+    }
+
     /// Where it serves plain HTTP/1.1.
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::Native(address) => *address,
             Self::Workerd(workerd) => workerd.address(),
+            Self::Spin(host) => host.address(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tidegate_dev::World;
+use tidegate_dev::{Apart, World};
 use tidegate_policy_compiler::credentials::Credentials;
 use tidegate_policy_compiler::{compile, diagnostic, source};
 use tidegate_shared::bundle::Tables;
@@ -37,7 +37,7 @@ impl Stage {
     ///
     /// # Errors
     /// Where the policy does not compile; the text has the diagnostics.
-    pub async fn new(policy: &Path) -> Result<Self> {
+    pub async fn new(policy: &Path, apart: Apart) -> Result<Self> {
         let sources = source::read(policy)?;
         let output = compile(&sources);
         let Some(mut ir) = output.ir else {
@@ -46,7 +46,7 @@ impl Stage {
                 diagnostic::render_human(&output.diagnostics, &sources, false)
             );
         };
-        let mut world = World::new()?;
+        let mut world = World::new(apart)?;
         world.attach(&mut ir.tables).await?;
         for origin in ir
             .tables

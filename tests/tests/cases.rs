@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+use tidegate_dev::Apart;
 use tidegate_tests::runtime::Runtime;
 use tidegate_tests::stage::{Stage, root};
 use tidegate_tests::{case, suite};
@@ -20,18 +21,24 @@ async fn check(stage: &Stage, runtime: &Runtime) {
     );
 }
 
-async fn stage() -> Stage {
-    Stage::new(&root().join("policy")).await.unwrap()
+async fn stage(apart: Apart) -> Stage {
+    Stage::new(&root().join("policy"), apart).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn native() {
-    let stage = stage().await;
+    let stage = stage(Apart::Ports).await;
     check(&stage, &Runtime::native(&stage).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workerd() {
-    let stage = stage().await;
+    let stage = stage(Apart::Ports).await;
     check(&stage, &Runtime::workerd(&stage).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spin() {
+    let stage = stage(Apart::Addresses).await;
+    check(&stage, &Runtime::spin(&stage).await.unwrap()).await;
 }

@@ -3,11 +3,13 @@
 mod bench;
 mod build;
 mod command;
+mod conformance;
 mod gzip;
 mod imports;
 mod npm;
 mod spin;
 mod targets;
+mod test;
 mod workers;
 
 use anyhow::Result;
@@ -26,6 +28,10 @@ enum Chore {
     Setup,
     /// Build the gateway for an edge runtime
     Build(build::Build),
+    /// Set up what is missing, build the gateway for each runtime, and run every test
+    Test,
+    /// Run the tests against vectors that others wrote
+    Conformance(conformance::Conformance),
     /// Compare the gateway's speed with peers, as ratios of processor time
     Bench(bench::Bench),
 }
@@ -38,6 +44,8 @@ fn main() -> Result<()> {
             Ok(())
         }
         Chore::Build(build) => build.run(),
+        Chore::Test => test::run(),
+        Chore::Conformance(conformance) => conformance.run(),
         Chore::Bench(bench) => bench.run(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tidegate_dev::World;
+use tidegate_dev::{Apart, World};
 use tidegate_edge_native::{Config, Identity, LogRecords, NativeGateway, Reloader, Secrets};
 use tidegate_policy_compiler::Ir;
 use tidegate_policy_compiler::credentials::Credentials;
@@ -28,7 +28,7 @@ impl Session {
         mut ir: Ir,
         listen: SocketAddr,
     ) -> Result<(Self, NativeGateway), Failure> {
-        let mut world = World::new()?;
+        let mut world = World::new(Apart::Ports)?;
         world.attach(&mut ir.tables).await?;
         let credentials = Credentials::install(&mut ir)?;
         let key = SigningKey::from_seed(output::entropy()?);

@@ -1,0 +1,25 @@
+//! JSON lines on standard error, which Spin keeps for each component.
+
+use std::io::Write as _;
+
+use serde_json::json;
+use tidegate_edge::AccessRecord;
+
+/// Delivers the record of a request.
+pub(crate) fn record(record: &AccessRecord) {
+    if let Ok(line) = serde_json::to_string(record) {
+        write(line);
+    }
+}
+
+/// Tells the operator what went wrong outside any request.
+pub(crate) fn warn(message: &str) {
+    write(json!({ "level": "warn", "message": message }).to_string());
+}
+
+/// One write a line: up to 16 requests share standard error.
+fn write(mut line: String) {
+    line.push('\n');
+    // There is no better place to report that the log is closed.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}

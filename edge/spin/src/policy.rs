@@ -1,0 +1,189 @@
+//! The policy in force: from Spin's key-value store, or baked into the
+//! component.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use spin_sdk::wit_bindgen::spawn;
+use spin_sdk::{key_value, variables};
+use tidegate_edge::{Gateway, LoadError, State};
+use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys};
+use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
+use tidegate_shared::time::UnixMillis;
+use tidegate_shared::trust::{InvalidKey, TrustKeys};
+
+use crate::{log, ports};
+
+/// The bundle in the default key-value store.
+const KEY: &str = "bundle";
+/// The variable that holds the trusted keys.
+const TRUST: &str = "tidegate_trust";
+/// Milliseconds after which an instance looks for another bundle.
+const REFRESH: u64 = 10_000;
+
+thread_local! {
+    static IN_FORCE: RefCell<Option<Rc<Policy>>> = const { RefCell::new(None) };
+    static STATE: OnceCell<Rc<State>> = const { OnceCell::new() };
+}
+
+/// A gateway, and the secrets that its policy names.
+pub(crate) struct Policy {
+    pub(crate) gateway: Gateway,
+    secret_names: Vec<String>,
+    /// Read before the first request, and never baked.
+    secrets: OnceCell<BTreeMap<String, String>>,
+    /// Where the bundle is looked for again, and when it was last.
+    source: Source,
+}
+
+enum Source {
+    Baked,
+    KeyValue { checked: Cell<UnixMillis> },
+}
+
+/// Why there is no policy, or no newer one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PolicyError {
+    #[error("the key `{KEY}` of the default key-value store cannot be read: {0}")]
+    KeyValue(#[from] key_value::Error),
+    #[error("the default key-value store has no key `{KEY}`")]
+    NoBundle,
+    #[error("the variable `{TRUST}` cannot be read: {0}")]
+    Variable(#[from] variables::Error),
+    #[error("the variable `{TRUST}` is unusable: {0}")]
+    Trust(#[from] InvalidKey),
+    #[error(transparent)]
+    Envelope(#[from] InvalidEnvelope),
+    #[error(transparent)]
+    Untrusted(#[from] VerifyError<InvalidBundle>),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("sequence {offered} follows {in_force}, which is in force: a sequence only grows")]
+    Older { offered: u64, in_force: u64 },
+}
+
+impl Policy {
+    fn load(bundle: Signed, trust: &str, source: Source) -> Result<Self, PolicyError> {
+        let trust: TrustKeys = trust.parse()?;
+        let bundle = bundle.verify::<Bundle>(&trust)?;
+        let issuers = bundle.content().tables.issuers.iter();
+        let secret_names = issuers.filter_map(|issuer| match &issuer.keys {
+            IssuerKeys::Secret(name) => Some(name.clone()),
+            IssuerKeys::Pinned(_) => None,
+        });
+        Ok(Self {
+            secret_names: secret_names.collect(),
+            secrets: OnceCell::new(),
+            gateway: Gateway::load(bundle)?,
+            source,
+        })
+    }
+
+    pub(crate) fn secrets(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        self.secrets.get().unwrap_or(&NONE)
+    }
+
+    async fn read_secrets(&self) {
+        let mut secrets = BTreeMap::new();
+        for name in &self.secret_names {
+            match variables::get(variable(name)).await {
+                Ok(secret) => {
+                    secrets.insert(name.clone(), secret);
+                }
+                Err(error) => log::warn(&format!("secret `{name}` cannot be read: {error}")),
+            }
+        }
+        // A request that ran beside this one may have read the same.
+        let _ = self.secrets.set(secrets);
+    }
+}
+
+/// The policy in force; loads it where this instance has none yet.
+///
+/// # Errors
+/// [`PolicyError`], where none can be had.
+pub(crate) async fn current() -> Result<Rc<Policy>, PolicyError> {
+    let policy = match in_force() {
+        Some(policy) => policy,
+        None => put_in_force(read(None).await?.ok_or(PolicyError::NoBundle)?),
+    };
+    if policy.secrets.get().is_none() {
+        policy.read_secrets().await;
+    }
+    Ok(policy)
+}
+
+/// What the gateway remembers in this instance.
+pub(crate) fn state() -> Rc<State> {
+    STATE.with(|state| Rc::clone(state.get_or_init(|| Rc::new(State::new(ports::entropy())))))
+}
+
+/// Puts a bundle in force for good. Makes no call to the host.
+///
+/// # Errors
+/// [`PolicyError`], where the bundle is not acceptable.
+pub(crate) fn freeze(bundle: &[u8], trust: &str) -> Result<(), PolicyError> {
+    put_in_force(Policy::load(Signed::parse(bundle)?, trust, Source::Baked)?);
+    Ok(())
+}
+
+/// Looks for another bundle beside the requests, if that was long ago. The one
+/// in force stays until another one is acceptable.
+pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
+    let Source::KeyValue { checked } = &policy.source else {
+        return;
+    };
+    if now.since(checked.get()) < REFRESH {
+        return;
+    }
+    checked.set(now);
+    let policy = Rc::clone(policy);
+    spawn(async move {
+        match read(Some(&policy.gateway)).await {
+            Ok(None) => {}
+            Ok(Some(newer)) => {
+                newer.read_secrets().await;
+                put_in_force(newer);
+            }
+            Err(error) => log::warn(&format!(
+                "bundle {} stays in force: {error}",
+                policy.gateway.digest()
+            )),
+        }
+    });
+}
+
+/// Reads the bundle; `None` where it is the one in force.
+async fn read(in_force: Option<&Gateway>) -> Result<Option<Policy>, PolicyError> {
+    let store = key_value::Store::open_default().await?;
+    let bundle = store.get(KEY).await?.ok_or(PolicyError::NoBundle)?;
+    let bundle = Signed::parse(&bundle)?;
+    if in_force.is_some_and(|gateway| gateway.digest() == bundle.digest()) {
+        return Ok(None);
+    }
+    let trust = variables::get(TRUST).await?;
+    let checked = Cell::new(ports::now());
+    let policy = Policy::load(bundle, &trust, Source::KeyValue { checked })?;
+    let offered = policy.gateway.sequence();
+    match in_force.map(Gateway::sequence) {
+        Some(in_force) if offered < in_force => Err(PolicyError::Older { offered, in_force }),
+        Some(_) | None => Ok(Some(policy)),
+    }
+}
+
+fn in_force() -> Option<Rc<Policy>> {
+    IN_FORCE.with_borrow(Clone::clone)
+}
+
+fn put_in_force(policy: Policy) -> Rc<Policy> {
+    let policy = Rc::new(policy);
+    IN_FORCE.set(Some(Rc::clone(&policy)));
+    policy
+}
+
+/// The variable for a secret: Spin's names have no capitals and no hyphens.
+fn variable(secret: &str) -> String {
+    secret.to_ascii_lowercase().replace('-', "_")
+}

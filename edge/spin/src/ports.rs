@@ -1,0 +1,52 @@
+//! What the core asks of WASI and of Spin.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use spin_sdk::wasip3::clocks::system_clock;
+use spin_sdk::wasip3::random::random::get_random_bytes;
+use tidegate_edge::{PortError, Ports, signature};
+use tidegate_shared::bundle::{Algorithm, KeyMaterial};
+use tidegate_shared::time::UnixMillis;
+
+/// The ports of one request.
+pub(crate) struct SpinPorts<'a> {
+    /// The secrets that the policy names and Spin has.
+    pub(crate) secrets: &'a BTreeMap<String, String>,
+}
+
+impl Ports for SpinPorts<'_> {
+    fn now(&self) -> UnixMillis {
+        now()
+    }
+
+    fn entropy(&self) -> [u8; 24] {
+        entropy()
+    }
+
+    fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let secret = self.secrets.get(name)?;
+        Some(Cow::Borrowed(secret.as_bytes()))
+    }
+
+    async fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, PortError> {
+        Ok(signature::verify(algorithm, key, message, signature))
+    }
+}
+
+pub(crate) fn now() -> UnixMillis {
+    let now = system_clock::now();
+    let seconds = u64::try_from(now.seconds).unwrap_or_default();
+    UnixMillis(seconds.saturating_mul(1000)).plus(u64::from(now.nanoseconds / 1_000_000))
+}
+
+pub(crate) fn entropy<const N: usize>() -> [u8; N] {
+    // WASI gives as many octets as it was asked for.
+    get_random_bytes(N as u64).try_into().unwrap_or([0; N])
+}

@@ -1,0 +1,17 @@
+//! Against what others wrote. The vectors are not part of this repository:
+//! `cargo xtask conformance --vectors DIR` runs these.
+
+#![cfg(test)]
+
+#[path = "conformance/cbor.rs"]
+mod cbor;
+#[path = "conformance/openapi.rs"]
+mod openapi;
+
+use std::path::PathBuf;
+
+fn vectors() -> PathBuf {
+    PathBuf::from(
+        std::env::var_os("TIDEGATE_VECTORS").expect("TIDEGATE_VECTORS names the folder of vectors"),
+    )
+}
