@@ -103,6 +103,14 @@ impl Runtime {
             Self::Spin(host) => host.address(),
         }
     }
+
+    /// The gateway's process, where it has one of its own.
+    pub fn process(&self) -> Option<u32> {
+        match self {
+            Self::Native(_) | Self::Spin(_) => None,
+            Self::Workerd(workerd) => workerd.process_id(),
+        }
+    }
 }
 
 /// The workspace's target directory.

@@ -137,7 +137,7 @@ fn compiled(operations: &[Operation]) -> Result<Ir, (Vec<usize>, String)> {
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let conflicts = errors.filter(|error| error["code"] == "conflicting-path");
         let mut lines: Vec<usize> = conflicts
-            .map(|error| error["line"].as_u64().unwrap() as usize - before - 1)
+            .map(|error| usize::try_from(error["line"].as_u64().unwrap()).unwrap() - before - 1)
             .collect();
         lines.sort_unstable();
         lines.dedup();
