@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tidegate_edge::{
     Attempt as Next, AttemptOutcome, Destination, End, Forward, Gateway, Outcome, Ports,
-    ResponseHead,
+    RequestHead, ResponseHead,
 };
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
@@ -12,7 +12,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Request, Response};
 
-use crate::head::AnswerHead;
+use crate::fields::Changes;
+use crate::head::{AnswerHead, IncomingHead};
 use crate::isolate::Isolate;
 use crate::{fields, log};
 
@@ -82,14 +83,18 @@ impl Attempt {
         isolate: Rc<Isolate>,
         gateway: Rc<Gateway>,
         original: Request,
-        idempotent: bool,
+        head: &IncomingHead,
     ) -> Result<JsValue, JsValue> {
+        let mut changes = Changes::default();
+        head.strip(&mut changes);
+        changes.extend(&forward.request);
         let passage = Passage {
             forward,
+            changes,
             isolate,
             gateway,
             original,
-            idempotent,
+            idempotent: head.method().is_idempotent(),
         };
         passage.proceed(None, "")
     }
@@ -110,6 +115,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 #[derive(Debug)]
 struct Passage {
     forward: Forward,
+    /// What the request's head becomes.
+    changes: Changes,
     isolate: Rc<Isolate>,
     gateway: Rc<Gateway>,
     /// The client's request. Its body goes with the first attempt.
@@ -119,7 +126,7 @@ struct Passage {
 
 impl Passage {
     fn answered(mut self, response: &Response) -> Result<JsValue, JsValue> {
-        let head = AnswerHead::new(response);
+        let head = AnswerHead(response.status());
         let outcome = AttemptOutcome::Answered(head.status());
         // Only failures are ever repeated, and asking for the body is not free.
         let replayable = head.status() >= 500 && self.is_bodiless();
@@ -132,8 +139,9 @@ impl Passage {
                 self.send(&destination, deadline)
             }
             Next::Deliver => {
-                let edits = self.gateway.respond(&self.forward.exchange, &head);
-                let answer = fields::answer(response, &edits);
+                let mut changes = Changes::default();
+                changes.extend(&self.gateway.respond(&self.forward.exchange, &head));
+                let answer = fields::answer(response, changes.as_str());
                 self.finish(head.status(), End::Complete);
                 answer.map(JsValue::from)
             }
@@ -173,7 +181,7 @@ impl Passage {
 
     fn send(self, destination: &Destination, deadline: UnixMillis) -> Result<JsValue, JsValue> {
         let url = format!("{}{}", destination.url(), self.forward.path_and_query);
-        let request = match fields::outgoing(&url, &self.original, &self.forward.request) {
+        let request = match fields::outgoing(&url, &self.original, self.changes.as_str()) {
             Ok(request) => request,
             Err(error) => return self.give_up(Problem::Internal, &format!("{error:?}")),
         };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use js_sys::futures::future_to_promise;
-use tidegate_edge::{Decision, End, Gateway, Outcome, Ports, RequestHead, problem_reply};
+use tidegate_edge::{Decision, End, Gateway, Outcome, Ports, problem_reply};
 use tidegate_shared::problem::Problem;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -16,22 +16,21 @@ use crate::head::IncomingHead;
 use crate::isolate::Isolate;
 use crate::{fields, log};
 
-/// Decides: a [`Response`], an [`Attempt`], or the promise of either.
+/// Decides about a request, given its head as `heads.js` reads it: a [`Response`], an [`Attempt`], or the promise of either.
 ///
 /// # Errors
 /// Where the runtime refuses what it is given; the request must then be refused.
 #[wasm_bindgen]
-pub fn decide(request: Request) -> Result<JsValue, JsValue> {
+pub fn decide(request: Request, head: String) -> Result<JsValue, JsValue> {
     let Some((isolate, gateway)) = Isolate::current() else {
         return refuse(Problem::NotReady);
     };
-    let Some(head) = IncomingHead::new(&request) else {
+    let Some(head) = IncomingHead::new(head) else {
         return refuse(Problem::HostInvalid);
     };
     let mut decision = Box::pin(async move {
         let decision = gateway.decide(&isolate.state, &isolate.ports, &head).await;
-        let idempotent = head.method().is_idempotent();
-        act(decision, isolate, gateway, request, idempotent)
+        act(decision, isolate, gateway, request, &head)
     });
     match decision
         .as_mut()
@@ -61,7 +60,7 @@ fn act(
     isolate: Rc<Isolate>,
     gateway: Rc<Gateway>,
     request: Request,
-    idempotent: bool,
+    head: &IncomingHead,
 ) -> Result<JsValue, JsValue> {
     match decision {
         Decision::Respond(reply, exchange) => {
@@ -74,8 +73,6 @@ fn act(
             log::record(&gateway.finish(exchange, &outcome));
             fields::reply(&reply).map(JsValue::from)
         }
-        Decision::Forward(forward) => {
-            Attempt::first(forward, isolate, gateway, request, idempotent)
-        }
+        Decision::Forward(forward) => Attempt::first(forward, isolate, gateway, request, head),
     }
 }

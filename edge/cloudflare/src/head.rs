@@ -1,47 +1,62 @@
-//! Heads as the core reads them. Each field that it asks for crosses to JavaScript.
+//! Heads as the core reads them.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{HeaderName, Method, header};
 use tidegate_edge::{Peer, RequestHead, ResponseHead, Scheme};
-use web_sys::{Headers, Request, Response};
+
+use crate::fields::Changes;
 
 /// Where Cloudflare states the client's address. It overwrites what a client sends.
 const CLIENT_ADDRESS: &str = "cf-connecting-ip";
 
-/// A request's head.
+/// A request's head, as one text: see `heads.js`.
 pub(crate) struct IncomingHead {
-    headers: Headers,
+    text: String,
     method: Method,
-    url: String,
-    authority: Option<String>,
-    /// Where path and query begin in `url`.
-    path: usize,
+    /// Where in the text path and query stand.
+    target: std::ops::Range<usize>,
+    /// Where in the text the fields begin.
+    fields: usize,
     peer: Peer,
 }
 
 impl IncomingHead {
     /// `None` where the method or the address is none that HTTP allows.
-    pub(crate) fn new(request: &Request) -> Option<Self> {
-        let headers = request.headers();
-        let method = Method::from_bytes(request.method().as_bytes()).ok()?;
-        let url = request.url();
+    pub(crate) fn new(text: String) -> Option<Self> {
+        let (method, rest) = text.split_once('\n')?;
+        let (url, fields) = rest.split_once('\n').unwrap_or((rest, ""));
         let scheme = match url.split_once("://")?.0 {
             "https" => Scheme::Https,
             _ => Scheme::Http,
         };
-        let address = field(&headers, CLIENT_ADDRESS).and_then(|text| text.parse::<IpAddr>().ok());
-        let authority = field(&headers, header::HOST.as_str());
-        let path = path(&url, authority.as_deref())?;
+        let start = method.len() + 1;
+        let end = start + url.len();
+        let target = start + path(url, field(fields, header::HOST.as_str()))?..end;
+        let address = field(fields, CLIENT_ADDRESS).and_then(|text| text.parse::<IpAddr>().ok());
         Some(Self {
-            headers,
-            method,
-            url,
-            authority,
-            path,
+            method: Method::from_bytes(method.as_bytes()).ok()?,
+            target,
+            fields: text.len() - fields.len(),
             peer: Peer { address, scheme },
+            text,
         })
+    }
+
+    /// Cloudflare's own fields are for the Worker: they are no origin's business, and an origin
+    /// must not believe them. The hop-by-hop fields that the runtime does not keep to itself go
+    /// too.
+    pub(crate) fn strip(&self, changes: &mut Changes) {
+        for (name, _) in fields(self.fields()) {
+            if name.starts_with("cf-") || name.starts_with("proxy-") {
+                changes.remove(name);
+            }
+        }
+    }
+
+    fn fields(&self) -> &str {
+        self.text.get(self.fields..).unwrap_or_default()
     }
 }
 
@@ -57,27 +72,35 @@ fn path(url: &str, host: Option<&str>) -> Option<usize> {
     Some(scheme.len() + "://".len() + authority)
 }
 
+fn fields(lines: &str) -> impl Iterator<Item = (&str, &str)> {
+    lines.lines().filter_map(|line| line.split_once(':'))
+}
+
+fn field<'t>(lines: &'t str, name: &str) -> Option<&'t str> {
+    fields(lines).find_map(|(found, value)| (found == name).then_some(value))
+}
+
 impl RequestHead for IncomingHead {
     fn method(&self) -> &Method {
         &self.method
     }
 
     fn authority(&self) -> Option<Cow<'_, str>> {
-        self.authority.as_deref().map(Cow::Borrowed)
+        field(self.fields(), header::HOST.as_str()).map(Cow::Borrowed)
     }
 
     fn path_and_query(&self) -> &str {
-        self.url.get(self.path..).unwrap_or_default()
+        self.text.get(self.target.clone()).unwrap_or_default()
     }
 
     fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        // The runtime keeps `Connection` to itself, and `Upgrade` where it is a WebSocket's.
+        // The runtime keeps `Connection` to itself, and shows `Upgrade` where it may happen.
         let name = if name == header::CONNECTION {
             &header::UPGRADE
         } else {
             name
         };
-        field(&self.headers, name.as_str()).map(Cow::Owned)
+        field(self.fields(), name.as_str()).map(Cow::Borrowed)
     }
 
     fn peer(&self) -> &Peer {
@@ -85,32 +108,16 @@ impl RequestHead for IncomingHead {
     }
 }
 
-/// A response's head.
-pub(crate) struct AnswerHead {
-    status: u16,
-    headers: Headers,
-}
-
-impl AnswerHead {
-    pub(crate) fn new(response: &Response) -> Self {
-        Self {
-            status: response.status(),
-            headers: response.headers(),
-        }
-    }
-}
+/// What the core may ask of a response. Its fields are not among it: the runtime keeps
+/// `Connection` to itself, and nothing else is ever asked for.
+pub(crate) struct AnswerHead(pub(crate) u16);
 
 impl ResponseHead for AnswerHead {
     fn status(&self) -> u16 {
-        self.status
+        self.0
     }
 
-    fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        field(&self.headers, name.as_str()).map(Cow::Owned)
+    fn header(&self, _: &HeaderName) -> Option<Cow<'_, str>> {
+        None
     }
-}
-
-/// The runtime refuses only what is no field name, and a [`HeaderName`] is one.
-fn field(headers: &Headers, name: &str) -> Option<String> {
-    headers.get(name).ok().flatten()
 }

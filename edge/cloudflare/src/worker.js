@@ -2,6 +2,7 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import { __wbg_reset_state as restart, decide, failed, load, ready } from "tidegate-gateway";
+import { read } from "./heads.js";
 
 // Milliseconds between two looks at the KV namespace.
 const REFRESH = 30_000;
@@ -32,7 +33,7 @@ async function loadBundle(env) {
 
 function serve(request, ctx) {
   try {
-    const step = decide(request);
+    const step = decide(request, read(request));
     if (step instanceof Response) {
       return step;
     }
