@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tidegate_edge::{Gateway, LoadError, State};
-use tidegate_shared::bundle::{Bundle, InvalidBundle};
+use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys, Tables};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::log;
-use crate::ports::WorkerPorts;
+use crate::ports::{WorkerPorts, binding_name};
 
 /// The variable that holds the keys whose bundles are accepted.
 const TRUST: &str = "TIDEGATE_TRUST";
@@ -43,6 +43,8 @@ enum BundleError {
     Verify(#[from] VerifyError<InvalidBundle>),
     #[error("sequence {offered} is older than {current}, which is in use")]
     Rollback { offered: u64, current: u64 },
+    #[error("the policy names `{name}`, but the Worker has no binding `{binding}`")]
+    NoBinding { name: String, binding: String },
     #[error(transparent)]
     Load(#[from] LoadError),
 }
@@ -102,7 +104,9 @@ impl Isolate {
             .variable(TRUST)
             .ok_or(BundleError::NoTrust)?
             .parse()?;
-        let gateway = Gateway::load(signed.verify::<Bundle>(&trust)?)?;
+        let bundle = signed.verify::<Bundle>(&trust)?;
+        self.check_bindings(&bundle.content().tables)?;
+        let gateway = Gateway::load(bundle)?;
         if let Some(current) = current
             && gateway.sequence() < current.sequence()
         {
@@ -115,5 +119,30 @@ impl Isolate {
         let gateway = Rc::new(gateway);
         self.gateway.replace(Some(Rc::clone(&gateway)));
         Ok(Some(gateway))
+    }
+
+    /// A binding that is missing shows now, and not at the first request that needs it.
+    fn check_bindings(&self, tables: &Tables) -> Result<(), BundleError> {
+        let secrets = tables
+            .issuers
+            .iter()
+            .filter_map(|issuer| match &issuer.keys {
+                IssuerKeys::Secret(name) => Some(name),
+                IssuerKeys::Pinned(_) => None,
+            });
+        let identities = tables
+            .upstreams
+            .iter()
+            .filter_map(|upstream| upstream.identity.as_ref());
+        match secrets
+            .chain(identities)
+            .find(|name| self.ports.binding(name).is_none())
+        {
+            None => Ok(()),
+            Some(name) => Err(BundleError::NoBinding {
+                name: name.clone(),
+                binding: binding_name(name),
+            }),
+        }
     }
 }

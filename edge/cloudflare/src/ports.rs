@@ -11,6 +11,11 @@ use wasm_bindgen::JsValue;
 
 use crate::webcrypto::WebCrypto;
 
+/// The binding for a policy's name: upper case, with `_` for `-`.
+pub(crate) fn binding_name(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
+}
+
 /// Octets of entropy fetched at once, as each fetch crosses to JavaScript.
 const POOL: usize = 24 * 64;
 
@@ -32,10 +37,9 @@ impl WorkerPorts {
         }
     }
 
-    /// What the platform binds to a policy's name: upper case, with `_` for `-`.
+    /// What the platform has under a policy's name.
     pub(crate) fn binding(&self, name: &str) -> Option<JsValue> {
-        let name = name.to_ascii_uppercase().replace('-', "_");
-        let value = Reflect::get(&self.env, &name.into()).ok()?;
+        let value = Reflect::get(&self.env, &binding_name(name).into()).ok()?;
         (!value.is_undefined()).then_some(value)
     }
 
