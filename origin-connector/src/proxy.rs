@@ -94,8 +94,8 @@ impl Proxy {
         }
     }
 
-    /// Decides, and notes in the record what was decided on. Hop-by-hop fields go first, so that
-    /// what is decided on is what the backend gets.
+    /// Decides, and notes in the record what was decided on. The host that is decided on is the one
+    /// that the backend is told, whatever `Connection` names among the fields that it came from.
     fn admit(
         &self,
         caller: &Caller,
