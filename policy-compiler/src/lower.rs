@@ -1,4 +1,4 @@
-//! From the language to the [`Ir`](ir::Ir): references resolved, inheritance applied, everything
+//! From the language to the [`Ir`]: references resolved, inheritance applied, everything
 //! checked. Errors accumulate; what is broken is left out.
 
 mod arrange;

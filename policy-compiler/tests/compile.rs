@@ -73,3 +73,20 @@ fn hostile_yaml_gets_an_error_and_not_a_crash() {
         assert!(output.ir.is_none());
     }
 }
+
+/// What the documentation shows compiles: its pieces together are one policy.
+#[test]
+fn the_documented_language_is_the_language() {
+    let documentation =
+        std::fs::read_to_string(policies().join("../../../docs/policy.md")).unwrap();
+    let pieces = documentation
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|piece| piece.split("```").next());
+    let text: String = pieces.collect();
+    let bank = policies().join("../../../examples/bank/policy.yaml");
+    let sources = vec![Source { path: bank, text }];
+    let output = compile(&sources);
+    let report = diagnostic::render_human(&output.diagnostics, &sources, false);
+    assert!(output.ir.is_some(), "{report}");
+}
