@@ -3,6 +3,7 @@
 //! Each row is a ratio of processor time between two contestants that took turns in one run, so
 //! that a busy machine slows both alike. Absolute figures are printed for orientation only.
 
+mod authenticate;
 mod decide;
 mod load;
 mod measure;
@@ -36,7 +37,12 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let workers = arguments.workers.as_deref().map(workers::rows);
-    let rows = [decide::rows(), load::rows(), workers.unwrap_or_default()];
+    let rows = [
+        decide::rows(),
+        load::rows(),
+        authenticate::rows(),
+        workers.unwrap_or_default(),
+    ];
     let mut report = Report::begin()?;
     for row in rows.into_iter().flatten() {
         if row.name.starts_with(&arguments.only) {

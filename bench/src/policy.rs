@@ -6,13 +6,14 @@ use serde_bytes::ByteBuf;
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
-    IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    IssuerKeys, JwtAuth, KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables,
+    Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::trust::{SigningKey, TrustKeys};
-use tidegate_shared::units::{Percent, Span};
+use tidegate_shared::units::{Percent, Rate, Span};
 
 use crate::token;
 
@@ -167,6 +168,38 @@ impl SignedBundle {
             tables,
             vec![section(0, [(forward, forwarding), (reply, replying)])?],
         )
+    }
+
+    /// One host with a route that replies to whoever has a token of that algorithm, if need be
+    /// counted by subject against a limit that is never used up.
+    pub(crate) fn authenticated(
+        path: &str,
+        algorithm: Algorithm,
+        keys: IssuerKeys,
+        limited: bool,
+    ) -> Result<Self> {
+        let tables = Tables {
+            issuers: vec![issuer(algorithm, keys)],
+            limits: vec![Limit {
+                name: "per-customer".to_owned(),
+                rate: Rate {
+                    count: 1_000_000,
+                    period: 60,
+                },
+                burst: u32::MAX,
+                key: vec![KeyPart::Subject],
+            }],
+            ..Tables::default()
+        };
+        let route = Route {
+            auth: Auth::Jwt(JwtAuth {
+                issuer: 0,
+                scopes: vec![],
+            }),
+            limits: if limited { vec![0] } else { vec![] },
+            ..route("accounts".to_owned())
+        };
+        Self::new(tables, vec![section(0, [(path, route)])?])
     }
 
     fn new(tables: Tables, hosts: Vec<HostSection>) -> Result<Self> {

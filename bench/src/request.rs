@@ -51,6 +51,13 @@ impl Client {
         }
     }
 
+    /// The same client with a token.
+    pub(crate) fn with_token(mut self, token: &str) -> Result<Self> {
+        let field = format!("Bearer {token}").try_into()?;
+        self.fields.insert(header::AUTHORIZATION, field);
+        Ok(self)
+    }
+
     pub(crate) fn get<'a>(&'a self, path: &'a str) -> Request<'a> {
         Request { client: self, path }
     }
