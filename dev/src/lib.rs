@@ -3,10 +3,13 @@
 //! a sample origin. `tidegate dev` runs it; so can a test.
 //!
 //! Everything in it is real but the origins: the certificates, the TLS sessions, the connectors.
+//! [`workerd`] and [`spin`] start the gateway of an edge runtime in it.
 
 mod authority;
 mod mesh;
 mod sample;
+pub mod spin;
+pub mod workerd;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -117,6 +120,17 @@ impl World {
         self.meshes
             .iter()
             .map(|(name, mesh)| (name.as_str(), mesh.identity()))
+    }
+
+    /// The gateway's client certificates, as a Worker's bindings.
+    pub fn worker_identities(&self) -> Vec<workerd::Identity> {
+        let identity = |(name, mesh): (&String, &Mesh)| workerd::Identity {
+            name: name.clone(),
+            certificate_pem: mesh.identity().pem.clone(),
+            key_pem: mesh.identity().key_pem.clone(),
+            trusted_pem: vec![mesh.authority_pem()],
+        };
+        self.meshes.iter().map(identity).collect()
     }
 
     /// Requests that have reached any origin.

@@ -8,7 +8,7 @@ pub mod case;
 pub mod client;
 pub mod credential;
 pub mod runtime;
-pub mod spin;
 pub mod stage;
 pub mod suite;
-pub mod workerd;
+
+pub use tidegate_dev::workerd;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use tidegate_dev::spin::{SpinConfig, SpinHost};
+use tidegate_dev::workerd::{WorkerConfig, Workerd};
 use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{Config, Identity, NativeGateway, Records, Secrets};
 
-use crate::spin::SpinHost;
 use crate::stage::{Stage, root};
-use crate::workerd::{self, WorkerConfig, Workerd};
 
 /// A gateway that runs the stage's bundle.
 #[derive(Debug)]
@@ -67,20 +67,11 @@ impl Runtime {
     /// # Errors
     /// Where it was not built, or `workerd` does not start.
     pub async fn workerd(stage: &Stage) -> Result<Self> {
-        let identities = stage
-            .world
-            .identities()
-            .map(|(name, certificate)| workerd::Identity {
-                name: name.to_owned(),
-                certificate_pem: certificate.pem.clone(),
-                key_pem: certificate.key_pem.clone(),
-                trusted_pem: stage.world.authority_pem(name).into_iter().collect(),
-            });
         let config = WorkerConfig {
             script_directory: target().join("workers"),
             bundle: Some(stage.bundle.clone()),
             trust: stage.trust.to_string(),
-            identities: identities.collect(),
+            identities: stage.world.worker_identities(),
             variables: Vec::new(),
             secrets: stage.secrets.clone(),
         };
@@ -92,7 +83,17 @@ impl Runtime {
     /// # Errors
     /// Where it or the host was not built, or does not start.
     pub async fn spin(stage: &Stage) -> Result<Self> {
-        Ok(Self::Spin(Box::new(SpinHost::start(stage).await?)))
+        let config = SpinConfig {
+            program: target().join("debug/tidegate-spin-host"),
+            component: target().join("wasm32-wasip2/wasm/tidegate_edge_spin.wasm"),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            bundle: &stage.bundle,
+            trust: stage.trust.to_string(),
+            secrets: &stage.secrets,
+            world: &stage.world,
+            tables: &stage.tables,
+        };
+        Ok(Self::Spin(Box::new(SpinHost::start(&config).await?)))
     }
 
     /// Where it serves plain HTTP/1.1.
@@ -107,8 +108,9 @@ impl Runtime {
     /// The gateway's process, where it has one of its own.
     pub fn process(&self) -> Option<u32> {
         match self {
-            Self::Native(_) | Self::Spin(_) => None,
+            Self::Native(_) => None,
             Self::Workerd(workerd) => workerd.process_id(),
+            Self::Spin(host) => host.process_id(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `tidegate dev`
 
 mod announce;
+mod gateway;
 mod session;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, output};
+use gateway::Runtime;
 use session::Session;
 
 /// How often the policy's files are looked at.
@@ -20,6 +22,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Dev {
     /// A policy file, or a folder of them
     path: PathBuf,
+    /// Where the gateway runs
+    #[arg(long, value_enum, default_value_t = Runtime::Native)]
+    runtime: Runtime,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -35,16 +40,14 @@ impl Dev {
         let (Some(ir), sources) = output::compile_shown(&self.path)? else {
             return Ok(ExitCode::FAILURE);
         };
-        let (mut session, gateway) = Session::begin(ir, self.listen).await?;
-        session.announce(gateway.local_addr()?);
-        let stopped = async {
-            let _ = tokio::signal::ctrl_c().await;
-        };
+        let mut session = Session::begin(ir, self.runtime, self.listen).await?;
         let terminated = terminated()?;
         tokio::select! {
-            () = gateway.run(async { tokio::select! { () = stopped => {}, () = terminated => {} } }) => {}
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated => {}
             () = self.follow(&mut session, sources) => {}
         }
+        session.end().await?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -37,6 +37,14 @@ impl Workerd {
     /// Where `cargo xtask setup` or `cargo xtask build workers` was not run, or where `workerd`
     /// refuses the configuration.
     pub async fn start(config: &WorkerConfig) -> Result<Self> {
+        Self::start_at(config, SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// As [`start`](Self::start), at an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_at(config: &WorkerConfig, listen: SocketAddr) -> Result<Self> {
         let directory = TempDir::new()?;
         for module in ["index.js", "index_bg.wasm"] {
             let from = config.script_directory.join(module);
@@ -57,6 +65,7 @@ impl Workerd {
         let program = program()?;
         let mut process = Command::new(&program)
             .args(["serve", "config.capnp", "--control-fd=1"])
+            .arg(format!("--socket-addr=http={listen}"))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -85,7 +94,7 @@ impl Workerd {
         tokio::spawn(collect(output, sender.clone()));
         tokio::spawn(collect(errors, sender));
         Ok(Self {
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            address: SocketAddr::new(listen.ip(), port),
             process,
             log,
             directory,

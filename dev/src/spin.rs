@@ -1,0 +1,162 @@
+//! The component on the Spin test host, which serves it as Spin does.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tidegate_shared::bundle::Tables;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::World;
+
+/// What the component runs with.
+#[derive(Debug)]
+pub struct SpinConfig<'c> {
+    /// The test host.
+    pub program: PathBuf,
+    /// The component.
+    pub component: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The signed bundle.
+    pub bundle: &'c [u8],
+    /// The keys whose bundles are accepted, as text.
+    pub trust: String,
+    /// The secrets that policies name, and their values.
+    pub secrets: &'c [(String, String)],
+    /// The connectors that it reaches.
+    pub world: &'c World,
+    /// The policy's tables, as they are in the bundle.
+    pub tables: &'c Tables,
+}
+
+/// A running component. Dropping it ends it.
+#[derive(Debug)]
+pub struct SpinHost {
+    address: SocketAddr,
+    process: Child,
+    directory: TempDir,
+}
+
+impl SpinHost {
+    /// Starts the component and waits until it listens.
+    ///
+    /// # Errors
+    /// Where the component or the host was not built, or does not start.
+    pub async fn start(config: &SpinConfig<'_>) -> Result<Self> {
+        let directory = TempDir::new()?;
+        let bundle = directory.path().join("bundle");
+        fs::write(&bundle, config.bundle)?;
+        let configuration = directory.path().join("runtime-config.toml");
+        fs::write(&configuration, client_tls(config, directory.path())?)?;
+
+        let mut command = Command::new(&config.program);
+        command.arg("--component").arg(&config.component);
+        command.args(["--listen", &config.listen.to_string()]);
+        command.arg("--runtime-config").arg(&configuration);
+        command
+            .arg("--key-value")
+            .arg(format!("bundle={}", bundle.display()));
+        command
+            .arg("--variable")
+            .arg(format!("tidegate_trust={}", config.trust));
+        for (name, secret) in config.secrets {
+            let variable = name.to_ascii_lowercase().replace('-', "_");
+            command
+                .arg("--variable")
+                .arg(format!("{variable}={secret}"));
+        }
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", config.program.display()))?;
+        let output = process.stdout.take().context("no standard output")?;
+        let line = BufReader::new(output).lines().next_line().await?;
+        let line = line.context("the host ended before it listened")?;
+        let address = line
+            .strip_prefix("listening http://")
+            .context("an unexpected first line")?;
+        Ok(Self {
+            address: address.parse()?,
+            process,
+            directory,
+        })
+    }
+
+    /// Where it serves plain HTTP/1.1.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Puts another bundle into the key-value store; the component sees the old or the new one,
+    /// whole.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn replace_bundle(&self, bundle: &[u8]) -> Result<()> {
+        let new = self.directory.path().join("replacement");
+        fs::write(&new, bundle)?;
+        fs::rename(new, self.directory.path().join("bundle"))?;
+        Ok(())
+    }
+}
+
+/// `[[client_tls]]` of Spin's runtime configuration: which certificate goes to which origin.
+fn client_tls(config: &SpinConfig<'_>, directory: &Path) -> Result<String> {
+    let mut text = String::new();
+    for upstream in &config.tables.upstreams {
+        let name = &upstream.name;
+        let identity = config.world.identities().find(|(own, _)| own == name);
+        let certificate = identity.context("an upstream without an identity")?.1;
+        let authority = config
+            .world
+            .authority_pem(name)
+            .context("an upstream without an authority")?;
+        let files = [
+            ("ca", &authority),
+            ("pem", &certificate.pem),
+            ("key", &certificate.key_pem),
+        ];
+        for (ending, content) in files {
+            fs::write(directory.join(format!("{name}.{ending}")), content)?;
+        }
+        let host = |url: &str| {
+            let uri = url.parse::<http::Uri>().ok()?;
+            Some(format!("\"{}\"", uri.host()?))
+        };
+        let hosts = upstream
+            .origins
+            .iter()
+            .filter_map(|origin| host(&origin.url));
+        let hosts: Vec<String> = hosts.collect();
+        let path = |ending: &str| {
+            directory
+                .join(format!("{name}.{ending}"))
+                .display()
+                .to_string()
+        };
+        write!(
+            text,
+            "[[client_tls]]\ncomponent_ids = [\"tidegate\"]\nhosts = [{}]\nca_roots_file = \"{}\"\n\
+             client_cert_file = \"{}\"\nclient_private_key_file = \"{}\"\n\n",
+            hosts.join(", "),
+            path("ca"),
+            path("pem"),
+            path("key"),
+        )?;
+    }
+    Ok(text)
+}
