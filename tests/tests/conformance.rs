@@ -5,8 +5,16 @@
 
 #[path = "conformance/cbor.rs"]
 mod cbor;
+#[path = "conformance/cose.rs"]
+mod cose;
 #[path = "conformance/openapi.rs"]
 mod openapi;
+#[path = "conformance/probe.rs"]
+mod probe;
+#[path = "conformance/rate_limit.rs"]
+mod rate_limit;
+#[path = "conformance/trace.rs"]
+mod trace;
 
 use std::path::PathBuf;
 

@@ -41,7 +41,8 @@ fn appendix_a() {
     );
 }
 
-fn decode_hex(text: &str) -> Vec<u8> {
+/// The octets that hexadecimal digits stand for.
+pub(crate) fn decode_hex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks(2);
     pairs
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
