@@ -108,6 +108,12 @@ pub struct Seen {
     /// Fields that must not be there.
     #[serde(default)]
     pub absent: Vec<String>,
+    /// Fields and a text that must be in their values.
+    #[serde(default)]
+    pub containing: BTreeMap<String, String>,
+    /// Fields that must be there, and a text that must not be in their values.
+    #[serde(default)]
+    pub without: BTreeMap<String, String>,
     /// Whether to look at no more than that something reached it: an answer without the echo.
     #[serde(default)]
     pub unseen: bool,

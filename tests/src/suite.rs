@@ -158,5 +158,17 @@ impl Check {
                 format!("origin: `{name}` is there: {:?}", field(name))
             });
         }
+        let contains = |name: &str, text: &str| field(name).map(|value| value.contains(text));
+        let texts = expect.containing.iter().map(|entry| (entry, true));
+        let texts = texts.chain(expect.without.iter().map(|entry| (entry, false)));
+        for ((name, text), expected) in texts {
+            self.that(contains(name, text) == Some(expected), || {
+                let with = if expected { "with" } else { "without" };
+                format!(
+                    "origin: {name}: expected one {with} `{text}`, found {:?}",
+                    field(name)
+                )
+            });
+        }
     }
 }
