@@ -6,10 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use anyhow::{Result, bail};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use tidegate_edge::{
-    Decision, Gateway, Peer, PortError, Ports, RequestHead, Scheme, State, signature,
-};
-use tidegate_shared::bundle::{Algorithm, KeyMaterial};
+use tidegate_edge::{Decision, Gateway, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_shared::time::UnixMillis;
 
 /// The secret of every HS256 issuer.
@@ -108,16 +105,6 @@ impl Ports for FreePorts {
 
     fn secret(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
         Some(Cow::Borrowed(SECRET))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(signature::verify(algorithm, key, message, signature))
     }
 }
 

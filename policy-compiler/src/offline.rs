@@ -9,10 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
-use tidegate_edge::{
-    Decision, End, Gateway, Outcome, Peer, PortError, Ports, RequestHead, Scheme, State, signature,
-};
-use tidegate_shared::bundle::{Algorithm, Bundle, KeyMaterial};
+use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
+use tidegate_shared::bundle::Bundle;
 use tidegate_shared::envelope::Signed;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
@@ -291,15 +289,5 @@ impl Ports for World {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(signature::verify(algorithm, key, message, signature))
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
 
+use crate::signature;
+
 /// What the core asks of its runtime.
 ///
 /// Futures need not be `Send`; where none is pending, [`Gateway::decide`](crate::Gateway::decide)
@@ -19,17 +21,18 @@ pub trait Ports {
     /// A secret by its name, from the platform's secret store.
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 
-    /// Whether `signature` by `key` holds over `message`. `key` always
+    /// Whether the signature `octets` by `key` holds over `message`. `key` always
     /// [fits](KeyMaterial::fits) `algorithm`, which is never HS256: that one needs no port.
-    /// [`signature::verify`](crate::signature::verify) is the implementation for runtimes
-    /// without a faster one.
+    /// Done in software, unless the runtime has something faster.
     fn verify(
         &self,
         algorithm: Algorithm,
         key: &KeyMaterial,
         message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = Result<bool, PortError>>;
+        octets: &[u8],
+    ) -> impl Future<Output = Result<bool, PortError>> {
+        std::future::ready(Ok(signature::verify(algorithm, key, message, octets)))
+    }
 }
 
 /// A port could not do its work. The request is refused; the text is for the operator.

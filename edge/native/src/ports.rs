@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tidegate_edge::{PortError, signature};
-use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
 
 /// Where secrets are found by their names.
@@ -84,15 +82,5 @@ impl tidegate_edge::Ports for Ports<'_> {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(signature::verify(algorithm, key, message, signature))
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use spin_sdk::wasip3::clocks::system_clock;
 use spin_sdk::wasip3::random::random::get_random_bytes;
-use tidegate_edge::{PortError, Ports, signature};
-use tidegate_shared::bundle::{Algorithm, KeyMaterial};
+use tidegate_edge::Ports;
 use tidegate_shared::time::UnixMillis;
 
 /// The ports of one request.
@@ -27,16 +26,6 @@ impl Ports for SpinPorts<'_> {
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let secret = self.secrets.get(name)?;
         Some(Cow::Borrowed(secret.as_bytes()))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(signature::verify(algorithm, key, message, signature))
     }
 }
 

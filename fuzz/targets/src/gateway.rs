@@ -7,9 +7,7 @@ use std::task::{Context, Poll, Waker};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
-use tidegate_edge::{
-    Decision, End, Gateway, Outcome, Peer, PortError, Ports, RequestHead, Scheme, State, signature,
-};
+use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HeaderEdits,
     HostRoutes, HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PathEntry, PublicKey, Reply,
@@ -230,15 +228,5 @@ impl Ports for Still {
 
     fn secret(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
         Some(Cow::Borrowed(SECRET))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(signature::verify(algorithm, key, message, signature))
     }
 }

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, Method};
 use serde::Deserialize;
-use tidegate_edge::{Decision, Gateway, Peer, PortError, Ports, RequestHead, Scheme, State};
+use tidegate_edge::{Decision, Gateway, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_policy_compiler::source::Source;
 use tidegate_policy_compiler::{Ir, compile, diagnostic};
-use tidegate_shared::bundle::{Algorithm, Bundle, KeyMaterial};
+use tidegate_shared::bundle::Bundle;
 use tidegate_shared::envelope::Signed;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
@@ -212,15 +212,5 @@ impl Ports for Nothing {
 
     fn secret(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
-    }
-
-    async fn verify(
-        &self,
-        _: Algorithm,
-        _: &KeyMaterial,
-        _: &[u8],
-        _: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(false)
     }
 }

@@ -7,12 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
-use tidegate_edge::{
-    Decision, Forward, Gateway, Peer, PortError, Ports, Reply, RequestHead, Scheme, State,
-};
+use tidegate_edge::{Decision, Forward, Gateway, Peer, Ports, Reply, RequestHead, Scheme, State};
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
-    KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
+    Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -269,18 +267,6 @@ impl Ports for World {
 
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         (name == "legacy").then_some(Cow::Borrowed(SECRET))
-    }
-
-    async fn verify(
-        &self,
-        algorithm: Algorithm,
-        key: &KeyMaterial,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, PortError> {
-        Ok(tidegate_edge::signature::verify(
-            algorithm, key, message, signature,
-        ))
     }
 }
 
