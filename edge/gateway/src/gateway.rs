@@ -41,6 +41,9 @@ pub enum LoadError {
     /// A public key that is none.
     #[error("issuer `{0}` has an unusable key")]
     Key(String),
+    /// Routes of a host that cannot be used.
+    #[error("{0}")]
+    Host(String),
 }
 
 /// Where the phases up to *limit* led.
@@ -77,6 +80,15 @@ impl Gateway {
             upstreams,
             hosts: Hosts::new(hosts),
         })
+    }
+
+    /// Decodes the routes of every host now, and not when each is first asked for: where loading
+    /// happens once, ahead of all requests.
+    ///
+    /// # Errors
+    /// [`LoadError::Host`]; without this call, requests to that host would be refused.
+    pub fn prepare(&self) -> Result<(), LoadError> {
+        self.hosts.prepare(&self.tables).map_err(LoadError::Host)
     }
 
     /// The digest of the bundle.

@@ -29,6 +29,13 @@ impl Hosts {
         Self(sections.into_iter().map(Host::new).collect())
     }
 
+    /// Builds every table that is not built yet.
+    pub(crate) fn prepare(&self, tables: &Tables) -> Result<(), String> {
+        self.0
+            .iter()
+            .try_for_each(|host| host.table(tables).map(|_| ()))
+    }
+
     /// The entry of a host: of its exact name, else of the closest domain above it that has a
     /// wildcard.
     pub(crate) fn find(&self, host: &str) -> Option<&Host> {

@@ -125,7 +125,9 @@ pub(crate) fn state() -> Rc<State> {
 /// # Errors
 /// [`PolicyError`], where the bundle is not acceptable.
 pub(crate) fn freeze(bundle: &[u8], trust: &str) -> Result<(), PolicyError> {
-    put_in_force(Policy::load(Signed::parse(bundle)?, trust, Source::Baked)?);
+    let policy = Policy::load(Signed::parse(bundle)?, trust, Source::Baked)?;
+    policy.gateway.prepare()?;
+    put_in_force(policy);
     Ok(())
 }
 
