@@ -147,7 +147,15 @@ impl Courier<'_> {
     fn deliver(&self, answer: Response, exchange: &mut Exchange) -> Response {
         let head = OriginHead::of(&answer);
         let edits = self.gateway.respond(exchange, &head);
-        match fields::edited(&head.headers, &[], edits) {
+        // The host would miss the announced octets, and break off an HTTP/2 stream for it
+        // (RFC 9110 §8.6 lets such a response go without the field).
+        let without_content = self.head.method() == Method::HEAD || head.status == 304;
+        let also: &[&str] = if without_content {
+            &["content-length"]
+        } else {
+            &[]
+        };
+        match fields::edited(&head.headers, also, edits) {
             Ok(headers) => Body::of_response(answer).into_response(headers, head.status),
             Err(error) => {
                 let cause = format!("a header field cannot be sent back: {error}");

@@ -18,11 +18,12 @@ pub(crate) fn response(reply: Reply, method: &Method) -> Response {
         // A name or value that the host refuses is none that a client could read.
         let _ = fields.append(name.as_str(), value.as_bytes());
     }
-    let _ = fields.set("content-length", &[body.len().to_string().into_bytes()]);
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let contents = if method == Method::HEAD || body.is_empty() {
+    // Nor a length for `HEAD`: the host would miss the octets.
+    let contents = if method == Method::HEAD {
         None
     } else {
+        let _ = fields.set("content-length", &[body.len().to_string().into_bytes()]);
         let (mut writer, contents) = wit_stream::new();
         spawn(async move {
             // What is left over, a client that went away did not want.
