@@ -1,0 +1,9 @@
+//! The gateway's component on the test host: what an adapter does, beyond what
+//! the core decides.
+
+mod bundle;
+mod forward;
+mod host;
+mod lifecycle;
+mod origin;
+mod stream;
