@@ -3,6 +3,8 @@
 //!
 //! Decoding accumulates: a value that fails is reported and left out, the rest goes on.
 
+pub(crate) mod schema;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,6 +17,9 @@ use crate::yaml::{Kind, Node};
 
 /// A type of the language.
 pub(crate) trait Decode: Sized {
+    /// Whether a record must have a field of this type.
+    const REQUIRED: bool = true;
+
     /// Reads a value; `None` where it cannot be, which is reported.
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self>;
 
@@ -40,16 +45,20 @@ pub(crate) fn wrong_type<T>(
         node.kind,
         Kind::Bool(_) | Kind::Integer(_) | Kind::Number(_)
     );
-    let wants_text = expected.starts_with("text");
-    diagnostics.push(if is_scalar && wants_text {
-        diagnostic.help("put it in quotes")
+    let help = if is_scalar && expected == "text" {
+        Some("put it in quotes".to_owned())
+    } else if let (Kind::Text(text), "a list") = (&node.kind, expected) {
+        Some(format!("write `[{text}]`"))
     } else {
-        diagnostic
-    });
+        None
+    };
+    diagnostics.push(Diagnostic { help, ..diagnostic });
     None
 }
 
 impl<T: Decode> Decode for Option<T> {
+    const REQUIRED: bool = false;
+
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         T::decode(node, diagnostics).map(Some)
     }
@@ -60,6 +69,8 @@ impl<T: Decode> Decode for Option<T> {
 }
 
 impl<T: Decode> Decode for Vec<T> {
+    const REQUIRED: bool = false;
+
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Sequence(items) = &node.kind else {
             return wrong_type(node, "a list", diagnostics);
@@ -132,6 +143,8 @@ impl<T> Named<T> {
 }
 
 impl<T: Decode> Decode for Named<T> {
+    const REQUIRED: bool = false;
+
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Mapping(nodes) = &node.kind else {
             return wrong_type(node, "a mapping of names", diagnostics);
@@ -229,6 +242,17 @@ impl<T> std::ops::Deref for Parsed<T> {
 
 impl<T: FromStr<Err: std::fmt::Display>> Decode for Parsed<T> {
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        // A number here mostly lacks its unit, which quotes would not give it.
+        if let Kind::Integer(number) = node.kind
+            && let Err(error) = number.to_string().parse::<T>()
+        {
+            diagnostics.push(Diagnostic::error(
+                "wrong-type",
+                node.span,
+                error.to_string(),
+            ));
+            return None;
+        }
         let text = Spanned::<String>::decode(node, diagnostics)?;
         match text.parse() {
             Ok(value) => Some(Self(Spanned {
@@ -304,7 +328,7 @@ fn json(node: &Node) -> serde_json::Value {
         Kind::Null => serde_json::Value::Null,
         Kind::Bool(value) => (*value).into(),
         Kind::Integer(number) => (*number).into(),
-        Kind::Number(number) => (*number).into(),
+        Kind::Number(number) => number.clone().into(),
         Kind::Text(text) => text.clone().into(),
         Kind::Sequence(items) => items.iter().map(json).collect(),
         Kind::Mapping(entries) => entries
@@ -336,7 +360,7 @@ macro_rules! record {
     ($(#[$attribute:meta])* struct $name:ident { $($(#[doc = $doc:literal])+ $field:ident $(as $key:literal)?: $type:ty,)+ }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
-        #[schemars(deny_unknown_fields)]
+        #[schemars(deny_unknown_fields, transform = Self::relax_schema)]
         pub(crate) struct $name {
             $($(#[doc = $doc])+ $(#[schemars(rename = $key)])? pub(crate) $field: $type,)+
         }
@@ -344,6 +368,14 @@ macro_rules! record {
         impl $name {
             const FIELDS: &'static [&'static str] =
                 &[$($crate::decode::record!(@key $field $($key)?),)+];
+
+            /// Makes the schema ask for what the decoder asks for.
+            fn relax_schema(schema: &mut schemars::Schema) {
+                $(if !<$type as $crate::decode::Decode>::REQUIRED {
+                    let name = $crate::decode::record!(@key $field $($key)?);
+                    $crate::decode::schema::make_optional(schema, name);
+                })+
+            }
         }
 
         impl $crate::decode::Decode for $name {

@@ -49,13 +49,15 @@ record! {
 pub(crate) struct Version;
 
 impl std::str::FromStr for Version {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "v1" {
             Ok(Self)
         } else {
-            Err("this compiler reads `tidegate: v1`")
+            Err(format!(
+                "`{text}` is no version of the language that is known here: write `tidegate: v1`"
+            ))
         }
     }
 }

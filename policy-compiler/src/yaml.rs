@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Bool(bool),
     Integer(u64),
     /// Another plain number: negative, or with a fraction.
-    Number(f64),
+    Number(serde_json::Number),
     Text(String),
     Sequence(Vec<Node>),
     Mapping(Vec<(Spanned<String>, Node)>),
@@ -268,18 +268,28 @@ fn scalar(text: &str, style: ScalarStyle) -> Kind {
         "true" | "True" | "TRUE" => Kind::Bool(true),
         "false" | "False" | "FALSE" => Kind::Bool(false),
         _ => {
-            let numeric = text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
             if let Ok(number) = text.parse::<u64>() {
                 Kind::Integer(number)
-            } else if let Some(number) = text.parse::<f64>().ok().filter(|_| numeric) {
+            } else if let Some(number) = number(text) {
                 Kind::Number(number)
             } else {
                 Kind::Text(text.to_owned())
             }
         }
     }
+}
+
+/// A number that is no `u64`. What starts with a letter is text, though Rust reads `inf` and
+/// `nan` as numbers.
+fn number(text: &str) -> Option<serde_json::Number> {
+    if let Ok(negative) = text.parse::<i64>() {
+        return Some(negative.into());
+    }
+    let numeric = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
+    let number = text.parse::<f64>().ok().filter(|_| numeric)?;
+    serde_json::Number::from_f64(number)
 }
 
 /// From the parser's positions, which count characters, to octets.

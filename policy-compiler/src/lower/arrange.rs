@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use matchit::Router;
-use tidegate_shared::bundle::{HostRoutes, PathEntry, Route, TemplatePart};
+use tidegate_shared::bundle::{
+    FieldPredicate, FieldTest, HostRoutes, PathEntry, Route, TemplatePart,
+};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::PathPattern;
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+
+/// Conflicts that are reported for a host: each asks for a search of the paths.
+const MAX_CONFLICTS: usize = 50;
 
 /// A route and where it stands.
 #[derive(Clone, Debug)]
@@ -78,20 +83,12 @@ fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
     for (index, later) in placed.iter().enumerate() {
         let before = placed.iter().take(index);
         let wider = |earlier: &&Placed| {
-            earlier
-                .route
-                .headers
-                .iter()
-                .all(|test| later.route.headers.contains(test))
-                && earlier
-                    .route
-                    .query
-                    .iter()
-                    .all(|test| later.route.query.contains(test))
+            follow(&later.route.headers, &earlier.route.headers)
+                && follow(&later.route.query, &earlier.route.query)
         };
         let same_tests = |earlier: &Placed| {
-            earlier.route.headers.len() == later.route.headers.len()
-                && earlier.route.query.len() == later.route.query.len()
+            follow(&earlier.route.headers, &later.route.headers)
+                && follow(&earlier.route.query, &later.route.query)
         };
         for earlier in before.filter(wider) {
             let common =
@@ -117,12 +114,22 @@ fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
                 let message = format!("the route `{}` can never match", later.route.name);
                 cx.diagnostics.push(
                     Diagnostic::error("unreachable-route", later.span, message)
-                        .related(earlier.span, "this one takes all of its requests"),
+                        .related(earlier.span, "this one takes all of its requests")
+                        .help("put it before the other: of routes that are equally specific the first wins"),
                 );
                 break;
             }
         }
     }
+}
+
+/// Whether a request that passes the tests `given` passes the tests `wanted`.
+fn follow(given: &[FieldPredicate], wanted: &[FieldPredicate]) -> bool {
+    wanted.iter().all(|wanted| {
+        given.iter().any(|given| {
+            given == wanted || given.name == wanted.name && wanted.test == FieldTest::Present
+        })
+    })
 }
 
 /// The methods without the HEAD that comes with GET.
@@ -153,24 +160,44 @@ fn rename_parameters(placed: &mut Placed, pattern: &PathPattern) {
 /// Puts every path into the routers that the gateway will build, to see that they take it.
 fn check_router(arranged: &HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
     let (mut complete, mut prefixes) = (Router::new(), Router::new());
-    for (entry, span) in arranged.paths.iter().zip(spans) {
+    let mut conflicts = 0_usize;
+    for (index, (entry, span)) in arranged.paths.iter().zip(spans).enumerate() {
+        if conflicts == MAX_CONFLICTS {
+            break;
+        }
         let router = if entry.pattern.is_prefix() {
             &mut prefixes
         } else {
             &mut complete
         };
-        for path in entry.pattern.router_paths() {
-            if let Err(error) = router.insert(path, ()) {
-                let message = format!(
-                    "`{}` cannot stand beside another path: {error}",
-                    entry.pattern
-                );
-                cx.diagnostics.push(
-                    Diagnostic::error("conflicting-path", *span, message)
-                        .help("at one place stand either a parameter or the end of a prefix, and parameters with one kind of literal part"),
-                );
-                break;
-            }
+        let paths = entry.pattern.router_paths();
+        // The error names a branch of the router, which need not be the other path.
+        if paths
+            .into_iter()
+            .all(|path| router.insert(path, ()).is_ok())
+        {
+            continue;
         }
+        conflicts = conflicts.saturating_add(1);
+        let message = format!("`{}` cannot stand beside another path", entry.pattern);
+        let diagnostic = Diagnostic::error("conflicting-path", *span, message)
+            .help("at one place stand either a parameter or the end of a prefix, and parameters with one kind of literal part");
+        let other = arranged
+            .paths
+            .iter()
+            .zip(spans)
+            .take(index)
+            .find(|(other, _)| conflict(&other.pattern, &entry.pattern));
+        cx.diagnostics.push(match other {
+            Some((_, other)) => diagnostic.related(*other, "the other path"),
+            None => diagnostic,
+        });
     }
+}
+
+/// Whether a router that holds nothing else refuses two paths.
+fn conflict(a: &PathPattern, b: &PathPattern) -> bool {
+    let mut router = Router::new();
+    let mut paths = a.router_paths().into_iter().chain(b.router_paths());
+    a.is_prefix() == b.is_prefix() && paths.any(|path| router.insert(path, ()).is_err())
 }

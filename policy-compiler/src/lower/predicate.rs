@@ -65,7 +65,7 @@ fn automaton(pattern: &Spanned<String>, cx: &mut Context<'_>) -> Option<Vec<u8>>
                 pattern.value
             );
             let diagnostic = Diagnostic::error("invalid-value", pattern.span, message);
-            cx.diagnostics.push(diagnostic.label(error.to_string()));
+            cx.diagnostics.push(diagnostic.label(cause(&*error)));
             return None;
         }
     };
@@ -82,6 +82,14 @@ fn automaton(pattern: &Spanned<String>, cx: &mut Context<'_>) -> Option<Vec<u8>>
         return None;
     }
     Some(octets)
+}
+
+/// The innermost reason in one line: syntax errors come as several, the last of which says it.
+fn cause(error: &dyn std::error::Error) -> String {
+    let innermost = std::iter::successors(Some(error), |error| error.source()).last();
+    let text = innermost.unwrap_or(error).to_string();
+    let line = text.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 /// A sparse DFA that matches the whole of a value, anchored at both ends.
