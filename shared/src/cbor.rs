@@ -53,6 +53,10 @@ pub enum InvalidCbor {
     /// A float, a tag, or a simple value other than `false`, `true` and `null`.
     #[error("CBOR type that a bundle never holds at offset {0}")]
     Unsupported(usize),
+    /// The record, but not in the form in which it is written: the decoder takes some values for
+    /// others, as an empty octet string for an empty list.
+    #[error("CBOR is not the encoding of the record that it holds")]
+    NotTheEncoding,
     /// Well-formed, but not the expected record.
     #[error("CBOR is not the expected record: {0}")]
     Mismatch(String),
@@ -69,13 +73,22 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     octets
 }
 
-/// Decodes a record after [`check`].
+/// Decodes a record after [`check`], and requires that it would be encoded so.
 ///
 /// # Errors
 /// [`InvalidCbor`], the first reason found.
-pub fn decode<T: DeserializeOwned>(octets: &[u8], bounds: &Bounds) -> Result<T, InvalidCbor> {
+pub fn decode<T: Serialize + DeserializeOwned>(
+    octets: &[u8],
+    bounds: &Bounds,
+) -> Result<T, InvalidCbor> {
     check(octets, bounds)?;
-    ciborium::from_reader(octets).map_err(|error| InvalidCbor::Mismatch(error.to_string()))
+    let value =
+        ciborium::from_reader(octets).map_err(|error| InvalidCbor::Mismatch(error.to_string()))?;
+    if encode(&value) == octets {
+        Ok(value)
+    } else {
+        Err(InvalidCbor::NotTheEncoding)
+    }
 }
 
 /// Walks one value and requires the deterministic encoding, within the bounds.
@@ -298,12 +311,29 @@ mod tests {
         assert_eq!(check(&[0; 1025], &BOUNDS), Err(TooLarge(1025, 1024)));
     }
 
+    #[test]
+    fn octets_are_no_list() {
+        assert_eq!(decode::<Vec<u64>>(&[0x80], &BOUNDS), Ok(vec![]));
+        assert_eq!(
+            decode::<Vec<u64>>(&[0x40], &BOUNDS),
+            Err(InvalidCbor::NotTheEncoding)
+        );
+    }
+
     proptest! {
         #[test]
         fn what_we_write_is_what_we_accept(value: (u64, i64, String, Vec<Option<bool>>)) {
             let octets = encode(&value);
             let bounds = Bounds { octets: 1 << 20, items: 1 << 10 };
             prop_assert_eq!(decode::<(u64, i64, String, Vec<Option<bool>>)>(&octets, &bounds), Ok(value));
+        }
+
+        #[test]
+        fn what_we_read_is_what_we_would_write(octets: Vec<u8>) {
+            let bounds = Bounds { octets: 1 << 20, items: 1 << 10 };
+            if let Ok(value) = decode::<(Vec<u8>, Option<bool>)>(&octets, &bounds) {
+                prop_assert_eq!(encode(&value), octets);
+            }
         }
 
         #[test]
