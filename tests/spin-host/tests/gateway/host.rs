@@ -142,7 +142,7 @@ fn component() -> &'static Path {
             .unwrap();
         assert!(output.status.success(), "the component does not build");
         let messages = String::from_utf8(output.stdout).unwrap();
-        let files = messages.lines().flat_map(|line| {
+        let mut files = messages.lines().flat_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).unwrap();
             let files = message["filenames"].as_array().cloned().unwrap_or_default();
             files
@@ -150,8 +150,7 @@ fn component() -> &'static Path {
                 .filter_map(|file| file.as_str().map(PathBuf::from))
         });
         files
-            .filter(|file| file.ends_with("tidegate_edge_spin.wasm"))
-            .last()
+            .find(|file| file.ends_with("tidegate_edge_spin.wasm"))
             .expect("no component among what was built")
     })
 }

@@ -1,6 +1,8 @@
 //! The gateway's component on the test host: what an adapter does, beyond what
 //! the core decides.
 
+#![cfg(test)]
+
 mod bundle;
 mod forward;
 mod host;
