@@ -65,6 +65,13 @@ impl SpinHost {
         command
             .arg("--variable")
             .arg(format!("tidegate_trust={}", config.trust));
+        // What the gateway counts lives in the instance: one that lasts lets a limit be watched.
+        command.args([
+            "--max-instance-reuse-count",
+            "1000000",
+            "--idle-instance-timeout",
+            "600",
+        ]);
         for (name, secret) in config.secrets {
             let variable = name.to_ascii_lowercase().replace('-', "_");
             command

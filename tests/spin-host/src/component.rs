@@ -11,6 +11,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::outbound::Outbound;
+use crate::reuse::Lifetime;
 use crate::spin::{self, Platform};
 
 pub(crate) struct Component {
@@ -18,6 +19,7 @@ pub(crate) struct Component {
     service: ServicePre<State>,
     platform: Platform,
     outbound: Outbound,
+    pub(crate) lifetime: Lifetime,
 }
 
 impl Component {
@@ -25,6 +27,7 @@ impl Component {
         path: &Path,
         platform: Platform,
         outbound: Outbound,
+        lifetime: Lifetime,
     ) -> anyhow::Result<Self> {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -46,6 +49,7 @@ impl Component {
             service,
             platform,
             outbound,
+            lifetime,
         })
     }
 

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -26,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::component::Component;
 use crate::outbound::Outbound;
+use crate::reuse::Lifetime;
 use crate::runtime_config::RuntimeConfig;
 use crate::spin::Platform;
 
@@ -50,6 +52,12 @@ struct Arguments {
     /// A variable of the component.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     variable: Vec<(String, String)>,
+    /// Requests that an instance takes before another takes its place.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    max_instance_reuse_count: usize,
+    /// Seconds after which an idle instance ends.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    idle_instance_timeout: u64,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -71,7 +79,11 @@ async fn main() -> anyhow::Result<()> {
         None => HashMap::new(),
     };
     let platform = Platform::new(arguments.key_value, arguments.variable);
-    let component = Component::load(&arguments.component, platform, Outbound::new(tls))?;
+    let lifetime = Lifetime {
+        requests: arguments.max_instance_reuse_count,
+        idle: Duration::from_secs(arguments.idle_instance_timeout),
+    };
+    let component = Component::load(&arguments.component, platform, Outbound::new(tls), lifetime)?;
 
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(arguments.listen)

@@ -1,5 +1,4 @@
-//! How long an instance lives and how many requests it takes: Spin's defaults
-//! for WASI 0.3 (`spin up --help`).
+//! How long an instance lives and how many requests it takes, as `spin up` has it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,9 +14,16 @@ use wasmtime_wasi_http::handler::{
 
 use crate::component::{Component, State};
 
-const REQUESTS: usize = 128;
 const REQUESTS_AT_A_TIME: usize = 16;
-const IDLE: Duration = Duration::from_secs(1);
+
+/// How an instance is reused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetime {
+    /// Requests after which it takes no more.
+    pub(crate) requests: usize,
+    /// How long it may be idle.
+    pub(crate) idle: Duration,
+}
 
 impl HandlerState for Component {
     type StoreData = State;
@@ -30,20 +36,21 @@ impl HandlerState for Component {
             store,
             proxy,
             view: State::http,
-            expiration: IdleTimeout(Box::pin(sleep(IDLE))),
-            state: Reuse,
+            expiration: IdleTimeout(Box::pin(sleep(self.lifetime.idle)), self.lifetime.idle),
+            state: Reuse(self.lifetime.requests),
         })
     }
 }
 
-pub(crate) struct Reuse;
+/// Takes requests up to a number.
+pub(crate) struct Reuse(usize);
 
 impl WorkerState for Reuse {
     type StoreData = State;
     type RequestData = ();
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        if total >= REQUESTS {
+        if total >= self.0 {
             ShouldAccept::Never
         } else if concurrent >= REQUESTS_AT_A_TIME {
             ShouldAccept::No
@@ -69,8 +76,8 @@ impl WorkerState for Reuse {
     }
 }
 
-/// Ends an instance that has been idle for a second.
-pub(crate) struct IdleTimeout(Pin<Box<Sleep>>);
+/// Ends an instance that has been idle for a time.
+pub(crate) struct IdleTimeout(Pin<Box<Sleep>>, Duration);
 
 impl WorkerExpiration for IdleTimeout {
     fn poll(
@@ -82,7 +89,7 @@ impl WorkerExpiration for IdleTimeout {
         match status {
             WorkerStatus::Requests | WorkerStatus::PostReturn => Poll::Pending,
             WorkerStatus::Idle => {
-                let deadline = (since + IDLE).into();
+                let deadline = (since + self.1).into();
                 if self.0.deadline() != deadline {
                     self.0.as_mut().reset(deadline);
                 }
