@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request, response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tidegate_edge::{
     Attempt, AttemptOutcome, AttemptPlan, Decision, Destination, End, Exchange, Forward,
-    HOP_BY_HOP, Outcome, Peer, Reply, Scheme, State, problem_reply,
+    HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply, Scheme, State, problem_reply,
 };
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
@@ -30,33 +30,81 @@ pub(crate) struct Shared {
     pub(crate) records: Arc<dyn Records>,
 }
 
-/// The duty to finish an exchange, once.
+/// The status in the record of a client that left before its answer: it got none.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The duty to finish an exchange, once: at the latest when it is dropped, which is what happens
+/// where the client goes away.
 pub(crate) struct Ending {
     loaded: Arc<Loaded>,
     shared: Arc<Shared>,
-    exchange: Exchange,
+    /// Invariant: here until the drop.
+    exchange: Option<Exchange>,
     plan: Option<AttemptPlan>,
     status: u16,
+    end: End,
 }
 
 impl Ending {
-    pub(crate) fn finish(self, end: End) {
-        let outcome = Outcome {
-            status: self.status,
-            plan: self.plan.as_ref(),
-            end,
-            now: now(),
+    fn new(loaded: Arc<Loaded>, shared: Arc<Shared>, exchange: Exchange) -> Self {
+        Self {
+            loaded,
+            shared,
+            exchange: Some(exchange),
+            plan: None,
+            status: CLIENT_CLOSED_REQUEST,
+            end: End::ClientGone,
+        }
+    }
+
+    pub(crate) fn finish(mut self, end: End) {
+        self.end = end;
+    }
+
+    /// Ends with a reply of the gateway.
+    fn reply(mut self, reply: Reply) -> Response<ResponseBody> {
+        self.status = reply.status;
+        self.finish(End::Complete);
+        respond(reply)
+    }
+
+    fn refuse(mut self, problem: Problem, cause: String) -> Response<ResponseBody> {
+        let reply = match &mut self.exchange {
+            Some(exchange) => self.loaded.gateway.refuse(exchange, problem, cause),
+            None => problem_reply(problem, None),
         };
-        self.shared
-            .records
-            .deliver(&self.loaded.gateway.finish(self.exchange, &outcome));
+        self.reply(reply)
+    }
+
+    fn edits(&self, response: &response::Parts) -> HeadEdits {
+        let edits = self
+            .exchange
+            .as_ref()
+            .map(|exchange| (self.loaded.gateway).respond(exchange, &head::Response(response)));
+        edits.unwrap_or_default()
     }
 }
 
-/// An answer of an origin, or the problem of having none.
-type Answer = Result<(Response<Incoming>, AttemptPlan), (Problem, String, AttemptPlan)>;
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
+        let outcome = Outcome {
+            status: self.status,
+            plan: self.plan.as_ref(),
+            end: self.end,
+            now: now(),
+        };
+        let record = self.loaded.gateway.finish(exchange, &outcome);
+        self.shared.records.deliver(&record);
+    }
+}
 
-/// Answers one request.
+/// An answer of an origin, or the problem of having none, with its cause.
+type Answer = Result<Response<Incoming>, (Problem, String)>;
+
+/// Answers a request.
 pub(crate) async fn handle(
     loaded: Arc<Loaded>,
     shared: Arc<Shared>,
@@ -82,57 +130,36 @@ pub(crate) async fn handle(
         peer,
     };
     match loaded.gateway.decide(&shared.state, &ports, &head).await {
-        Decision::Respond(reply, exchange) => {
-            let status = reply.status;
-            Ending {
-                loaded,
-                shared,
-                exchange,
-                plan: None,
-                status,
-            }
-            .finish(End::Complete);
-            respond(reply)
-        }
+        Decision::Respond(reply, exchange) => Ending::new(loaded, shared, exchange).reply(reply),
         Decision::Forward(forward) => {
             let Forward {
                 plan,
                 path_and_query,
                 request,
                 upgrade: asks,
-                mut exchange,
+                exchange,
             } = forward;
             let outgoing = Outgoing {
-                template: outgoing(&parts, request.clone(), asks),
+                template: outgoing(&parts, request, asks),
                 path_and_query,
                 body: RequestBody::new(incoming),
                 upgrade: asks,
             };
-            let answer = outgoing.send(plan, &loaded, &shared.state).await;
+            let mut ending = Ending::new(loaded, shared, exchange);
+            let plan = ending.plan.insert(plan);
+            let answer = outgoing
+                .send(plan, &ending.loaded, &ending.shared.state)
+                .await;
             match answer {
-                Err((problem, cause, plan)) => {
-                    let reply = loaded.gateway.refuse(&mut exchange, problem, cause);
-                    let status = reply.status;
-                    Ending {
-                        loaded,
-                        shared,
-                        exchange,
-                        plan: Some(plan),
-                        status,
-                    }
-                    .finish(End::Complete);
-                    respond(reply)
-                }
-                Ok((response, plan)) => {
-                    pass_back(loaded, shared, exchange, plan, response, upgrade)
-                }
+                Err((problem, cause)) => ending.refuse(problem, cause),
+                Ok(response) => pass_back(ending, response, upgrade),
             }
         }
     }
 }
 
 /// The request as every attempt sends it, but for its target.
-fn outgoing(parts: &request::Parts, edits: tidegate_edge::HeadEdits, upgrade: bool) -> Request<()> {
+fn outgoing(parts: &request::Parts, edits: HeadEdits, upgrade: bool) -> Request<()> {
     let mut headers = parts.headers.clone();
     let protocol = headers.get(UPGRADE).cloned();
     strip(&mut headers);
@@ -163,7 +190,7 @@ struct Outgoing {
 
 impl Outgoing {
     /// Follows the plan until an answer is to be delivered, or there is none.
-    async fn send(&self, mut plan: AttemptPlan, loaded: &Loaded, state: &State) -> Answer {
+    async fn send(&self, plan: &mut AttemptPlan, loaded: &Loaded, state: &State) -> Answer {
         let mut last = None;
         let mut answer = None;
         let mut cause = String::new();
@@ -178,12 +205,9 @@ impl Outgoing {
                 }
                 Attempt::Deliver => {
                     let lost = || (Problem::Internal, "an answer was lost".to_owned());
-                    return match answer.ok_or_else(lost) {
-                        Ok(answer) => Ok((answer, plan)),
-                        Err((problem, cause)) => Err((problem, cause, plan)),
-                    };
+                    return answer.ok_or_else(lost);
                 }
-                Attempt::GiveUp(problem) => return Err((problem, cause, plan)),
+                Attempt::GiveUp(problem) => return Err((problem, cause)),
             }
         }
     }
@@ -248,27 +272,18 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Passes an origin's answer to the client.
 fn pass_back(
-    loaded: Arc<Loaded>,
-    shared: Arc<Shared>,
-    exchange: Exchange,
-    plan: AttemptPlan,
+    mut ending: Ending,
     mut response: Response<Incoming>,
     client: hyper::upgrade::OnUpgrade,
 ) -> Response<ResponseBody> {
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let origin = switches.then(|| hyper::upgrade::on(&mut response));
     let (mut parts, incoming) = response.into_parts();
-    let edits = loaded.gateway.respond(&exchange, &head::Response(&parts));
+    let edits = ending.edits(&parts);
     let protocol = parts.headers.get(UPGRADE).cloned();
     strip(&mut parts.headers);
     edits.apply(&mut parts.headers);
-    let ending = Ending {
-        loaded,
-        shared,
-        exchange,
-        plan: Some(plan),
-        status: parts.status.as_u16(),
-    };
+    ending.status = parts.status.as_u16();
     if let (Some(origin), Some(protocol)) = (origin, protocol) {
         parts
             .headers

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -180,7 +181,10 @@ impl NativeGateway {
                 warn!(%error, "cannot set TCP_NODELAY");
             }
             let (current, shared) = (Arc::clone(&self.current), Arc::clone(&self.shared));
+            let began = Arc::new(AtomicBool::new(false));
+            let begins = Arc::clone(&began);
             let service = service_fn(move |request| {
+                begins.store(true, Ordering::Relaxed);
                 let (loaded, shared) = (current.load_full(), Arc::clone(&shared));
                 async move {
                     Ok::<_, Infallible>(
@@ -194,8 +198,14 @@ impl NativeGateway {
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 let _permit = permit;
-                // What goes wrong on a client's connection is the client's affair.
-                let _ = connection.await;
+                let mut connection = std::pin::pin!(connection);
+                // hyper's own timeout starts once it knows the version, and a client may keep it
+                // waiting for that.
+                let first = tokio::time::timeout(HEAD_TIMEOUT, connection.as_mut()).await;
+                if first.is_err() && began.load(Ordering::Relaxed) {
+                    // What goes wrong on a client's connection is the client's affair.
+                    let _ = connection.await;
+                }
             });
         }
         drop(self.listener);

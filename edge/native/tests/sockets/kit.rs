@@ -1,0 +1,150 @@
+//! A gateway that listens, a bundle in a line, and a client that writes what it likes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_bytes::ByteBuf;
+use tidegate_edge::AccessRecord;
+use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets};
+use tidegate_shared::bundle::{
+    Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
+    Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope;
+use tidegate_shared::method::MethodSet;
+use tidegate_shared::trust::SigningKey;
+use tidegate_shared::units::{Percent, Span};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+const SEED: [u8; 32] = [3; 32];
+
+struct Sink(mpsc::UnboundedSender<AccessRecord>);
+
+impl Records for Sink {
+    fn deliver(&self, record: &AccessRecord) {
+        let _ = self.0.send(record.clone());
+    }
+}
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) reloader: Reloader,
+    pub(crate) records: mpsc::UnboundedReceiver<AccessRecord>,
+}
+
+impl Running {
+    pub(crate) async fn start(bundle: &[u8]) -> Self {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            trust: SigningKey::from_seed(SEED).trust_key().into(),
+            identities: vec![],
+            secrets: Secrets::Given([].into()),
+        };
+        let (sender, records) = mpsc::unbounded_channel();
+        let gateway = NativeGateway::bind(config, bundle, Arc::new(Sink(sender)))
+            .await
+            .unwrap();
+        let address = gateway.local_addr().unwrap();
+        let reloader = gateway.reloader();
+        tokio::spawn(gateway.run(std::future::pending()));
+        Self {
+            address,
+            reloader,
+            records,
+        }
+    }
+}
+
+/// `/reply` answers a text, `/forward` goes to the origins, `o0` first.
+pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
+    let mut routes = vec![(
+        "/reply",
+        Target::Reply(Reply {
+            status: 200,
+            headers: vec![],
+            body: ByteBuf::from(text),
+        }),
+    )];
+    let mut tables = Tables::default();
+    if !origins.is_empty() {
+        routes.push(("/forward", Target::Upstream(0)));
+        tables.upstreams.push(upstream(origins));
+    }
+    let paths = routes.iter().zip(0..).map(|((path, _), index)| PathEntry {
+        pattern: path.parse().unwrap(),
+        routes: vec![index],
+        otherwise: vec![],
+    });
+    let host = HostRoutes {
+        paths: paths.collect(),
+        routes: routes.iter().map(|(_, target)| route(target)).collect(),
+    };
+    let header = Header {
+        format: FORMAT_VERSION,
+        name: "sockets".to_owned(),
+        sequence: 1,
+        source: Digest::of(b""),
+    };
+    let bundle = Bundle {
+        header,
+        tables,
+        hosts: vec![HostSection::encode("a.example".parse().unwrap(), &host).unwrap()],
+    };
+    let key = SigningKey::from_seed(SEED);
+    envelope::sign::<Bundle>(bundle.encode().unwrap(), &key)
+}
+
+fn upstream(origins: &[SocketAddr]) -> Upstream {
+    let origins = origins.iter().zip(0..).map(|(address, index)| Origin {
+        name: format!("o{index}"),
+        url: format!("http://{address}"),
+    });
+    Upstream {
+        name: "origins".to_owned(),
+        origins: origins.collect(),
+        identity: None,
+        trust: vec![],
+        timeout: Span(30_000),
+        retry: Retry {
+            attempts: 2,
+            on: vec![RetryOn::Connect],
+            budget: Percent(100),
+        },
+    }
+}
+
+fn route(target: &Target) -> Route {
+    Route {
+        name: "route".to_owned(),
+        methods: MethodSet::ANY,
+        headers: vec![],
+        query: vec![],
+        auth: Auth::Public,
+        limits: vec![],
+        cors: None,
+        target: target.clone(),
+        rewrite: None,
+        timeout: None,
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+    }
+}
+
+/// Sends a request as it is written, and reads to the end of the answer.
+pub(crate) async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = request.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// An address that nobody listens at.
+pub(crate) async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
