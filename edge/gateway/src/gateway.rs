@@ -11,12 +11,12 @@ use tidegate_shared::problem::Problem;
 use crate::attempt::AttemptPlan;
 use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
-use crate::hosts::{Found, Hosts, Target};
+use crate::hosts::{Found, Hosts, Routing, Target};
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::authenticate;
 use crate::phase::authorise::authorise;
 use crate::phase::limit::{Caller, limit};
-use crate::phase::route::{Matched, route, table};
+use crate::phase::route::{Matched, candidates, route, table};
 use crate::phase::{Phase, screen, shape};
 use crate::ports::Ports;
 use crate::record::{AccessRecord, Outcome, Verdict};
@@ -109,6 +109,18 @@ impl Gateway {
     /// The upstreams, for adapters that prepare connections.
     pub fn upstreams(&self) -> &[Arc<Upstream>] {
         &self.upstreams
+    }
+
+    /// How [`decide`](Self::decide) routes a request, for people who ask why; `None` where it
+    /// refuses it before, or serves no such host.
+    pub fn routing(&self, head: &impl RequestHead) -> Option<Routing> {
+        let target = accept(head).ok()?;
+        let host = self.hosts.find(&target.host)?;
+        let table = table(Some(host), &self.tables).ok()?;
+        Some(Routing {
+            host: host.pattern().clone(),
+            candidates: candidates(table, &target, head),
+        })
     }
 
     /// Decides about a request: the phases *accept* to *shape*, in their order.

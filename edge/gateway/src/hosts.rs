@@ -1,5 +1,6 @@
 //! The hosts of a bundle, each with its routing table, built when the host is first asked for.
 
+mod candidate;
 mod reply;
 mod route;
 mod table;
@@ -7,7 +8,9 @@ mod table;
 use std::sync::{Arc, OnceLock};
 
 use tidegate_shared::bundle::{HostSection, Tables};
+use tidegate_shared::host::HostPattern;
 
+pub use candidate::{Candidate, Mismatch, Routing};
 pub(crate) use route::{Route, Target};
 pub(crate) use table::{Found, NoRoute, Question, Table};
 
@@ -76,6 +79,11 @@ impl Host {
     /// The name that a request asked for, to keep.
     pub(crate) fn name(&self, asked: &str) -> Arc<str> {
         self.name.clone().unwrap_or_else(|| asked.into())
+    }
+
+    /// The pattern of the policy.
+    pub(crate) fn pattern(&self) -> &HostPattern {
+        self.section.host()
     }
 
     /// The routing table. An error names a section that cannot be used.

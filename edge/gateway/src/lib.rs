@@ -28,6 +28,7 @@ pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
 pub use decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 pub use gateway::{Gateway, LoadError};
 pub use head::{Peer, RequestHead, ResponseHead, Scheme};
+pub use hosts::{Candidate, Mismatch, Routing};
 pub use phase::HOP_BY_HOP;
 pub use ports::{PortError, Ports};
 pub use record::{AccessRecord, End, Outcome, Verdict};

@@ -9,6 +9,7 @@ use tidegate_shared::bundle::{self, Auth, FieldPredicate, FieldTest, PathTemplat
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::units::Span;
 
+use super::candidate::Mismatch;
 use super::reply::Replies;
 use super::table::Question;
 use crate::decision::{HeadEdits, Reply};
@@ -78,25 +79,30 @@ impl Route {
         })
     }
 
-    /// Whether the predicates on headers and query hold.
-    pub(super) fn holds(&self, question: &Question<'_>) -> bool {
-        self.predicates
-            .as_ref()
-            .is_none_or(|predicates| predicates.hold(question))
+    /// The first thing about a request that the route does not take; `None` where it takes it.
+    pub(super) fn mismatch(&self, question: &Question<'_>) -> Option<Mismatch<&HeaderName, &str>> {
+        if !self.methods.contains(question.method) {
+            return Some(Mismatch::Method);
+        }
+        self.predicates.as_ref()?.mismatch(question)
     }
 }
 
 impl Predicates {
-    fn hold(&self, question: &Question<'_>) -> bool {
-        self.headers
+    fn mismatch(&self, question: &Question<'_>) -> Option<Mismatch<&HeaderName, &str>> {
+        let header = self
+            .headers
             .iter()
-            .all(|(name, test)| test.holds((question.header)(name).as_deref()))
-            && self.query.iter().all(|(name, test)| {
-                let mut pairs =
-                    form_urlencoded::parse(question.query.unwrap_or_default().as_bytes());
-                let value = pairs.find(|(key, _)| key == name).map(|(_, value)| value);
-                test.holds(value.as_deref())
-            })
+            .find(|(name, test)| !test.holds((question.header)(name).as_deref()));
+        if let Some((name, _)) = header {
+            return Some(Mismatch::Header(name));
+        }
+        let query = self.query.iter().find(|(name, test)| {
+            let mut pairs = form_urlencoded::parse(question.query.unwrap_or_default().as_bytes());
+            let value = pairs.find(|(key, _)| key == name).map(|(_, value)| value);
+            !test.holds(value.as_deref())
+        });
+        query.map(|(name, _)| Mismatch::Query(name.as_str()))
     }
 }
 

@@ -13,6 +13,7 @@ use tidegate_shared::bundle::{HostRoutes, PathEntry};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::PathPattern;
 
+use super::candidate::{Candidate, Mismatch};
 use super::reply::Replies;
 use super::route::Route;
 
@@ -103,53 +104,60 @@ impl Table {
 
     /// The most specific route whose predicates all hold.
     pub(crate) fn find(&self, question: &Question<'_>) -> Result<Found<'_>, NoRoute> {
-        let found = self
-            .complete
-            .at(question.path)
-            .or_else(|_| self.prefixes.at(question.path));
-        let entry = found
-            .ok()
-            .and_then(|found| self.entry(*found.value))
-            .ok_or(NoRoute::Path)?;
         let mut methods = MethodSet::EMPTY;
-        if let Some(found) = self.choose(entry, question, &mut methods) {
-            return Ok(found);
-        }
-        let others = entry
-            .otherwise
-            .iter()
-            .filter_map(|index| self.entry(*index));
-        for other in others {
-            if other.pattern.captures(question.path).is_some()
-                && let Some(found) = self.choose(other, question, &mut methods)
-            {
-                return Ok(found);
+        let found = self.visit(question.path, |pattern, index, route| {
+            methods = methods.union(route.methods);
+            route.mismatch(question).is_none().then_some(Found {
+                route,
+                index,
+                pattern,
+            })
+        });
+        found.ok_or({
+            if methods.is_empty() || methods.contains(question.method) {
+                NoRoute::Path
+            } else {
+                NoRoute::Method(methods)
             }
-        }
-        if methods.is_empty() || methods.contains(question.method) {
-            Err(NoRoute::Path)
-        } else {
-            Err(NoRoute::Method(methods))
-        }
+        })
     }
 
-    /// The first route of an entry that takes the request; collects the methods of those that
-    /// would, but for the method.
-    fn choose<'t>(
-        &'t self,
-        entry: &'t Entry,
-        question: &Question<'_>,
-        methods: &mut MethodSet,
-    ) -> Option<Found<'t>> {
-        entry.routes.iter().find_map(|index| {
-            let route = self.route(*index)?;
-            *methods = methods.union(route.methods);
-            let takes = route.methods.contains(question.method) && route.holds(question);
-            takes.then_some(Found {
+    /// What [`find`](Self::find) looks at, up to the route that takes the request.
+    pub(crate) fn candidates(&self, question: &Question<'_>) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        self.visit(question.path, |pattern, route, own| {
+            let mismatch = own.mismatch(question);
+            candidates.push(Candidate {
                 route,
-                index: *index,
-                pattern: &entry.pattern,
-            })
+                pattern: pattern.clone(),
+                mismatch: mismatch.map(Mismatch::to_owned),
+            });
+            mismatch.is_none().then_some(())
+        });
+        candidates
+    }
+
+    /// Visits the routes of every pattern that matches a path, most specific first, until one
+    /// visit gives something.
+    fn visit<'t, T>(
+        &'t self,
+        path: &str,
+        mut visit: impl FnMut(&'t PathPattern, u32, &'t Route) -> Option<T>,
+    ) -> Option<T> {
+        let found = self
+            .complete
+            .at(path)
+            .or_else(|_| self.prefixes.at(path))
+            .ok()?;
+        let first = self.entry(*found.value)?;
+        let others = first
+            .otherwise
+            .iter()
+            .filter_map(|index| self.entry(*index))
+            .filter(|other| other.pattern.captures(path).is_some());
+        std::iter::once(first).chain(others).find_map(|entry| {
+            let mut routes = entry.routes.iter();
+            routes.find_map(|index| visit(&entry.pattern, *index, self.route(*index)?))
         })
     }
 

@@ -9,7 +9,7 @@ use tidegate_shared::problem::Problem;
 
 use super::accept::Target;
 use crate::head::RequestHead;
-use crate::hosts::{Found, Host, NoRoute, Question, Table};
+use crate::hosts::{Candidate, Found, Host, NoRoute, Question, Table};
 use crate::refusal::Refusal;
 
 /// A route for a request.
@@ -63,6 +63,22 @@ pub(crate) fn route<'g, H: RequestHead>(
             Err(refusal.with(ALLOW, allowed.to_string()))
         }
     }
+}
+
+/// What [`route`] looked at.
+pub(crate) fn candidates<H: RequestHead>(
+    table: &Table,
+    target: &Target<'_>,
+    head: &H,
+) -> Vec<Candidate> {
+    let preflight = route(table, target, head).is_ok_and(|matched| matched.preflight);
+    let asked_method = preflight_method(head).filter(|_| preflight);
+    table.candidates(&Question {
+        method: asked_method.as_ref().unwrap_or(head.method()),
+        path: &target.path,
+        query: target.query,
+        header: &|name: &HeaderName| head.header(name),
+    })
 }
 
 /// The method that a preflight asks about (Fetch standard, "CORS-preflight request").

@@ -1,5 +1,6 @@
-use http::Method;
+use http::{HeaderName, Method};
 use proptest::prelude::*;
+use tidegate_edge::Mismatch;
 use tidegate_shared::bundle::{FieldPredicate, FieldTest, Route};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::PathPattern;
@@ -88,6 +89,62 @@ fn a_wrong_method_is_told_the_right_ones() {
     let reply = World::new().reply(&gateway, &request("DELETE /a/b"));
     assert_eq!(problem(&reply).as_deref(), Some("method-not-allowed"));
     assert_eq!(field(&reply, "allow").as_deref(), Some("GET, POST"));
+}
+
+#[test]
+fn says_what_it_looked_at() {
+    let beta = FieldPredicate {
+        name: "x-beta".to_owned(),
+        test: FieldTest::Present,
+    };
+    let v = FieldPredicate {
+        name: "v".to_owned(),
+        test: FieldTest::Exact("2".to_owned()),
+    };
+    let routes = vec![
+        (
+            "/a/{id}",
+            Route {
+                headers: vec![beta],
+                ..named("beta")
+            },
+        ),
+        (
+            "/a/{id}",
+            Route {
+                query: vec![v],
+                ..named("v2")
+            },
+        ),
+        ("/a/{id}", only(&Method::GET, "get")),
+        ("/a/*", named("prefix")),
+        ("/*", named("all")),
+    ];
+    let gateway = gateway(tables(), routes);
+    let looked_at = |request: &Request| {
+        let routing = gateway.routing(request).unwrap();
+        assert_eq!(routing.host.as_str(), HOST);
+        let candidates = routing.candidates.into_iter();
+        candidates
+            .map(|candidate| (candidate.route, candidate.mismatch))
+            .collect::<Vec<_>>()
+    };
+    let header = Some(Mismatch::Header(HeaderName::from_static("x-beta")));
+    let query = Some(Mismatch::Query("v".to_owned()));
+    assert_eq!(
+        looked_at(&request("POST /a/7")),
+        [
+            (0, header.clone()),
+            (1, query),
+            (2, Some(Mismatch::Method)),
+            (3, None)
+        ]
+    );
+    assert_eq!(
+        looked_at(&request("GET /a/7?v=2")),
+        [(0, header), (1, None)]
+    );
+    assert!(gateway.routing(&request("GET /").to("other")).is_none());
 }
 
 #[test]
