@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hint::black_box;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use jwt_simple::prelude::{
     Duration, ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair, Ed25519KeyPair,
     EdDSAKeyPairLike, EdDSAPublicKeyLike, HS256Key, MACLike, NoCustomClaims, RS256KeyPair,
@@ -110,7 +110,7 @@ fn scheme(algorithm: Algorithm) -> Result<Scheme> {
                 }),
             }
         }
-        Algorithm::RS256 | Algorithm::PS256 => {
+        Algorithm::RS256 => {
             let pair = RS256KeyPair::generate(2048)?;
             let key = pair.public_key();
             let parts = key.to_components();
@@ -138,6 +138,12 @@ fn scheme(algorithm: Algorithm) -> Result<Scheme> {
                 }),
             }
         }
+        Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512
+        | Algorithm::ES384 => bail!("{} is not measured", algorithm.name()),
     })
 }
 

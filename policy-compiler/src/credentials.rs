@@ -3,18 +3,16 @@
 
 use std::collections::HashMap;
 
-use jwt_simple::algorithms::{
-    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, HS256Key, MACLike,
-    PS256KeyPair, RS256KeyPair, RSAKeyPairLike,
-};
+use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::{Claims, JWTClaims};
 use jwt_simple::reexports::coarsetime::Duration;
-use serde_bytes::ByteBuf;
 use serde_json::{Map, Value};
-use tidegate_shared::bundle::{Algorithm, Issuer, IssuerKeys, KeyMaterial, PublicKey};
+use tidegate_edge::jwk;
+use tidegate_shared::bundle::{Algorithm, Issuer, IssuerKeys, PublicKey};
 use tidegate_shared::digest::Digest;
 
 use crate::Ir;
+use crate::token_key::TokenKey;
 
 /// The secret halves of the keys that were put into a policy.
 #[derive(Debug)]
@@ -23,18 +21,10 @@ pub struct Credentials {
     api_keys: HashMap<(u32, String), String>,
 }
 
+#[derive(Debug)]
 enum Signer {
-    Hs256(HS256Key),
-    Rs256(Box<RS256KeyPair>),
-    Ps256(Box<PS256KeyPair>),
-    Es256(Box<ES256KeyPair>),
-    EdDsa(Box<Ed25519KeyPair>),
-}
-
-impl std::fmt::Debug for Signer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Signer")
-    }
+    Secret(HS256Key),
+    Pair(TokenKey),
 }
 
 /// A key or token could not be made.
@@ -156,7 +146,7 @@ impl Credentials {
         self.issuers
             .iter()
             .filter_map(|(issuer, signer)| match (&issuer.keys, signer) {
-                (IssuerKeys::Secret(name), Signer::Hs256(key)) => {
+                (IssuerKeys::Secret(name), Signer::Secret(key)) => {
                     Some((name.as_str(), key.to_bytes()))
                 }
                 (IssuerKeys::Secret(_) | IssuerKeys::Pinned(_), _) => None,
@@ -176,75 +166,35 @@ fn random() -> Result<String, CredentialError> {
 fn signer(issuer: &Issuer) -> Result<(Signer, Option<PublicKey>), CredentialError> {
     if matches!(issuer.keys, IssuerKeys::Secret(_)) {
         // As text: some secret stores hold nothing else.
-        return Ok((
-            Signer::Hs256(HS256Key::from_bytes(random()?.as_bytes())),
-            None,
-        ));
+        let key = HS256Key::from_bytes(random()?.as_bytes());
+        return Ok((Signer::Secret(key), None));
     }
     let order = [
         Algorithm::EdDSA,
         Algorithm::ES256,
+        Algorithm::ES384,
         Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
         Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
     ];
     let chosen = order
         .into_iter()
-        .find(|algorithm| issuer.algorithms.contains(algorithm));
-    let id = "test";
-    let (signer, material) = match chosen {
-        Some(Algorithm::EdDSA) => {
-            let pair = Ed25519KeyPair::generate().with_key_id(id);
-            let point = ByteBuf::from(pair.public_key().to_bytes());
-            (Signer::EdDsa(Box::new(pair)), KeyMaterial::Ed25519(point))
-        }
-        Some(Algorithm::ES256) => {
-            let pair = ES256KeyPair::generate().with_key_id(id);
-            let point = ByteBuf::from(pair.key_pair().public_key().to_bytes_uncompressed());
-            (Signer::Es256(Box::new(pair)), KeyMaterial::P256(point))
-        }
-        Some(Algorithm::RS256) => {
-            let pair = RS256KeyPair::generate(2048)
-                .map_err(failed)?
-                .with_key_id(id);
-            let key = pair.public_key().to_components();
-            (
-                Signer::Rs256(Box::new(pair)),
-                KeyMaterial::Rsa(ByteBuf::from(key.n), ByteBuf::from(key.e)),
-            )
-        }
-        Some(Algorithm::PS256) => {
-            let pair = PS256KeyPair::generate(2048)
-                .map_err(failed)?
-                .with_key_id(id);
-            let key = pair.public_key().to_components();
-            (
-                Signer::Ps256(Box::new(pair)),
-                KeyMaterial::Rsa(ByteBuf::from(key.n), ByteBuf::from(key.e)),
-            )
-        }
-        Some(Algorithm::HS256) | None => {
-            return Err(failed("the issuer has no algorithm of public keys"));
-        }
-    };
-    Ok((
-        signer,
-        Some(PublicKey {
-            id: Some(id.to_owned()),
-            algorithm: None,
-            material,
-        }),
-    ))
+        .find(|algorithm| issuer.algorithms.contains(algorithm))
+        .ok_or_else(|| failed("the issuer has no algorithm of public keys"))?;
+    let key = TokenKey::generate(chosen, "test").map_err(failed)?;
+    let public = serde_json::from_str(&key.public_jwk()).map_err(failed)?;
+    let public = jwk::parse(public).map_err(failed)?;
+    Ok((Signer::Pair(key), public))
 }
 
 impl Signer {
     fn sign(&self, claims: JWTClaims<Value>) -> Result<String, CredentialError> {
-        let token = match self {
-            Self::Hs256(key) => key.authenticate(claims),
-            Self::Rs256(pair) => pair.sign(claims),
-            Self::Ps256(pair) => pair.sign(claims),
-            Self::Es256(pair) => pair.sign(claims),
-            Self::EdDsa(pair) => pair.sign(claims),
-        };
-        token.map_err(failed)
+        match self {
+            Self::Secret(key) => key.authenticate(claims).map_err(failed),
+            Self::Pair(key) => key.sign(claims).map_err(failed),
+        }
     }
 }

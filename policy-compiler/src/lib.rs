@@ -20,6 +20,7 @@ mod lower;
 pub mod offline;
 pub mod source;
 mod syntax;
+pub mod token_key;
 mod yaml;
 
 use decode::Decode;

@@ -22,7 +22,7 @@ pub use route::{
 };
 pub use tables::{
     Algorithm, AllowedOrigins, ApiKeyRing, Consumer, Cors, Issuer, IssuerKeys, KeyMaterial,
-    KeyPart, Limit, Origin, PublicKey, Retry, RetryOn, Tables, Upstream,
+    KeyPart, Limit, Origin, PublicKey, Retry, RetryOn, Tables, UnknownAlgorithm, Upstream,
 };
 
 /// The format that this code writes and reads.

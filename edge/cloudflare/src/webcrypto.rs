@@ -14,10 +14,6 @@ use web_sys::{
     SubtleCrypto, WorkerGlobalScope,
 };
 
-const HASH: &str = "SHA-256";
-/// As long as the hash (RFC 7518 §3.5).
-const SALT_LENGTH: u32 = 32;
-
 /// Verifies, and keeps the keys that it has imported.
 #[derive(Debug, Default)]
 pub(crate) struct WebCrypto {
@@ -40,19 +36,19 @@ impl WebCrypto {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, JsValue> {
-        let Some(name) = name(algorithm) else {
+        let Some(scheme) = Scheme::of(algorithm) else {
             return Ok(false);
         };
         let subtle = js_sys::global()
             .unchecked_into::<WorkerGlobalScope>()
             .crypto()?
             .subtle();
-        let key = self.key(&subtle, algorithm, name, key).await?;
+        let key = self.key(&subtle, algorithm, scheme, key).await?;
         // Copied, as a view of this module's memory must not outlive the call.
         let message = Uint8Array::from(message);
         let signature = Uint8Array::from(signature);
         let holds = subtle.verify_with_object_and_js_u8_array_and_buffer_source(
-            &parameters(algorithm, name),
+            &scheme.to_verify(),
             &key,
             &signature,
             &message,
@@ -64,7 +60,7 @@ impl WebCrypto {
         &self,
         subtle: &SubtleCrypto,
         algorithm: Algorithm,
-        name: &str,
+        scheme: Scheme,
         material: &KeyMaterial,
     ) -> Result<CryptoKey, JsValue> {
         let known = self
@@ -75,7 +71,7 @@ impl WebCrypto {
         if let Some(key) = known {
             return Ok(key);
         }
-        let key: CryptoKey = JsFuture::from(import(subtle, name, material)?)
+        let key: CryptoKey = JsFuture::from(import(subtle, scheme, material)?)
             .await?
             .unchecked_into();
         let mut keys = self.keys.borrow_mut();
@@ -86,59 +82,84 @@ impl WebCrypto {
     }
 }
 
-/// The algorithm's name in WebCrypto.
-fn name(algorithm: Algorithm) -> Option<&'static str> {
-    match algorithm {
-        Algorithm::HS256 => None,
-        Algorithm::RS256 => Some("RSASSA-PKCS1-v1_5"),
-        Algorithm::PS256 => Some("RSA-PSS"),
-        Algorithm::ES256 => Some("ECDSA"),
-        Algorithm::EdDSA => Some("Ed25519"),
-    }
+/// The scheme and its hash, by their names in WebCrypto.
+#[derive(Clone, Copy)]
+enum Scheme {
+    Pkcs1(&'static str),
+    /// With a salt of so many octets: as long as the hash (RFC 7518 §3.5).
+    Pss(&'static str, u32),
+    Ecdsa(&'static str),
+    Ed25519,
 }
 
-fn parameters(algorithm: Algorithm, name: &str) -> Object {
-    match algorithm {
-        Algorithm::ES256 => EcdsaParams::new_with_str(name, HASH).into(),
-        Algorithm::PS256 => RsaPssParams::new(name, SALT_LENGTH).into(),
-        Algorithm::HS256 | Algorithm::RS256 | Algorithm::EdDSA => {
-            web_sys::Algorithm::new(name).into()
+impl Scheme {
+    fn of(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::HS256 => None,
+            Algorithm::RS256 => Some(Self::Pkcs1("SHA-256")),
+            Algorithm::RS384 => Some(Self::Pkcs1("SHA-384")),
+            Algorithm::RS512 => Some(Self::Pkcs1("SHA-512")),
+            Algorithm::PS256 => Some(Self::Pss("SHA-256", 32)),
+            Algorithm::PS384 => Some(Self::Pss("SHA-384", 48)),
+            Algorithm::PS512 => Some(Self::Pss("SHA-512", 64)),
+            Algorithm::ES256 => Some(Self::Ecdsa("SHA-256")),
+            Algorithm::ES384 => Some(Self::Ecdsa("SHA-384")),
+            Algorithm::EdDSA => Some(Self::Ed25519),
         }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pkcs1(_) => "RSASSA-PKCS1-v1_5",
+            Self::Pss(..) => "RSA-PSS",
+            Self::Ecdsa(_) => "ECDSA",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    fn to_verify(self) -> Object {
+        match self {
+            Self::Pkcs1(_) | Self::Ed25519 => web_sys::Algorithm::new(self.name()).into(),
+            Self::Pss(_, salt_length) => RsaPssParams::new(self.name(), salt_length).into(),
+            Self::Ecdsa(hash) => EcdsaParams::new_with_str(self.name(), hash).into(),
+        }
+    }
+
+    /// `curve` is that of an elliptic curve's key.
+    fn to_import(self, curve: &str) -> Result<Object, JsValue> {
+        Ok(match self {
+            Self::Pkcs1(hash) | Self::Pss(hash, _) => {
+                let parameters = RsaHashedImportParams::new_with_str(hash);
+                js_sys::Reflect::set(&parameters, &"name".into(), &self.name().into())?;
+                parameters.into()
+            }
+            Self::Ecdsa(_) => {
+                let parameters = EcKeyImportParams::new(self.name());
+                parameters.set_named_curve(curve);
+                parameters.into()
+            }
+            Self::Ed25519 => web_sys::Algorithm::new(self.name()).into(),
+        })
     }
 }
 
 fn import(
     subtle: &SubtleCrypto,
-    name: &str,
+    scheme: Scheme,
     material: &KeyMaterial,
 ) -> Result<js_sys::Promise, JsValue> {
-    let (format, data, parameters): (_, Object, Object) = match material {
+    let raw = |octets: &[u8]| Object::from(Uint8Array::from(octets));
+    let (format, data, curve) = match material {
         KeyMaterial::Rsa(modulus, exponent) => {
             let key = JsonWebKey::new("RSA");
             key.set_n(&URL_SAFE_NO_PAD.encode(modulus));
             key.set_e(&URL_SAFE_NO_PAD.encode(exponent));
-            let parameters = RsaHashedImportParams::new_with_str(HASH);
-            js_sys::Reflect::set(&parameters, &"name".into(), &name.into())?;
-            ("jwk", key.into(), parameters.into())
+            ("jwk", key.into(), "")
         }
-        KeyMaterial::P256(point) => {
-            let parameters = EcKeyImportParams::new(name);
-            parameters.set_named_curve("P-256");
-            (
-                "raw",
-                Uint8Array::from(point.as_slice()).into(),
-                parameters.into(),
-            )
-        }
-        KeyMaterial::Ed25519(point) => {
-            let parameters = web_sys::Algorithm::new(name);
-            (
-                "raw",
-                Uint8Array::from(point.as_slice()).into(),
-                parameters.into(),
-            )
-        }
+        KeyMaterial::P256(point) => ("raw", raw(point), "P-256"),
+        KeyMaterial::P384(point) => ("raw", raw(point), "P-384"),
+        KeyMaterial::Ed25519(point) => ("raw", raw(point), ""),
     };
     let usages = Array::of1(&"verify".into());
-    subtle.import_key_with_object(format, &data, &parameters, false, &usages)
+    subtle.import_key_with_object(format, &data, &scheme.to_import(curve)?, false, &usages)
 }

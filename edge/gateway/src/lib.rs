@@ -16,6 +16,7 @@ mod gateway;
 mod head;
 mod hosts;
 mod identity;
+pub mod jwk;
 mod jwt;
 mod phase;
 mod ports;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tidegate_policy_compiler::json_schema;
+use tidegate_shared::bundle::Algorithm;
 
 use super::{Failure, keys, output};
 
@@ -31,7 +32,7 @@ impl Init {
         )?;
         output::write_new(&self.dir.join(".gitignore"), IGNORE, false)?;
         keys::bundles(&self.dir.join("keys"), "bundle")?;
-        keys::tokens(&self.dir.join("keys"), "customers")?;
+        keys::tokens(Algorithm::ES256, &self.dir.join("keys"), "customers")?;
         let dir = self.dir.display();
         output::print(&format!(
             "A policy is in `{dir}`. Next:\n  \

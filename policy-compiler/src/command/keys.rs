@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jwt_simple::algorithms::ES256KeyPair;
+use tidegate_policy_compiler::token_key::TokenKey;
+use tidegate_shared::bundle::Algorithm;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::trust::SigningKey;
 
@@ -33,13 +34,16 @@ struct New {
     /// What the files are called, before their endings
     #[arg(long, default_value = "tidegate")]
     name: String,
+    /// The algorithm of a key for tokens
+    #[arg(long, value_name = "NAME", default_value = "ES256")]
+    algorithm: Algorithm,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Purpose {
     /// Signing bundles: NAME.key (secret) and NAME.pub
     Bundles,
-    /// Signing test tokens with ES256: NAME.jwk (secret) and NAME.jwks.json
+    /// Signing test tokens: NAME.jwk (secret) and NAME.jwks.json
     Tokens,
     /// An API key: printed once, with the digest that a policy holds
     Api,
@@ -47,10 +51,15 @@ enum Purpose {
 
 impl Keys {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let KeysCommand::New(New { purpose, dir, name }) = &self.command;
+        let KeysCommand::New(New {
+            purpose,
+            dir,
+            name,
+            algorithm,
+        }) = &self.command;
         let made = match purpose {
             Purpose::Bundles => bundles(dir, name)?,
-            Purpose::Tokens => tokens(dir, name)?,
+            Purpose::Tokens => tokens(*algorithm, dir, name)?,
             Purpose::Api => api()?,
         };
         output::print(&made);
@@ -76,10 +85,10 @@ pub(super) fn bundles(dir: &Path, name: &str) -> Result<String, Failure> {
 }
 
 /// A key that signs tokens, and the key set that a policy pins.
-pub(super) fn tokens(dir: &Path, name: &str) -> Result<String, Failure> {
+pub(super) fn tokens(algorithm: Algorithm, dir: &Path, name: &str) -> Result<String, Failure> {
     let id = hex::encode(output::entropy::<4>()?);
-    let key = ES256KeyPair::generate().with_key_id(&id);
-    let public: serde_json::Value = serde_json::from_str(&key.public_key().to_jwk())?;
+    let key = TokenKey::generate(algorithm, &id)?;
+    let public: serde_json::Value = serde_json::from_str(&key.public_jwk())?;
     let set = serde_json::json!({ "keys": [public] });
     let (secret, public) = (
         dir.join(format!("{name}.jwk")),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use jwt_simple::algorithms::{ECDSAP256KeyPairLike, ES256KeyPair};
 use jwt_simple::claims::Claims;
 use jwt_simple::reexports::coarsetime::Duration;
+use tidegate_policy_compiler::token_key::TokenKey;
 use tidegate_shared::units::Span;
 
 use super::{Failure, output};
@@ -36,8 +36,8 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let text = output::read_text(&self.key)?;
-        let key = ES256KeyPair::from_jwk(text.trim())
-            .map_err(|_| format!("`{}` is no secret ES256 key (JWK)", self.key.display()))?;
+        let key = TokenKey::from_jwk(text.trim())
+            .map_err(|error| format!("`{}` is no secret key (JWK): {error}", self.key.display()))?;
         let custom = serde_json::json!({ "scope": self.scopes.join(" ") });
         let claims = Claims::with_custom_claims(custom, Duration::from_millis(self.expires.0))
             .with_issuer(&self.issuer)

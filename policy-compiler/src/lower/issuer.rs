@@ -1,9 +1,8 @@
 //! Issuers and their key sets (RFC 7517).
 
-use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, RSAPublicKey};
 use serde::Deserialize;
-use serde_bytes::ByteBuf;
-use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, KeyMaterial, PublicKey};
+use tidegate_edge::jwk::{self, InvalidJwk};
+use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, PublicKey};
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
@@ -19,7 +18,7 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
     let algorithms: Vec<Algorithm> = issuer
         .algorithms
         .iter()
-        .map(|algorithm| algorithm.value.0)
+        .map(|algorithm| algorithm.value)
         .collect();
     for (field, empty) in [
         ("audiences", issuer.audiences.is_empty()),
@@ -109,22 +108,6 @@ struct KeySet {
     keys: Vec<serde_json::Value>,
 }
 
-/// The members that matter of a key, by which its kind is told.
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    r#use: Option<String>,
-    d: Option<serde::de::IgnoredAny>,
-    k: Option<serde::de::IgnoredAny>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
 fn key_set(
     file: &Spanned<String>,
     algorithms: &[Algorithm],
@@ -154,7 +137,7 @@ fn key_set(
     }
     let mut keys = Vec::new();
     for (value, number) in set.keys.into_iter().zip(1..) {
-        match key(value) {
+        match jwk::parse(value) {
             Ok(Some(key)) => keys.push(key),
             Ok(None) => {}
             Err(InvalidJwk::Secret) => cx.diagnostics.push(
@@ -182,70 +165,4 @@ fn key_set(
         cx.error("invalid-key-set", file.span, message);
     }
     keys
-}
-
-enum InvalidJwk {
-    Secret,
-    Unusable(String),
-}
-
-/// A public key for signatures; `None` for one of another use or of a kind that no accepted
-/// algorithm takes, as key sets of the world have them.
-fn key(value: serde_json::Value) -> Result<Option<PublicKey>, InvalidJwk> {
-    let unusable = |why: &str| InvalidJwk::Unusable(why.to_owned());
-    let jwk: Jwk =
-        serde_json::from_value(value).map_err(|error| InvalidJwk::Unusable(error.to_string()))?;
-    if jwk.d.is_some() || jwk.k.is_some() || jwk.kty == "oct" {
-        return Err(InvalidJwk::Secret);
-    }
-    if jwk.r#use.as_deref().is_some_and(|r#use| r#use != "sig") {
-        return Ok(None);
-    }
-    let algorithm = match &jwk.alg {
-        None => None,
-        Some(name) => match Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-        {
-            Some(algorithm) => Some(algorithm),
-            None => return Ok(None),
-        },
-    };
-    let member = |value: &Option<String>| {
-        let octets = value.as_deref().and_then(base64url);
-        octets.ok_or_else(|| unusable("a member is missing or not base64url"))
-    };
-    let material = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => {
-            let (n, e) = (member(&jwk.n)?, member(&jwk.e)?);
-            RSAPublicKey::from_components(&n, &e)
-                .map_err(|_| unusable("RSA keys need 2048 to 4096 bits and the exponent 65537"))?;
-            KeyMaterial::Rsa(ByteBuf::from(n), ByteBuf::from(e))
-        }
-        ("EC", Some("P-256")) => {
-            let point = [vec![4], member(&jwk.x)?, member(&jwk.y)?].concat();
-            P256PublicKey::from_bytes(&point).map_err(|_| unusable("not a point of P-256"))?;
-            KeyMaterial::P256(ByteBuf::from(point))
-        }
-        ("OKP", Some("Ed25519")) => {
-            let point = member(&jwk.x)?;
-            Edwards25519PublicKey::from_bytes(&point)
-                .map_err(|_| unusable("not an Ed25519 key"))?;
-            KeyMaterial::Ed25519(ByteBuf::from(point))
-        }
-        _ => return Ok(None),
-    };
-    if algorithm.is_some_and(|algorithm| !material.fits(algorithm)) {
-        return Err(unusable("its `alg` is not for its `kty`"));
-    }
-    Ok(Some(PublicKey {
-        id: jwk.kid,
-        algorithm,
-        material,
-    }))
-}
-
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder};
-    Base64UrlSafeNoPadding::decode_to_vec(text, None).ok()
 }

@@ -19,34 +19,15 @@ record! {
         issuer: Spanned<String>,
         /// One of these must be in `aud`.
         audiences: Vec<Spanned<String>>,
-        /// The accepted algorithms: HS256, RS256, PS256, ES256, EdDSA.
-        algorithms: Vec<Parsed<AlgorithmName>>,
+        /// The accepted algorithms: HS256, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
+        /// EdDSA.
+        algorithms: Vec<Parsed<Algorithm>>,
         /// A JWK set of public keys, relative to the policy file.
         keys: Option<Spanned<String>>,
         /// For HS256: the name under which the platform's secret store has the secret.
         secret: Option<Spanned<String>>,
         /// How far clocks may differ; 30s if absent.
         leeway: Option<Parsed<TimeSpan>>,
-    }
-}
-
-/// An algorithm by its name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AlgorithmName(pub(crate) Algorithm);
-
-impl std::str::FromStr for AlgorithmName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == text)
-            .map(Self)
-            .ok_or_else(|| {
-                format!(
-                    "`{text}` is not an accepted algorithm: use HS256, RS256, PS256, ES256 or EdDSA"
-                )
-            })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
@@ -50,18 +52,28 @@ impl Tables {
 pub enum Algorithm {
     HS256,
     RS256,
+    RS384,
+    RS512,
     PS256,
+    PS384,
+    PS512,
     ES256,
+    ES384,
     EdDSA,
 }
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
         Self::HS256,
         Self::RS256,
+        Self::RS384,
+        Self::RS512,
         Self::PS256,
+        Self::PS384,
+        Self::PS512,
         Self::ES256,
+        Self::ES384,
         Self::EdDSA,
     ];
 
@@ -70,10 +82,31 @@ impl Algorithm {
         match self {
             Self::HS256 => "HS256",
             Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
             Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
             Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
             Self::EdDSA => "EdDSA",
         }
+    }
+}
+
+/// No accepted algorithm has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an accepted algorithm: use {names}", names = Algorithm::ALL.map(Algorithm::name).join(", "))]
+pub struct UnknownAlgorithm(String);
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
     }
 }
 
@@ -121,6 +154,8 @@ pub enum KeyMaterial {
     Rsa(ByteBuf, ByteBuf),
     /// P-256: the uncompressed point of SEC 1 §2.3.3, 65 octets.
     P256(ByteBuf),
+    /// P-384: the same, 97 octets.
+    P384(ByteBuf),
     /// Ed25519: 32 octets.
     Ed25519(ByteBuf),
 }
@@ -129,8 +164,17 @@ impl KeyMaterial {
     /// Whether the key can verify signatures of `algorithm`.
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         match self {
-            Self::Rsa(..) => matches!(algorithm, Algorithm::RS256 | Algorithm::PS256),
+            Self::Rsa(..) => matches!(
+                algorithm,
+                Algorithm::RS256
+                    | Algorithm::RS384
+                    | Algorithm::RS512
+                    | Algorithm::PS256
+                    | Algorithm::PS384
+                    | Algorithm::PS512
+            ),
             Self::P256(_) => algorithm == Algorithm::ES256,
+            Self::P384(_) => algorithm == Algorithm::ES384,
             Self::Ed25519(_) => algorithm == Algorithm::EdDSA,
         }
     }

@@ -112,7 +112,14 @@ fn holds(octets: &[u8], algorithm: Algorithm, key: &KeyMaterial, external: &[u8]
     let expected = match algorithm {
         Algorithm::EdDSA => iana::Algorithm::EdDSA,
         Algorithm::ES256 => iana::Algorithm::ES256,
-        Algorithm::HS256 | Algorithm::RS256 | Algorithm::PS256 => return false,
+        Algorithm::HS256
+        | Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512
+        | Algorithm::ES384 => return false,
     };
     let named = sign1.protected.header.alg.as_ref();
     named.or(sign1.unprotected.alg.as_ref())

@@ -1,0 +1,63 @@
+use jwt_simple::prelude::*;
+use serde_bytes::ByteBuf;
+use tidegate_shared::bundle::{Algorithm, KeyMaterial};
+
+use super::*;
+
+/// RFC 8725 §2.1: the public key's octets are no HMAC secret.
+#[test]
+fn public_keys_sign_nothing() {
+    let pair = ES256KeyPair::generate();
+    let point = pair.key_pair().public_key().to_bytes_uncompressed();
+    let key = public_key(None, KeyMaterial::P256(ByteBuf::from(point.clone())));
+    let gateway = gateway_with(
+        pinned(&[Algorithm::ES256, Algorithm::HS256], vec![key]),
+        &[],
+    );
+    let message = format!(
+        "{}.{}",
+        base64url(r#"{"alg":"HS256"}"#),
+        base64url(claims().to_string())
+    );
+    let token = format!(
+        "{message}.{}",
+        base64url(hmac_sha256::HMAC::mac(&message, &point))
+    );
+    assert_eq!(verdict(&gateway, &token), "401 credential-invalid");
+}
+
+#[test]
+fn the_key_id_picks_the_key() {
+    let [a, b] = ["a", "b"].map(|id| (id, Ed25519KeyPair::generate()));
+    let material =
+        |pair: &Ed25519KeyPair| KeyMaterial::Ed25519(ByteBuf::from(pair.public_key().to_bytes()));
+    let keys = [&a, &b]
+        .map(|(id, pair)| public_key(Some(id), material(pair)))
+        .to_vec();
+    let gateway = gateway_with(pinned(&[Algorithm::EdDSA], keys), &[]);
+    let sign = |pair: &Ed25519KeyPair, header: &str| {
+        let message = format!("{}.{}", base64url(header), base64url(claims().to_string()));
+        let key = ed25519_compact::KeyPair::from_slice(&pair.to_bytes()).unwrap();
+        format!(
+            "{message}.{}",
+            base64url(key.sk.sign(&message, None).as_ref())
+        )
+    };
+    for (pair, header, expected) in [
+        (&a.1, r#"{"alg":"EdDSA","kid":"a"}"#, "forward"),
+        (&b.1, r#"{"alg":"EdDSA","kid":"b"}"#, "forward"),
+        (
+            &b.1,
+            r#"{"alg":"EdDSA","kid":"a"}"#,
+            "401 credential-invalid",
+        ),
+        (
+            &a.1,
+            r#"{"alg":"EdDSA","kid":"c"}"#,
+            "401 credential-invalid",
+        ),
+        (&a.1, r#"{"alg":"EdDSA"}"#, "401 credential-invalid"),
+    ] {
+        assert_eq!(verdict(&gateway, &sign(pair, header)), expected, "{header}");
+    }
+}
