@@ -7,6 +7,8 @@
 mod cbor;
 #[path = "conformance/cose.rs"]
 mod cose;
+#[path = "conformance/jws.rs"]
+mod jws;
 #[path = "conformance/openapi.rs"]
 mod openapi;
 #[path = "conformance/probe.rs"]

@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 use tidegate_shared::bundle::Issuer;
 use tidegate_shared::time::UnixMillis;
 
-use super::{InvalidToken, json};
+use super::InvalidToken;
 use crate::identity::Identity;
+use crate::json;
+use crate::jws::InvalidJws;
 
 /// The latest date that is believed: the year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
@@ -15,9 +17,10 @@ pub(super) struct Claims(Map<String, Value>);
 
 impl Claims {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, InvalidToken> {
-        json::object(payload).map(Self).ok_or(InvalidToken::Shape(
+        let members = json::object(payload).ok_or(InvalidJws::Shape(
             "its payload is no JSON object of unique members",
-        ))
+        ))?;
+        Ok(Self(members))
     }
 
     /// Holds the claims against what the policy says of the issuer. `exp` and `sub` are required:

@@ -7,6 +7,7 @@ use tidegate_shared::problem::Problem;
 
 use crate::head::RequestHead;
 use crate::identity::Identity;
+use crate::jws::InvalidJws;
 use crate::jwt::{self, InvalidToken};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
@@ -57,10 +58,13 @@ async fn by_token<H: RequestHead>(
     jwt::verify(token, issuer, ports).await.map_err(|error| {
         let problem = match &error {
             InvalidToken::Expired => Problem::CredentialExpired,
-            InvalidToken::Port(_) | InvalidToken::NoSecret(_) => Problem::Internal,
-            InvalidToken::Shape(_)
-            | InvalidToken::Key(_)
-            | InvalidToken::Signature
+            InvalidToken::Jws(
+                InvalidJws::Port(_) | InvalidJws::NoSecret(_) | InvalidJws::WeakSecret(_),
+            ) => Problem::Internal,
+            InvalidToken::Jws(
+                InvalidJws::Shape(_) | InvalidJws::Key(_) | InvalidJws::Signature,
+            )
+            | InvalidToken::Type(_)
             | InvalidToken::Claim(_) => Problem::CredentialInvalid,
         };
         let refusal = Refusal::new(problem, error.to_string());

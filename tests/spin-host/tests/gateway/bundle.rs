@@ -14,7 +14,7 @@ use tidegate_shared::units::{Percent, Span};
 /// The host that the policy serves.
 pub(crate) const HOST: &str = "api.bank.example";
 /// The policy's secret for HS256, as `NAME=VALUE` of a variable.
-pub(crate) const SECRET: &str = "customers_secret=correct horse battery staple";
+pub(crate) const SECRET: &str = "customers_secret=correct horse battery staple, twice over";
 
 pub(crate) fn key() -> SigningKey {
     SigningKey::from_seed([7; 32])

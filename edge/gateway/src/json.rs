@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Number, Value};
 
 /// Reads one object; `None` where it is none, or repeats a member at any depth.
-pub(super) fn object(octets: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn object(octets: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Unique>(octets).ok()?.0 {
         Value::Object(members) => Some(members),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
