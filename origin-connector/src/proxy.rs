@@ -12,6 +12,7 @@ use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
+use tidegate_shared::trace::TraceContext;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -79,7 +80,10 @@ impl Proxy {
         record.trace = headers::trace::adopt(request.headers_mut());
         let caller = record.caller.clone();
         let exchange = match self.admit(&caller, &mut request, &mut record) {
-            Ok(destination) => self.forward(destination, &caller, request).await,
+            Ok(destination) => {
+                self.forward(destination, &caller, record.trace, request)
+                    .await
+            }
             Err(refusal) => Err(refusal),
         };
         match exchange {
@@ -135,6 +139,7 @@ impl Proxy {
         &self,
         destination: Destination<'_>,
         caller: &Caller,
+        trace: Option<TraceContext>,
         mut request: Request<Incoming>,
     ) -> Result<(Response<Incoming>, Option<Tunnel>), Refusal> {
         let Destination {
@@ -150,6 +155,7 @@ impl Proxy {
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
         edit(&mut parts, caller, backend, &host);
+        headers::trace::keep(&mut parts.headers, trace);
         if let Some(tunnel) = &tunnel {
             let upgrade = HeaderValue::from_static("upgrade");
             parts.headers.insert(CONNECTION, upgrade);

@@ -25,6 +25,18 @@ pub(crate) fn adopt(headers: &mut HeaderMap) -> Option<TraceContext> {
     Some(trace)
 }
 
+/// Puts the adopted trace back where `Connection` named it and so had it taken out: the trace that
+/// is logged is the one that the backend is told.
+pub(crate) fn keep(headers: &mut HeaderMap, trace: Option<TraceContext>) {
+    if headers.contains_key(&TRACEPARENT) {
+        return;
+    }
+    let value = trace.and_then(|trace| HeaderValue::try_from(trace.to_string()).ok());
+    if let Some(value) = value {
+        headers.insert(TRACEPARENT, value);
+    }
+}
+
 /// `None` where the system has no random numbers to give.
 fn begin() -> Option<TraceContext> {
     let (mut trace_id, mut parent_id) = ([0; 16], [0; 8]);

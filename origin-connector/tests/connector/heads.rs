@@ -66,6 +66,20 @@ async fn hop_by_hop_fields_end_here_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn the_trace_that_is_logged_is_passed_on_even_where_connection_names_it() {
+    let origin = Origin::start().await;
+    let mut connector = in_front_of(&origin).await;
+    let request = Request::get("/")
+        .header("connection", "traceparent")
+        .header("traceparent", TRACEPARENT);
+    let mut client = connector.http1().await;
+    client.send(request.body(full("")).unwrap()).await;
+    assert_eq!(origin.only_head()["traceparent"], TRACEPARENT);
+    let line = connector.logged("request").await;
+    assert_eq!(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+}
+
+#[tokio::test]
 async fn http2_cookies_become_one_and_the_authority_becomes_the_host() {
     let origin = Origin::start().await;
     let connector = in_front_of(&origin).await;
