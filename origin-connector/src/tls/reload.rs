@@ -24,6 +24,8 @@ pub(crate) struct Reloader {
     current: ArcSwap<Credentials>,
     asked: Notify,
     metrics: Arc<Metrics>,
+    /// The files as they were before they were first loaded: what changes after that is noticed.
+    first: Stamp,
 }
 
 /// What tells a changed file: time of modification and length.
@@ -31,6 +33,7 @@ type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 impl Reloader {
     pub(crate) fn new(paths: TlsPaths, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+        let first = stamp(&paths);
         let credentials = Credentials::load(&paths)?;
         metrics.certificate_not_after.set(credentials.not_after);
         Ok(Self {
@@ -38,6 +41,7 @@ impl Reloader {
             current: ArcSwap::from_pointee(credentials),
             asked: Notify::new(),
             metrics,
+            first,
         })
     }
 
@@ -53,27 +57,21 @@ impl Reloader {
 
     /// Loads the files whenever they change or somebody asks. Never ends.
     pub(crate) async fn watch(self: Arc<Self>) {
-        let mut seen = self.stamp().await;
+        let mut seen = self.first.clone();
         loop {
             let asked = tokio::time::timeout(POLL, self.asked.notified())
                 .await
                 .is_ok();
-            let stamp = self.stamp().await;
+            let paths = self.paths.clone();
+            let Ok(stamp) = tokio::task::spawn_blocking(move || stamp(&paths)).await else {
+                continue;
+            };
             if asked || stamp != seen {
                 // Remembered also where loading fails: one change, one line in the log.
                 seen = stamp;
                 self.load().await;
             }
         }
-    }
-
-    async fn stamp(&self) -> Stamp {
-        let mut stamp = Vec::new();
-        for path in self.paths.files() {
-            let metadata = tokio::fs::metadata(path).await.ok();
-            stamp.push(metadata.and_then(|data| Some((data.modified().ok()?, data.len()))));
-        }
-        stamp
     }
 
     async fn load(&self) {
@@ -102,4 +100,12 @@ impl Reloader {
             .get_or_create(&labels)
             .inc();
     }
+}
+
+fn stamp(paths: &TlsPaths) -> Stamp {
+    let stamp = |path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    paths.files().map(stamp).collect()
 }
