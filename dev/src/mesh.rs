@@ -120,13 +120,10 @@ impl Mesh {
             },
             mesh: None,
             backend: vec![BackendFile {
-                identity: None,
                 name: origin.to_owned(),
                 address: format!("http://{backend}"),
-                protocol: None,
-                host: None,
-                path_prefix: None,
                 allow: vec![gateway_id(&self.name)],
+                ..BackendFile::default()
             }],
             drain: DrainFile::default(),
             limits: LimitsFile::default(),

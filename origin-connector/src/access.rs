@@ -10,6 +10,7 @@ use tidegate_shared::trace::TraceContext;
 use crate::caller::Caller;
 use crate::metrics::{Metrics, RefusalLabels, RequestLabels, method_label};
 use crate::server::activity::Busy;
+use crate::upstream::Booking;
 
 /// What is known of an exchange so far. Dropping it writes the access line, so each exchange has
 /// exactly one, however it ends.
@@ -24,6 +25,8 @@ pub(crate) struct AccessRecord {
     pub(crate) host: String,
     pub(crate) path: String,
     pub(crate) backend: Option<String>,
+    /// The endpoint that answers; it counts as busy until the exchange ends.
+    pub(crate) booking: Option<Booking>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) problem: Option<Problem>,
@@ -51,6 +54,7 @@ impl AccessRecord {
             host: String::new(),
             path: request.uri().path().to_owned(),
             backend: None,
+            booking: None,
             trace: None,
             status: None,
             problem: None,
@@ -91,6 +95,7 @@ impl Drop for AccessRecord {
             host = self.host,
             path = self.path,
             backend = self.backend,
+            endpoint = self.booking.as_ref().map(|booking| tracing::field::display(booking.address())),
             status = self.status.map(|status| status.as_u16()),
             problem = self.problem.map(Problem::name),
             cause = self.cause,

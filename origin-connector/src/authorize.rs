@@ -137,18 +137,16 @@ impl Backends {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Protocol;
+    use crate::config::Upstream;
     use proptest::prelude::*;
 
     fn backend(name: &str, host: Option<&str>, prefix: &str, allow: &str) -> Backend {
         Backend {
             name: name.to_owned(),
-            address: "127.0.0.1:80".parse().unwrap(),
-            protocol: Protocol::Http1,
-            server: None,
             host: host.map(str::to_owned),
             path_prefix: prefix.parse().unwrap(),
             allow: vec![allow.parse().unwrap()],
+            upstream: Upstream::plain("127.0.0.1:80"),
         }
     }
 

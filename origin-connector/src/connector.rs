@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::proxy::{InvalidDestination, Proxy};
+use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::tls::TlsError;
 use crate::tls::reload::Reloader;
+use crate::upstream::InvalidDestination;
 
 /// A connector that listens. It serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -93,7 +95,9 @@ impl Connector {
             tasks.clone(),
             abort.clone(),
             &reloader,
+            &metrics,
         )?;
+        locate(&proxy).await?;
         let server = Arc::new(Server {
             reloader,
             proxy,
@@ -138,15 +142,21 @@ impl Connector {
             admin,
             drain,
         } = self;
-        let watch = tokio::spawn(server.reloader.clone().watch());
-        let admin = admin.map(|(listener, _)| {
+        // Ends along with this future.
+        let mut keepers = JoinSet::new();
+        keepers.spawn(server.reloader.clone().watch());
+        for upstream in server.proxy.upstreams() {
+            let upstream = upstream.clone();
+            keepers.spawn(async move { upstream.keep().await });
+        }
+        if let Some((listener, _)) = admin {
             let metrics = server.metrics.clone();
-            tokio::spawn(admin::serve(listener, metrics, server.drain.clone()))
-        });
+            keepers.spawn(admin::serve(listener, metrics, server.drain.clone()));
+        }
         let stop = async {
             shutdown.await;
-            tracing::info!(timeout = ?drain, "draining");
             server.drain.cancel();
+            tracing::info!(timeout = ?drain, "draining");
         };
         tokio::join!(server.accept(listener), stop);
         server.tasks.close();
@@ -159,13 +169,19 @@ impl Connector {
             server.abort.cancel();
             server.tasks.wait().await;
         }
-        watch.abort();
-        if let Some(admin) = admin {
-            admin.abort();
-        }
         tracing::info!(cut, "drained");
         Drained { cut }
     }
+}
+
+/// Asks for all endpoints at once: a name that is slow to resolve holds nobody else up.
+async fn locate(proxy: &Proxy) -> Result<(), InvalidDestination> {
+    let mut located = JoinSet::new();
+    for upstream in proxy.upstreams() {
+        let upstream = upstream.clone();
+        located.spawn(async move { upstream.locate().await });
+    }
+    located.join_all().await.into_iter().collect()
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {

@@ -29,6 +29,7 @@ mod proxy;
 mod refusal;
 mod server;
 mod tls;
+mod upstream;
 
 pub use authorize::{
     Authorization, Backends, Denial, InvalidBackends, InvalidPathPrefix, PathPrefix, RequestHead,
@@ -38,5 +39,5 @@ pub use connector::{BindError, Connector, Drained, Reload};
 pub use identity::{
     Identity, InvalidIdentity, InvalidPeerName, InvalidSpiffeId, PeerName, SpiffeId,
 };
-pub use proxy::InvalidDestination;
 pub use tls::TlsError;
+pub use upstream::InvalidDestination;

@@ -39,6 +39,17 @@ pub(crate) struct ReloadLabels {
     pub(crate) result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct BackendLabels {
+    pub(crate) backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct EndpointLabels {
+    pub(crate) backend: String,
+    pub(crate) state: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -48,6 +59,9 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) handshakes: Family<HandshakeLabels, Counter>,
     pub(crate) refusals: Family<RefusalLabels, Counter>,
+    pub(crate) endpoints: Family<EndpointLabels, Gauge>,
+    pub(crate) ejections: Family<BackendLabels, Counter>,
+    pub(crate) retries: Family<BackendLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
     /// Seconds since the Unix epoch.
     pub(crate) certificate_not_after: Gauge<i64>,
@@ -63,6 +77,9 @@ impl Default for Metrics {
             connections: Gauge::default(),
             handshakes: Family::default(),
             refusals: Family::default(),
+            endpoints: Family::default(),
+            ejections: Family::default(),
+            retries: Family::default(),
             certificate_reloads: Family::default(),
             certificate_not_after: Gauge::default(),
         };
@@ -100,6 +117,21 @@ impl Metrics {
             "refusals",
             "Requests answered by the connector itself, by problem",
             self.refusals.clone(),
+        );
+        own.register(
+            "endpoints",
+            "Addresses of a backend by state; one that is ejected and unwell counts as both",
+            self.endpoints.clone(),
+        );
+        own.register(
+            "ejections",
+            "Endpoints left out for a time after failures in a row",
+            self.ejections.clone(),
+        );
+        own.register(
+            "retries",
+            "Requests tried at another endpoint because nothing of them was sent",
+            self.retries.clone(),
         );
         own.register(
             "certificate_reloads",

@@ -1,32 +1,28 @@
 //! From a request of a verified caller to a response, by way of a backend or not.
 
-mod dial;
-mod pool;
+mod outgoing;
 mod send;
 mod tunnel;
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, EXPECT, HOST, HeaderValue, TE, UPGRADE};
-use http::uri::{Authority, Scheme};
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::uri::Authority;
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
-use tidegate_shared::trace::TraceContext;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::AccessRecord;
 use crate::authorize::{Authorization, Backends, RequestHead};
 use crate::body::{RequestBody, ResponseBody};
-use crate::caller::Caller;
 use crate::config::{Backend, Limits, Protocol};
-use crate::headers::{self, InvalidHost, client_cert, hop_by_hop};
+use crate::headers::{self, InvalidHost, hop_by_hop};
+use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::tls::reload::Reloader;
-use dial::Dial;
-pub use dial::InvalidDestination;
-use pool::Pool;
+use crate::upstream::{Http, InvalidDestination, Upstream};
 use tunnel::Tunnel;
 
 /// Everything a request passes through.
@@ -34,7 +30,7 @@ use tunnel::Tunnel;
 pub(crate) struct Proxy {
     backends: Backends,
     /// One for each backend, in the same order.
-    pools: Vec<Pool>,
+    upstreams: Vec<Arc<Upstream<Http>>>,
     limits: Limits,
     /// Tunnels outlive the connection task from which they came.
     tasks: TaskTracker,
@@ -44,7 +40,7 @@ pub(crate) struct Proxy {
 /// Where an admitted request goes.
 struct Destination<'p> {
     backend: &'p Backend,
-    pool: &'p Pool,
+    upstream: &'p Upstream<Http>,
     /// As the backend is told it.
     host: Authority,
 }
@@ -56,19 +52,24 @@ impl Proxy {
         tasks: TaskTracker,
         abort: CancellationToken,
         reloader: &Arc<Reloader>,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, InvalidDestination> {
-        let pool = |backend: &Backend| {
-            let dial = Dial::new(backend, &limits, reloader)?;
-            Ok(Pool::new(backend, dial, &limits))
+        let upstream = |backend: &Backend| {
+            Upstream::new(backend, &limits, reloader, metrics.clone()).map(Arc::new)
         };
-        let pools = backends.iter().map(pool).collect::<Result<_, _>>()?;
+        let upstreams = backends.iter().map(upstream).collect::<Result<_, _>>()?;
         Ok(Self {
             backends,
-            pools,
+            upstreams,
             limits,
             tasks,
             abort,
         })
+    }
+
+    /// What reaches the backends, each to be located and kept.
+    pub(crate) fn upstreams(&self) -> &[Arc<Upstream<Http>>] {
+        &self.upstreams
     }
 
     /// Answers a request. The record goes along with the response and is written at its end.
@@ -78,12 +79,8 @@ impl Proxy {
         mut record: AccessRecord,
     ) -> Response<ResponseBody> {
         record.trace = headers::trace::adopt(request.headers_mut());
-        let caller = record.caller.clone();
-        let exchange = match self.admit(&caller, &mut request, &mut record) {
-            Ok(destination) => {
-                self.forward(destination, &caller, record.trace, request)
-                    .await
-            }
+        let exchange = match self.admit(&request, &mut record) {
+            Ok(destination) => self.forward(destination, request, &mut record).await,
             Err(refusal) => Err(refusal),
         };
         match exchange {
@@ -102,8 +99,7 @@ impl Proxy {
     /// that the backend is told, whatever `Connection` names among the fields that it came from.
     fn admit(
         &self,
-        caller: &Caller,
-        request: &mut Request<Incoming>,
+        request: &Request<Incoming>,
         record: &mut AccessRecord,
     ) -> Result<Destination<'_>, Refusal> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -118,19 +114,19 @@ impl Proxy {
             host: &record.host,
             path: request.uri().path(),
         };
-        let (index, backend) = match self.backends.authorize(&caller.identity, &head) {
+        let (index, backend) = match self.backends.authorize(&record.caller.identity, &head) {
             Authorization::Backend(index, backend) => (index, backend),
             Authorization::Denied(denial) => return Err(denial.into()),
         };
         record.backend = Some(backend.name().to_owned());
-        let pool = self
-            .pools
+        let upstream = self
+            .upstreams
             .get(index)
-            .ok_or_else(|| Refusal::new(Problem::Internal, "a backend has no pool"))?;
+            .ok_or_else(|| Refusal::new(Problem::Internal, "a backend has no upstream"))?;
         let host = host.parse().map_err(|_| InvalidHost::Malformed)?;
         Ok(Destination {
             backend,
-            pool,
+            upstream,
             host,
         })
     }
@@ -138,33 +134,35 @@ impl Proxy {
     async fn forward(
         &self,
         destination: Destination<'_>,
-        caller: &Caller,
-        trace: Option<TraceContext>,
         mut request: Request<Incoming>,
+        record: &mut AccessRecord,
     ) -> Result<(Response<Incoming>, Option<Tunnel>), Refusal> {
         let Destination {
             backend,
-            pool,
+            upstream,
             host,
         } = destination;
         // HTTP/2 knows no `101` (RFC 9113 §8.6), on either side.
-        let protocol = match (backend.protocol, request.version()) {
+        let protocol = match (backend.upstream.protocol, request.version()) {
             (Protocol::Http1, Version::HTTP_11) => hop_by_hop::upgrade(request.headers()),
             (Protocol::Http1 | Protocol::Http2, _) => None,
         };
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
-        edit(&mut parts, caller, backend, &host);
-        headers::trace::keep(&mut parts.headers, trace);
+        let upstream_protocol = backend.upstream.protocol;
+        outgoing::edit(&mut parts, &record.caller, upstream_protocol, &host);
+        headers::trace::keep(&mut parts.headers, record.trace);
         if let Some(tunnel) = &tunnel {
             let upgrade = HeaderValue::from_static("upgrade");
             parts.headers.insert(CONNECTION, upgrade);
             parts.headers.insert(UPGRADE, tunnel.protocol().clone());
         }
-        parts.uri = target(&parts.uri, backend, host)?;
+        parts.uri = outgoing::target(&parts.uri, &backend.upstream, host)?;
         let (body, progress) = RequestBody::new(body, self.limits.idle);
         let request = Request::from_parts(parts, body);
-        let mut response = send::send(pool, request, &progress, self.limits.response_head).await?;
+        let limit = self.limits.response_head;
+        let (mut response, booking) = send::send(upstream, request, &progress, limit).await?;
+        record.booking = Some(booking);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok((response, None));
         }
@@ -204,54 +202,4 @@ impl Proxy {
             .spawn(tunnel.run(self.limits.idle, abort, record));
         Response::from_parts(parts, ResponseBody::switched())
     }
-}
-
-/// Takes out what ends here or what a caller must not set, and puts in what the mesh needs.
-fn edit(parts: &mut http::request::Parts, caller: &Caller, backend: &Backend, host: &Authority) {
-    let received = parts.version;
-    let fields = &mut parts.headers;
-    let trailers = hop_by_hop::takes_trailers(fields);
-    hop_by_hop::strip(fields);
-    headers::strip_vouching(fields);
-    let client_cert = caller.client_cert.clone();
-    fields.insert(client_cert::X_FORWARDED_CLIENT_CERT, client_cert);
-    headers::add_via(fields, received);
-    // RFC 9110 §10.1.1: the expectation is met here, by asking the caller for the body as soon
-    // as the backend takes it.
-    fields.remove(EXPECT);
-    fields.remove(HOST);
-    if trailers {
-        fields.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    parts.version = match backend.protocol {
-        Protocol::Http1 => {
-            headers::join_cookies(fields);
-            if trailers {
-                // RFC 9110 §10.1.4.
-                fields.insert(CONNECTION, HeaderValue::from_static("te"));
-            }
-            if let Ok(host) = HeaderValue::from_str(host.as_str()) {
-                fields.insert(HOST, host);
-            }
-            Version::HTTP_11
-        }
-        Protocol::Http2 => Version::HTTP_2,
-    };
-}
-
-/// The path and query as they came. The authority is the one to connect to, for HTTP/1.1, and the
-/// original one, for HTTP/2, where it takes the place of `Host`.
-fn target(received: &Uri, backend: &Backend, host: Authority) -> Result<Uri, Refusal> {
-    let authority = match backend.protocol {
-        Protocol::Http1 => backend.address.clone(),
-        Protocol::Http2 => host,
-    };
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(match backend.server {
-        None => Scheme::HTTP,
-        Some(_) => Scheme::HTTPS,
-    });
-    parts.authority = Some(authority);
-    parts.path_and_query = received.path_and_query().cloned();
-    Uri::from_parts(parts).map_err(|error| Refusal::new(Problem::PathInvalid, &error))
 }

@@ -55,7 +55,8 @@ pub(crate) enum RequestBodyError {
 
 #[derive(Debug)]
 pub(crate) struct RequestBody {
-    inner: Incoming,
+    /// `None` is no body at all.
+    inner: Option<Incoming>,
     progress: Arc<Progress>,
     stall: Stall,
 }
@@ -64,11 +65,20 @@ impl RequestBody {
     pub(crate) fn new(inner: Incoming, idle: Duration) -> (Self, Arc<Progress>) {
         let progress = Arc::new(Progress::default());
         let body = Self {
-            inner,
+            inner: Some(inner),
             progress: progress.clone(),
             stall: Stall::new(idle),
         };
         (body, progress)
+    }
+
+    /// For a request of the connector's own.
+    pub(crate) fn empty() -> Self {
+        Self {
+            inner: None,
+            progress: Arc::default(),
+            stall: Stall::new(Duration::MAX),
+        }
     }
 }
 
@@ -81,7 +91,10 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         let this = self.get_mut();
-        let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             this.progress.set(true);
             ready!(this.stall.poll(cx));
             return Poll::Ready(Some(Err(RequestBodyError::Stalled)));
@@ -99,10 +112,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let empty = SizeHint::with_exact(0);
+        self.inner.as_ref().map_or(empty, Body::size_hint)
     }
 }

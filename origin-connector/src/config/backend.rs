@@ -1,35 +1,64 @@
-//! One backend: where it is, what it serves, who may reach it.
+//! `[[backend]]`: what it serves, who may reach it, and where it is.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
-use http::uri::{Authority, Scheme, Uri};
+use serde::Deserialize;
 
+use super::balance::{EjectionFile, HealthFile, RetryFile};
+use super::{Problems, Upstream};
 use crate::authorize::PathPrefix;
-use crate::identity::{Identity, InvalidPeerName, PeerName};
+use crate::identity::{Identity, PeerName};
+
+/// `[[backend]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendFile {
+    /// The name in logs and metrics.
+    pub name: String,
+    /// `http://HOST:PORT`, or `https://HOST:PORT` for TLS under the mesh's authority. Every IPv4
+    /// and IPv6 address of the host is an endpoint, unless `endpoints` or `endpoints_file` say
+    /// where they are.
+    pub address: String,
+    /// Where to connect instead of the addresses of the host: `ADDRESS:PORT` each.
+    pub endpoints: Option<Vec<String>>,
+    /// A file with such addresses, one a line, which is read again when it changes.
+    pub endpoints_file: Option<PathBuf>,
+    /// How long the addresses of the host are used before they are resolved again; `10s` by
+    /// default.
+    pub resolve_interval: Option<String>,
+    /// `http/1.1` (the default), `h2c` over `http://` or `h2` over `https://`.
+    pub protocol: Option<String>,
+    /// Over `https://`: whom the backend must prove to be, as `spiffe://TRUST-DOMAIN/PATH` or
+    /// `dns:HOST`. By default the host of its address.
+    pub identity: Option<String>,
+    /// The exact host that the backend serves; `*`, the default, is every host.
+    pub host: Option<String>,
+    /// The backend serves this path and what lies below it, by whole segments. `/` by default;
+    /// the longest wins.
+    pub path_prefix: Option<String>,
+    /// Who may reach it: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`.
+    pub allow: Vec<String>,
+    /// How often a request is tried that could not be sent.
+    #[serde(default)]
+    pub retry: RetryFile,
+    /// When an endpoint that fails is left out, and for how long.
+    #[serde(default)]
+    pub ejection: EjectionFile,
+    /// How endpoints are asked whether they are well. Absent: they are not asked.
+    pub health: Option<HealthFile>,
+}
 
 /// A service behind the connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
     pub(crate) name: String,
-    /// Invariant: has a host and a port.
-    pub(crate) address: Authority,
-    pub(crate) protocol: Protocol,
-    /// Whom the backend must prove to be, over TLS; `None` is cleartext.
-    pub(crate) server: Option<PeerName>,
     /// Normalised; `None` serves every host.
     pub(crate) host: Option<String>,
     pub(crate) path_prefix: PathPrefix,
     /// Invariant: not empty.
     pub(crate) allow: Vec<PeerName>,
-}
-
-/// What is spoken to a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1.1 (RFC 9112).
-    Http1,
-    /// HTTP/2; over cleartext TCP with prior knowledge (RFC 9113 §3.3).
-    Http2,
+    pub(crate) upstream: Upstream,
 }
 
 impl Backend {
@@ -42,80 +71,88 @@ impl Backend {
     pub(crate) fn admits(&self, identity: &Identity) -> bool {
         self.allow.iter().any(|name| name.is_of(identity))
     }
+}
 
-    pub(super) fn check_name(name: String) -> Result<String, String> {
-        let valid =
-            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-        if (1..=64).contains(&name.len()) && name.bytes().all(valid) {
-            Ok(name)
-        } else {
-            Err(format!(
-                "`{name}` is no name: write 1 to 64 letters, digits, `-`, `_` or `.`"
-            ))
-        }
-    }
-
-    /// The address, and whether TLS is spoken there.
-    pub(super) fn check_address(text: &str) -> Result<(Authority, bool), String> {
-        let refused = || {
-            format!(
-                "`{text}` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`"
-            )
+impl BackendFile {
+    pub(super) fn check(self, index: usize, problems: &mut Problems) -> Option<Backend> {
+        let section = format!("backend[{index}]");
+        let Self {
+            name,
+            address,
+            endpoints,
+            endpoints_file,
+            resolve_interval,
+            protocol,
+            identity,
+            host,
+            path_prefix,
+            allow,
+            retry,
+            ejection,
+            health,
+        } = self;
+        let field = |name: &str| format!("{section}.{name}");
+        let name = problems.take(field("name"), check_name(name));
+        let upstream = super::upstream::Written {
+            address,
+            endpoints,
+            endpoints_file,
+            resolve_interval,
+            protocol,
+            identity,
+            retry,
+            ejection,
+            health,
         };
-        let uri: Uri = text.parse().map_err(|_| refused())?;
-        let parts = uri.into_parts();
-        let bare = parts.path_and_query.is_none_or(|path| path.as_str() == "/");
-        let tls = parts.scheme == Some(Scheme::HTTPS);
-        let authority = parts
-            .authority
-            .filter(|authority| tidegate_shared::host::normalise(authority.as_str()).is_some())
-            .filter(|_| bare && (tls || parts.scheme == Some(Scheme::HTTP)))
-            .ok_or_else(refused)?;
-        if authority.port_u16().is_some() {
-            return Ok((authority, tls));
-        }
-        let port = if tls { 443 } else { 80 };
-        let authority = format!("{}:{port}", authority.host()).parse();
-        authority
-            .map(|authority| (authority, tls))
-            .map_err(|_| refused())
+        let upstream = upstream.check(&section, problems);
+        let host = match host.as_deref() {
+            None | Some("*") => Ok(None),
+            Some(host) => check_host(host).map(Some),
+        };
+        let host = problems.take(field("host"), host);
+        let path_prefix = path_prefix.as_deref().unwrap_or("/");
+        let path_prefix = problems.take(field("path_prefix"), path_prefix.parse::<PathPrefix>());
+        let allow = check_allow(&allow, &section, problems);
+        Some(Backend {
+            name: name?,
+            host: host?,
+            path_prefix: path_prefix?,
+            allow: allow?,
+            upstream: upstream?,
+        })
     }
+}
 
-    /// Whom a backend must prove to be: its host, where nothing else is said.
-    pub(super) fn check_server(
-        identity: Option<String>,
-        (address, tls): &(Authority, bool),
-    ) -> Result<Option<PeerName>, String> {
-        match (identity, tls) {
-            (None, false) => Ok(None),
-            (Some(_), false) => Err("a backend proves its identity over `https://` only".into()),
-            (Some(name), true) => name
-                .parse()
-                .map(Some)
-                .map_err(|error: InvalidPeerName| error.to_string()),
-            (None, true) => Self::check_host(address.host())
-                .map(PeerName::Dns)
-                .map(Some),
-        }
-    }
+/// Callers by name; at least one.
+fn check_allow(allow: &[String], section: &str, problems: &mut Problems) -> Option<Vec<PeerName>> {
+    let listed = if allow.is_empty() {
+        Err("nobody may reach the backend: name at least one caller")
+    } else {
+        Ok(())
+    };
+    problems.take(format!("{section}.allow"), listed);
+    let names: Vec<Option<PeerName>> = allow
+        .iter()
+        .enumerate()
+        .map(|(entry, text)| problems.take(format!("{section}.allow[{entry}]"), text.parse()))
+        .collect();
+    names.into_iter().collect()
+}
 
-    pub(super) fn check_protocol(text: Option<&str>, tls: bool) -> Result<Protocol, String> {
-        match (text, tls) {
-            (None | Some("http/1.1"), _) => Ok(Protocol::Http1),
-            (Some("h2c"), false) | (Some("h2"), true) => Ok(Protocol::Http2),
-            (Some(other), true) => Err(format!(
-                "`{other}` is not spoken over `https://`: write `http/1.1` or `h2`"
-            )),
-            (Some(other), false) => Err(format!(
-                "`{other}` is not spoken over `http://`: write `http/1.1` or `h2c`"
-            )),
-        }
+fn check_name(name: String) -> Result<String, String> {
+    let valid = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    if (1..=64).contains(&name.len()) && name.bytes().all(valid) {
+        Ok(name)
+    } else {
+        Err(format!(
+            "`{name}` is no name: write 1 to 64 letters, digits, `-`, `_` or `.`"
+        ))
     }
+}
 
-    pub(super) fn check_host(text: &str) -> Result<String, String> {
-        tidegate_shared::host::normalise(text)
-            .filter(|host| host.eq_ignore_ascii_case(text))
-            .map(Cow::into_owned)
-            .ok_or_else(|| format!("`{text}` is no host: write `api.bank.example`, or `*`"))
-    }
+pub(super) fn check_host(text: &str) -> Result<String, String> {
+    tidegate_shared::host::normalise(text)
+        .filter(|host| host.eq_ignore_ascii_case(text))
+        .map(Cow::into_owned)
+        .ok_or_else(|| format!("`{text}` is no host: write `api.bank.example`, or `*`"))
 }

@@ -6,7 +6,33 @@ use std::time::Duration;
 
 use tidegate_shared::units::{ByteSize, Span};
 
-use super::{LimitsFile, Problems};
+use super::Problems;
+use serde::Deserialize;
+
+/// `[limits]`: spans of time as `10s`, sizes as `64KiB`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsFile {
+    /// Connections open at a time; more wait in the listener's queue. 10000 by default.
+    pub connections: Option<u64>,
+    /// HTTP/2 streams open at a time on one connection. 250 by default.
+    pub streams: Option<u64>,
+    /// Octets of a request head. `64KiB` by default.
+    pub header_bytes: Option<String>,
+    /// How long an HTTP/1.1 connection may take to its next complete request head, waiting
+    /// included. `60s` by default.
+    pub header_read_timeout: Option<String>,
+    /// How long a TLS handshake may take. `10s` by default.
+    pub handshake_timeout: Option<String>,
+    /// How long a body, an upgraded connection, or a connection without a request may stand
+    /// still. `5m` by default.
+    pub idle_timeout: Option<String>,
+    /// How long connecting to a backend may take. `5s` by default.
+    pub connect_timeout: Option<String>,
+    /// How long a backend may take to its response head, from the last sign of progress of the
+    /// request body. `30s` by default.
+    pub response_head_timeout: Option<String>,
+}
 
 /// Checked bounds.
 #[derive(Clone, Debug)]
@@ -64,7 +90,10 @@ impl Limits {
     }
 }
 
-fn within<T: PartialOrd + Display>(value: T, bounds: RangeInclusive<T>) -> Result<T, String> {
+pub(super) fn within<T: PartialOrd + Display>(
+    value: T,
+    bounds: RangeInclusive<T>,
+) -> Result<T, String> {
     if bounds.contains(&value) {
         return Ok(value);
     }

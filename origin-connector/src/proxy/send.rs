@@ -1,36 +1,94 @@
 //! One request to one backend, and whose fault it was.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
 
-use super::pool::{Pool, PoolError};
 use crate::body::{Progress, RequestBody, RequestBodyError};
 use crate::refusal::Refusal;
+use crate::upstream::{Booking, Http, Pool, PoolError, Unanswered, Upstream};
 
-/// Sends a request and waits for the response head. The wait is counted from the last sign of
-/// progress of the request body, and not while the body waits for the caller: that has a bound of
-/// its own.
+/// A request that was sent to an endpoint without an answer.
+enum Failure {
+    Unanswered(Unanswered),
+    TooLate,
+}
+
+/// Sends a request and waits for the response head. Where nothing of it could be sent, it is tried
+/// at other endpoints, as often as the backend allows.
 pub(super) async fn send(
+    upstream: &Upstream<Http>,
+    mut request: Request<RequestBody>,
+    progress: &Progress,
+    limit: Duration,
+) -> Result<(Response<Incoming>, Booking), Refusal> {
+    let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut last = Refusal::new(Problem::OriginUnreachable, "the backend has no endpoint");
+    while tried.len() < upstream.attempts() {
+        let Some(booking) = upstream.choose(&tried) else {
+            break;
+        };
+        let endpoint = booking.address();
+        if !tried.is_empty() {
+            upstream.retried();
+        }
+        let failure = match attempt(booking.pool(), request, progress, limit).await {
+            Ok(response) => {
+                if speaks_for_nobody(response.status()) {
+                    upstream.failed(endpoint);
+                } else {
+                    upstream.succeeded(endpoint);
+                }
+                return Ok((response, booking));
+            }
+            Err(failure) => failure,
+        };
+        last = blame(&failure, limit);
+        if last.problem != Problem::RequestIncomplete {
+            upstream.failed(endpoint);
+        }
+        match failure {
+            Failure::Unanswered(Unanswered {
+                unsent: Some(unsent),
+                ..
+            }) => request = *unsent,
+            Failure::Unanswered(Unanswered { unsent: None, .. }) | Failure::TooLate => break,
+        }
+        tried.push(endpoint);
+    }
+    Err(last)
+}
+
+/// Statuses by which a server says that nobody is there to answer (RFC 9110 §15.6.3 to §15.6.5).
+fn speaks_for_nobody(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// Sends a request to one endpoint. The wait is counted from the last sign of progress of the
+/// request body, and not while the body waits for the caller: that has a bound of its own.
+async fn attempt(
     pool: &Pool,
     request: Request<RequestBody>,
     progress: &Progress,
     limit: Duration,
-) -> Result<Response<Incoming>, Refusal> {
+) -> Result<Response<Incoming>, Failure> {
     let response = pool.send(request);
     tokio::pin!(response);
     loop {
         tokio::select! {
             biased;
-            result = &mut response => return result.map_err(|error| blame(&error)),
+            result = &mut response => return result.map_err(Failure::Unanswered),
             () = progress.moved() => {}
             () = tokio::time::sleep(limit) => {
                 if !progress.waits_for_caller() {
-                    let cause = format!("no response head within {limit:?}");
-                    return Err(Refusal::new(Problem::OriginTimeout, &cause));
+                    return Err(Failure::TooLate);
                 }
             }
         }
@@ -38,7 +96,14 @@ pub(super) async fn send(
 }
 
 /// Finds the cause in the chain of an error.
-fn blame(error: &PoolError) -> Refusal {
+fn blame(failure: &Failure, limit: Duration) -> Refusal {
+    let error = match failure {
+        Failure::Unanswered(Unanswered { error, .. }) => error,
+        Failure::TooLate => {
+            let cause = format!("no response head within {limit:?}");
+            return Refusal::new(Problem::OriginTimeout, &cause);
+        }
+    };
     let mut causes: Vec<String> = Vec::new();
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
@@ -53,7 +118,7 @@ fn blame(error: &PoolError) -> Refusal {
     }
     let problem = match error {
         PoolError::Connect(_) => Problem::OriginUnreachable,
-        PoolError::Http1(_) | PoolError::Http2(_) => Problem::OriginFailed,
+        PoolError::Exchange(_) => Problem::OriginFailed,
     };
     Refusal::new(problem, &causes.join(": "))
 }

@@ -13,7 +13,7 @@ use crate::client::read;
 use crate::origin::Origin;
 use crate::program::{Running, in_front_of, patient};
 
-async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -22,7 +22,7 @@ async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
     read(sender.send_request(request).await.unwrap()).await
 }
 
-async fn admin_address(connector: &mut Running) -> SocketAddr {
+pub(crate) async fn admin_address(connector: &mut Running) -> SocketAddr {
     let line = connector.logged("serving health and metrics").await;
     line["address"].as_str().unwrap().parse().unwrap()
 }

@@ -16,7 +16,7 @@ use crate::origin::Origin;
 use crate::program::{Running, Setup};
 
 /// An address where nobody listens.
-async fn nowhere() -> SocketAddr {
+pub(crate) async fn nowhere() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
 }

@@ -26,11 +26,8 @@ async fn a_connector_runs_inside_another_program() {
         backend: vec![BackendFile {
             name: "accounts".to_owned(),
             address: format!("http://{}", origin.address),
-            protocol: None,
-            identity: None,
-            host: None,
-            path_prefix: None,
             allow: vec![GATEWAY_ID.to_owned()],
+            ..BackendFile::default()
         }],
         drain: DrainFile::default(),
         limits: LimitsFile::default(),

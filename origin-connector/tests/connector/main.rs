@@ -8,6 +8,7 @@ mod authority;
 mod client;
 mod command;
 mod drain;
+mod endpoints;
 mod failure;
 mod heads;
 mod in_process;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub(crate) struct Origin {
     seen: Arc<Mutex<Vec<Parts>>>,
     /// `/gate` answers once it gets a permit.
     pub(crate) gate: Arc<Semaphore>,
+    /// Whether `/healthz` says that all is well.
+    pub(crate) well: Arc<AtomicBool>,
 }
 
 type Body = BoxBody<Bytes, hyper::Error>;
@@ -72,6 +75,7 @@ impl Origin {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
+            well: Arc::new(AtomicBool::new(true)),
         };
         tokio::spawn(origin.clone().serve(listener, tls));
         origin
@@ -114,6 +118,13 @@ impl Origin {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        if parts.uri.path() == "/healthz" {
+            let mut response = text("");
+            if !self.well.load(Ordering::Relaxed) {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            return response;
+        }
         self.seen.lock().unwrap().push(parts.clone());
         match parts.uri.path() {
             "/echo" => {
@@ -132,6 +143,11 @@ impl Origin {
                 let frames =
                     futures_util::stream::repeat(chunk).map(|chunk| Ok(Frame::data(chunk)));
                 Response::new(BodyExt::boxed(StreamBody::new(frames)))
+            }
+            "/unavailable" => {
+                let mut response = text("nobody there");
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                response
             }
             "/stall" => std::future::pending().await,
             "/websocket" => websocket(Request::from_parts(parts, body)),

@@ -62,19 +62,28 @@ impl Setup {
     }
 
     pub(crate) fn backend_for(
-        mut self,
+        self,
         name: &str,
         address: SocketAddr,
         caller: &str,
         more: &str,
     ) -> Self {
-        let url = match more.contains("identity") {
+        let scheme = match more.contains("identity") {
             true => "https",
             false => "http",
         };
-        self.backends += &format!(
-            "[[backend]]\nname = \"{name}\"\naddress = \"{url}://{address}\"\nallow = [\"{caller}\"]\n{more}\n"
-        );
+        let more = format!("allow = [\"{caller}\"]\n{more}");
+        self.any_backend(name, &format!("{scheme}://{address}"), &more)
+    }
+
+    /// A backend for the gateway at a URL.
+    pub(crate) fn backend_at(self, name: &str, url: &str, more: &str) -> Self {
+        let more = format!("allow = [\"{GATEWAY_ID}\"]\n{more}");
+        self.any_backend(name, url, &more)
+    }
+
+    fn any_backend(mut self, name: &str, url: &str, more: &str) -> Self {
+        self.backends += &format!("[[backend]]\nname = \"{name}\"\naddress = \"{url}\"\n{more}\n");
         self
     }
 

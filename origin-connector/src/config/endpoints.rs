@@ -1,0 +1,103 @@
+//! Where the endpoints of a backend are found.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::Problems;
+
+/// More addresses than this are taken for a mistake.
+const MOST: usize = 1000;
+
+/// Where the addresses come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoints {
+    /// The host of the backend's address, resolved again and again.
+    Resolved,
+    /// These and no others. Invariant: not empty.
+    Fixed(BTreeSet<SocketAddr>),
+    /// What a file says, watched for changes.
+    File(PathBuf),
+}
+
+impl Endpoints {
+    pub(super) fn check(
+        listed: Option<Vec<String>>,
+        file: Option<PathBuf>,
+        section: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let field = format!("{section}.endpoints");
+        match (listed, file) {
+            (None, None) => Some(Self::Resolved),
+            (None, Some(file)) => Some(Self::File(file)),
+            (Some(listed), None) => {
+                let lines = listed.iter().map(String::as_str);
+                problems.take(field, parse(lines)).map(Self::Fixed)
+            }
+            (Some(_), Some(_)) => {
+                let both: Result<(), _> = Err("`endpoints_file` says where they are, too");
+                problems.take(field, both);
+                None
+            }
+        }
+    }
+}
+
+/// Addresses that do not make a list of endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidEndpoints {
+    #[error(
+        "`{0}` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`"
+    )]
+    Malformed(String),
+    #[error("there is no endpoint")]
+    Empty,
+    #[error("there are more than {MOST} endpoints")]
+    TooMany,
+}
+
+/// Reads addresses; the order means nothing, and one that is there twice is there once.
+pub(crate) fn parse<'t>(
+    entries: impl Iterator<Item = &'t str>,
+) -> Result<BTreeSet<SocketAddr>, InvalidEndpoints> {
+    let address = |text: &str| {
+        let malformed = || InvalidEndpoints::Malformed(text.to_owned());
+        text.parse().map_err(|_| malformed())
+    };
+    let addresses: BTreeSet<SocketAddr> = entries.map(address).collect::<Result<_, _>>()?;
+    match addresses.len() {
+        0 => Err(InvalidEndpoints::Empty),
+        1..=MOST => Ok(addresses),
+        _ => Err(InvalidEndpoints::TooMany),
+    }
+}
+
+/// Reads a file of addresses: one a line, blank lines and what follows `#` aside.
+pub(crate) fn parse_lines<'t>(text: &'t str) -> Result<BTreeSet<SocketAddr>, InvalidEndpoints> {
+    let bare = |line: &'t str| line.split('#').next().unwrap_or_default().trim();
+    parse(text.lines().map(bare).filter(|line| !line.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_file_of_addresses() {
+        let text = "# the ingress\n192.0.2.1:80\n\n  [2001:db8::1]:80 # new\n192.0.2.1:80\n";
+        let read: Vec<String> = parse_lines(text)
+            .unwrap()
+            .iter()
+            .map(SocketAddr::to_string)
+            .collect();
+        assert_eq!(read, ["192.0.2.1:80", "[2001:db8::1]:80"]);
+        assert_eq!(parse_lines("# none\n"), Err(InvalidEndpoints::Empty));
+        let malformed = InvalidEndpoints::Malformed("bank.example:80".to_owned());
+        assert_eq!(parse_lines("bank.example:80"), Err(malformed));
+        let many: String = (0..1001)
+            .map(|port| format!("192.0.2.1:{port}\n"))
+            .collect();
+        assert_eq!(parse_lines(&many), Err(InvalidEndpoints::TooMany));
+    }
+}

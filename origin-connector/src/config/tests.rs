@@ -1,0 +1,183 @@
+//! Files and what is said of them.
+
+use super::*;
+use expect_test::{Expect, expect};
+
+const MINIMAL: &str = r#"
+listen = "127.0.0.1:0"
+[tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_authority = "edge.pem"
+[[backend]]
+name = "accounts"
+address = "http://127.0.0.1:8080"
+allow = ["spiffe://edge.example/gateway"]
+"#;
+
+fn check(text: &str, expected: &Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("connector.toml");
+    std::fs::write(&path, text).unwrap();
+    let message = match Config::read(&path) {
+        Ok(_) => "holds".to_owned(),
+        Err(error) => error
+            .to_string()
+            .replace(&folder.path().display().to_string(), "DIR"),
+    };
+    expected.assert_eq(&message);
+}
+
+#[test]
+fn takes_a_minimal_file() {
+    check(MINIMAL, &expect!["holds"]);
+    let all = r#"
+[drain]
+timeout = "10s"
+[limits]
+connections = 20
+streams = 8
+header_bytes = "16KiB"
+header_read_timeout = "5s"
+handshake_timeout = "5s"
+idle_timeout = "1m"
+connect_timeout = "1s"
+response_head_timeout = "2s"
+"#;
+    check(&format!("{MINIMAL}{all}"), &expect!["holds"]);
+}
+
+#[test]
+fn the_example_holds() {
+    check(
+        include_str!("../../connector.example.toml"),
+        &expect!["holds"],
+    );
+}
+
+#[test]
+fn names_unknown_and_missing_fields_with_their_line() {
+    check(
+        &MINIMAL.replace("name =", "nmae ="),
+        &expect![[r#"
+                `DIR/connector.toml`: TOML parse error at line 8, column 1
+                  |
+                8 | nmae = "accounts"
+                  | ^^^^
+                unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `resolve_interval`, `protocol`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `ejection`, `health`
+            "#]],
+    );
+    check(
+        &MINIMAL.replace("private_key = \"server.key\"\n", ""),
+        &expect![[r#"
+                `DIR/connector.toml`: TOML parse error at line 3, column 1
+                  |
+                3 | [tls]
+                  | ^^^^^
+                missing field `private_key`
+            "#]],
+    );
+}
+
+#[test]
+fn says_all_that_is_wrong_at_once() {
+    let text = MINIMAL
+        .replace("http://127.0.0.1:8080", "ftp://x/y")
+        .replace("spiffe://edge.example/gateway", "edge.example");
+    let more = "[drain]\ntimeout = \"2h\"\n[limits]\nconnections = 0\nheader_bytes = \"1\"\n";
+    check(
+        &format!("{text}{more}"),
+        &expect![[r#"
+                `DIR/connector.toml`: backend[0].address: `ftp://x/y` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`
+                backend[0].allow[0]: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
+                drain.timeout: `2h` is not between `0s` and `3600s`
+                limits.connections: `0` is not between `1` and `1000000`
+                limits.header_bytes: `1` is not between `8192` and `1048576`"#]],
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_endpoints() {
+    let more = r#"
+endpoints = ["accounts.bank.example:80"]
+resolve_interval = "2h"
+retry = { attempts = 0 }
+ejection = { failures = 0, time = "10m" }
+health = { path = "healthz", timeout = "1h" }
+"#;
+    check(
+        &format!("{MINIMAL}{more}"),
+        &expect![[r#"
+            `DIR/connector.toml`: backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
+            backend[0].resolve_interval: `2h` is not between `1s` and `3600s`
+            backend[0].retry.attempts: `0` is not between `1` and `10`
+            backend[0].ejection.failures: `0` is not between `1` and `1000`
+            backend[0].ejection.max_time: `5m` is not between `600s` and `86400s`
+            backend[0].health.path: `healthz` is no path: write one as `/healthz`
+            backend[0].health.timeout: `1h` is not between `10ms` and `60s`"#]],
+    );
+    let both = "endpoints = [\"192.0.2.1:80\"]\nendpoints_file = \"accounts.list\"\n";
+    check(
+        &format!("{MINIMAL}{both}"),
+        &expect![
+            "`DIR/connector.toml`: backend[0].endpoints: `endpoints_file` says where they are, too"
+        ],
+    );
+}
+
+#[test]
+fn refuses_two_backends_for_the_same_requests() {
+    let second = r#"
+[[backend]]
+name = "other"
+address = "http://127.0.0.1:8081"
+path_prefix = "/"
+allow = ["dns:edge.bank.example"]
+"#;
+    check(
+        &format!("{MINIMAL}{second}"),
+        &expect![[
+            r#"`DIR/connector.toml`: backend: `accounts` and `other` both serve host `*` and path prefix `/`"#
+        ]],
+    );
+}
+
+#[test]
+fn a_backend_behind_tls_needs_the_mesh() {
+    let secure = MINIMAL.replace("http://127", "https://127");
+    check(
+        &secure,
+        &expect!["`DIR/connector.toml`: mesh: a backend has an `https://` address: add `[mesh]`"],
+    );
+    let mesh = "[mesh]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\nauthority = \"ca.pem\"\n";
+    check(&format!("{secure}{mesh}"), &expect!["holds"]);
+    let h2c = secure.replace("allow =", "protocol = \"h2c\"\nallow =");
+    check(
+        &format!("{h2c}{mesh}"),
+        &expect![
+            "`DIR/connector.toml`: backend[0].protocol: `h2c` is not spoken over `https://`: write `http/1.1` or `h2`"
+        ],
+    );
+    let named = MINIMAL.replace("allow =", "identity = \"dns:a.example\"\nallow =");
+    check(
+        &named,
+        &expect![
+            "`DIR/connector.toml`: backend[0].identity: a backend proves its identity over `https://` only"
+        ],
+    );
+}
+
+#[test]
+fn refuses_no_backend_and_a_backend_that_nobody_may_reach() {
+    check(
+        &MINIMAL.replace("allow = [\"spiffe://edge.example/gateway\"]", "allow = []"),
+        &expect![[
+            r#"`DIR/connector.toml`: backend[0].allow: nobody may reach the backend: name at least one caller"#
+        ]],
+    );
+    let (head, _) = MINIMAL.split_once("[[backend]]").unwrap();
+    check(
+        &format!("backend = []\n{head}"),
+        &expect![[r#"`DIR/connector.toml`: backend: there is no backend: add `[[backend]]`"#]],
+    );
+}

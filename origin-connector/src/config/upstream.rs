@@ -1,0 +1,173 @@
+//! Where a backend is and how it is spoken to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme, Uri};
+
+use super::Problems;
+use super::backend::check_host;
+use super::balance::{Ejection, EjectionFile, Health, HealthFile, RetryFile};
+use super::endpoints::Endpoints;
+use crate::identity::{InvalidPeerName, PeerName};
+
+/// The service that a backend's requests go to, at however many addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    /// Invariant: has a host and a port.
+    pub(crate) address: Authority,
+    pub(crate) endpoints: Endpoints,
+    /// How long what a name resolves to is used.
+    pub(crate) resolve_interval: Duration,
+    pub(crate) protocol: Protocol,
+    /// Whom the backend must prove to be, over TLS; `None` is cleartext.
+    pub(crate) server: Option<PeerName>,
+    /// How many addresses a request may be tried at, the first included.
+    pub(crate) attempts: usize,
+    pub(crate) ejection: Ejection,
+    pub(crate) health: Option<Health>,
+}
+
+/// What is spoken to a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2; over cleartext TCP with prior knowledge (RFC 9113 §3.3).
+    Http2,
+}
+
+#[cfg(test)]
+impl Upstream {
+    /// Cleartext HTTP/1.1 with the defaults.
+    pub(crate) fn plain(address: &str) -> Self {
+        let written = Written {
+            address: format!("http://{address}"),
+            endpoints: None,
+            endpoints_file: None,
+            resolve_interval: None,
+            protocol: None,
+            identity: None,
+            retry: RetryFile::default(),
+            ejection: EjectionFile::default(),
+            health: None,
+        };
+        written.check("test", &mut Problems::default()).unwrap()
+    }
+}
+
+/// The fields of `[[backend]]` that make an [`Upstream`].
+pub(super) struct Written {
+    pub(super) address: String,
+    pub(super) endpoints: Option<Vec<String>>,
+    pub(super) endpoints_file: Option<PathBuf>,
+    pub(super) resolve_interval: Option<String>,
+    pub(super) protocol: Option<String>,
+    pub(super) identity: Option<String>,
+    pub(super) retry: RetryFile,
+    pub(super) ejection: EjectionFile,
+    pub(super) health: Option<HealthFile>,
+}
+
+impl Written {
+    pub(super) fn check(self, section: &str, problems: &mut Problems) -> Option<Upstream> {
+        let Self {
+            address,
+            endpoints,
+            endpoints_file,
+            resolve_interval,
+            protocol,
+            identity,
+            retry,
+            ejection,
+            health,
+        } = self;
+        let field = |name: &str| format!("{section}.{name}");
+        let address = problems.take(field("address"), check_address(&address));
+        let tls = address.as_ref().is_some_and(|(_, tls)| *tls);
+        let protocol = problems.take(field("protocol"), check_protocol(protocol.as_deref(), tls));
+        let server = address.as_ref().and_then(|address| {
+            let server = check_server(identity, address);
+            problems.take(field("identity"), server)
+        });
+        let endpoints = Endpoints::check(endpoints, endpoints_file, section, problems);
+        let seconds = |seconds| Duration::from_secs(seconds);
+        let resolve_interval = problems.take(
+            field("resolve_interval"),
+            super::limits::span(
+                resolve_interval.as_deref(),
+                "10s",
+                seconds(1)..=seconds(3600),
+            ),
+        );
+        let attempts = retry.check(section, problems);
+        let ejection = ejection.check(section, problems);
+        let health = health.map(|health| health.check(section, problems));
+        Some(Upstream {
+            address: address?.0,
+            endpoints: endpoints?,
+            resolve_interval: resolve_interval?,
+            protocol: protocol?,
+            server: server?,
+            attempts: attempts?,
+            ejection: ejection?,
+            health: match health {
+                Some(health) => Some(health?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// The address, and whether TLS is spoken there.
+fn check_address(text: &str) -> Result<(Authority, bool), String> {
+    let refused = || {
+        format!("`{text}` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`")
+    };
+    let uri: Uri = text.parse().map_err(|_| refused())?;
+    let parts = uri.into_parts();
+    let bare = parts.path_and_query.is_none_or(|path| path.as_str() == "/");
+    let tls = parts.scheme == Some(Scheme::HTTPS);
+    let authority = parts
+        .authority
+        .filter(|authority| tidegate_shared::host::normalise(authority.as_str()).is_some())
+        .filter(|_| bare && (tls || parts.scheme == Some(Scheme::HTTP)))
+        .ok_or_else(refused)?;
+    if authority.port_u16().is_some() {
+        return Ok((authority, tls));
+    }
+    let port = if tls { 443 } else { 80 };
+    let authority = format!("{}:{port}", authority.host()).parse();
+    authority
+        .map(|authority| (authority, tls))
+        .map_err(|_| refused())
+}
+
+/// Whom a backend must prove to be: its host, where nothing else is said.
+fn check_server(
+    identity: Option<String>,
+    (address, tls): &(Authority, bool),
+) -> Result<Option<PeerName>, String> {
+    match (identity, tls) {
+        (None, false) => Ok(None),
+        (Some(_), false) => Err("a backend proves its identity over `https://` only".into()),
+        (Some(name), true) => name
+            .parse()
+            .map(Some)
+            .map_err(|error: InvalidPeerName| error.to_string()),
+        (None, true) => check_host(address.host()).map(PeerName::Dns).map(Some),
+    }
+}
+
+fn check_protocol(text: Option<&str>, tls: bool) -> Result<Protocol, String> {
+    match (text, tls) {
+        (None | Some("http/1.1"), _) => Ok(Protocol::Http1),
+        (Some("h2c"), false) | (Some("h2"), true) => Ok(Protocol::Http2),
+        (Some(other), true) => Err(format!(
+            "`{other}` is not spoken over `https://`: write `http/1.1` or `h2`"
+        )),
+        (Some(other), false) => Err(format!(
+            "`{other}` is not spoken over `http://`: write `http/1.1` or `h2c`"
+        )),
+    }
+}

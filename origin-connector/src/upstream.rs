@@ -1,0 +1,220 @@
+//! The endpoints of a backend: which there are, how they stand, and the connections to them.
+
+mod balancer;
+mod dial;
+mod health;
+mod pool;
+mod source;
+mod standing;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::uri::Scheme;
+
+use crate::config::{self, Backend, Limits};
+use crate::metrics::{BackendLabels, EndpointLabels, Metrics};
+use crate::tls::reload::Reloader;
+use balancer::{Balancer, Lease};
+pub(crate) use dial::Dial;
+pub use dial::InvalidDestination;
+pub(crate) use pool::{Pool, PoolError, Unanswered};
+use source::{Source, SourceError};
+
+/// How often unused connections are looked for and the endpoints counted.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What the connections to an endpoint are made of.
+pub(crate) trait Connections {
+    /// The connections to one endpoint.
+    type Pool;
+
+    /// Prepares for connections; opens none.
+    fn open(&self, to: SocketAddr) -> Self::Pool;
+
+    /// Closes what has been unused for too long.
+    fn sweep(pool: &Self::Pool);
+}
+
+/// Connections for HTTP requests.
+#[derive(Debug)]
+pub(crate) struct Http {
+    upstream: config::Upstream,
+    dial: Dial,
+    limits: Limits,
+}
+
+impl Connections for Http {
+    type Pool = Pool;
+
+    fn open(&self, to: SocketAddr) -> Pool {
+        Pool::new(self.upstream.protocol, self.dial.clone(), &self.limits, to)
+    }
+
+    fn sweep(pool: &Pool) {
+        pool.sweep();
+    }
+}
+
+/// A request at an endpoint.
+pub(crate) type Booking = Lease<Pool>;
+
+/// A backend, as far as it is reached.
+#[derive(Debug)]
+pub(crate) struct Upstream<C: Connections> {
+    name: String,
+    connections: C,
+    source: Source,
+    balancer: Balancer<C::Pool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Upstream<Http> {
+    pub(crate) fn new(
+        backend: &Backend,
+        limits: &Limits,
+        reloader: &Arc<Reloader>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, InvalidDestination> {
+        let upstream = backend.upstream.clone();
+        Ok(Self {
+            name: backend.name().to_owned(),
+            source: Source::new(&upstream),
+            balancer: Balancer::new(upstream.ejection),
+            connections: Http {
+                dial: Dial::new(backend, limits, reloader)?,
+                limits: limits.clone(),
+                upstream,
+            },
+            metrics,
+        })
+    }
+
+    /// How many endpoints a request may be tried at.
+    pub(crate) fn attempts(&self) -> usize {
+        self.connections.upstream.attempts
+    }
+
+    /// Keeps the list of endpoints and what is known of them true. Never ends.
+    pub(crate) async fn keep(&self) {
+        let check = async {
+            if let Some(health) = &self.connections.upstream.health {
+                self.check(health).await;
+            }
+        };
+        tokio::join!(self.watch(), check);
+    }
+}
+
+impl<C: Connections> Upstream<C> {
+    /// Asks for the endpoints for the first time.
+    ///
+    /// # Errors
+    /// Where a file does not hold. A name that cannot be resolved yet may be later; that is logged.
+    pub(crate) async fn locate(&self) -> Result<(), InvalidDestination> {
+        match self.refresh().await {
+            Ok(()) => Ok(()),
+            Err(error @ (SourceError::Resolve { .. } | SourceError::NoAddress { .. })) => {
+                tracing::warn!(backend = self.name, %error, "no endpoints yet");
+                Ok(())
+            }
+            Err(error @ (SourceError::Unreadable { .. } | SourceError::Invalid { .. })) => {
+                Err(InvalidDestination::new(&self.name, &error))
+            }
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), SourceError> {
+        let addresses = self.source.addresses().await?;
+        let open = |to| self.connections.open(to);
+        if self.balancer.replace(&addresses, open) {
+            tracing::info!(backend = self.name, ?addresses, "endpoints changed");
+            self.count();
+        }
+        Ok(())
+    }
+
+    /// Asks where the endpoints are again and again, and sweeps up. Never ends.
+    async fn watch(&self) {
+        let refresh = async {
+            let Some(interval) = self.source.interval() else {
+                return;
+            };
+            let mut last = None;
+            loop {
+                tokio::time::sleep(interval).await;
+                let error = self.refresh().await.err().map(|error| error.to_string());
+                // Remembered, so that one failure makes one line in the log.
+                if let Some(error) = error.as_ref().filter(|error| last.as_ref() != Some(*error)) {
+                    tracing::warn!(backend = self.name, error, "the old endpoints stay in use");
+                }
+                last = error;
+            }
+        };
+        let sweep = async {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                for endpoint in self.balancer.endpoints() {
+                    C::sweep(&endpoint.pool);
+                }
+                self.count();
+            }
+        };
+        tokio::join!(refresh, sweep);
+    }
+
+    /// An endpoint for a request that was `tried` at these.
+    pub(crate) fn choose(&self, tried: &[SocketAddr]) -> Option<Lease<C::Pool>> {
+        self.balancer.choose(tried, Instant::now())
+    }
+
+    pub(crate) fn succeeded(&self, endpoint: SocketAddr) {
+        self.balancer.succeeded(endpoint, Instant::now());
+    }
+
+    pub(crate) fn failed(&self, endpoint: SocketAddr) {
+        if let Some(time) = self.balancer.failed(endpoint, Instant::now()) {
+            tracing::warn!(backend = self.name, %endpoint, ?time, "endpoint ejected");
+            self.metrics.ejections.get_or_create(&self.labels()).inc();
+            self.count();
+        }
+    }
+
+    /// Notes that a request goes to another endpoint than the first.
+    pub(crate) fn retried(&self) {
+        self.metrics.retries.get_or_create(&self.labels()).inc();
+    }
+
+    fn labels(&self) -> BackendLabels {
+        BackendLabels {
+            backend: self.name.clone(),
+        }
+    }
+
+    fn count(&self) {
+        let census = self.balancer.census(Instant::now());
+        for (state, count) in [
+            ("available", census.available),
+            ("ejected", census.ejected),
+            ("unwell", census.unwell),
+        ] {
+            let labels = EndpointLabels {
+                backend: self.name.clone(),
+                state,
+            };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.metrics.endpoints.get_or_create(&labels).set(count);
+        }
+    }
+}
+
+impl config::Upstream {
+    /// Of the target of a request.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.server {
+            None => Scheme::HTTP,
+            Some(_) => Scheme::HTTPS,
+        }
+    }
+}
