@@ -2,10 +2,13 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use proptest::prelude::*;
 use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{Output, compile, diagnostic};
+use tidegate_shared::bundle::PathEntry;
 use tidegate_shared::trust::SigningKey;
 
 fn policies() -> PathBuf {
@@ -89,4 +92,35 @@ fn the_documented_language_is_the_language() {
     let output = compile(&sources);
     let report = diagnostic::render_human(&output.diagnostics, &sources, false);
     assert!(output.ir.is_some(), "{report}");
+}
+
+proptest! {
+    /// Beside a path stand exactly those that overlap it and are less specific.
+    #[test]
+    fn a_path_knows_which_others_to_try(paths in prop::collection::btree_set("(/(a|b|\\{p\\}|v\\{p\\}|\\{p\\}c)){1,3}(/\\*)?", 1..9)) {
+        let numbered = |path: &String| {
+            let segments = path.split('/').enumerate();
+            let named = segments.map(|(index, segment)| segment.replace('p', &format!("p{index}")));
+            named.collect::<Vec<_>>().join("/")
+        };
+        let routes: String = paths
+            .iter()
+            .map(|path| format!("      - {{ get: \"{}\", reply: {{}} }}\n", numbered(path)))
+            .collect();
+        let text = format!("tidegate: v1\nname: p\nhosts: [h.example]\napis:\n  a:\n    auth: public\n    routes:\n{routes}");
+        let Some(ir) = compile_text(&text).0.ir else {
+            return Err(TestCaseError::reject("the router holds not all of the paths"));
+        };
+        let entries = &ir.hosts[0].1.paths;
+        for entry in entries {
+            let less = |other: &&PathEntry| {
+                other.pattern.overlaps(&entry.pattern) && other.pattern.cmp_specificity(&entry.pattern).is_lt()
+            };
+            let expected: BTreeSet<&str> = entries.iter().filter(less).map(|other| other.pattern.as_str()).collect();
+            let found: Vec<_> = entry.otherwise.iter().map(|index| &entries[*index as usize].pattern).collect();
+            prop_assert!(found.is_sorted_by(|a, b| a.cmp_specificity(b).is_ge()));
+            let found: BTreeSet<&str> = found.into_iter().map(|pattern| pattern.as_str()).collect();
+            prop_assert_eq!(found, expected, "{}", entry.pattern);
+        }
+    }
 }

@@ -74,6 +74,11 @@ impl<'a> Segment<'a> {
         }
     }
 
+    /// The more specific of two segments is greater: see [`PathPattern::cmp_specificity`].
+    pub fn cmp_specificity(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
         match (*self, *other) {
             (Self::Literal(_), Self::Literal(_)) => self == other,

@@ -1,6 +1,7 @@
 //! Which other paths a request may be for, where none of the most specific path's routes takes
 //! it: found in a tree of segments, so that ten thousand routes are not compared pairwise.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use tidegate_shared::bundle::HostRoutes;
@@ -21,6 +22,8 @@ struct Place<'p> {
     parameters: Vec<(Segment<'p>, Self)>,
     ends: Vec<usize>,
     prefix_ends: Vec<usize>,
+    /// Whether a prefix ends here or below.
+    has_prefixes: bool,
 }
 
 /// Fills in `otherwise` of every entry.
@@ -47,7 +50,7 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
         }
         let segments: Vec<Segment<'_>> = pattern.segments().collect();
         let mut others = Vec::new();
-        root.collect(&segments, pattern.is_prefix(), false, &mut others);
+        root.collect(&segments, pattern.is_prefix(), Ordering::Equal, &mut others);
         let less =
             |other: &PathPattern| other.overlaps(pattern) && other.cmp_specificity(pattern).is_lt();
         let mut others: Vec<(usize, &PathPattern)> = others
@@ -75,11 +78,13 @@ impl<'p> Place<'p> {
     fn insert(&mut self, pattern: &'p PathPattern, index: usize) {
         let mut place = self;
         for segment in pattern.segments() {
+            place.has_prefixes |= pattern.is_prefix();
             place = match segment {
                 Segment::Literal(literal) => place.literals.entry(literal).or_default(),
                 Segment::Parameter { .. } => place.below(segment),
             };
         }
+        place.has_prefixes |= pattern.is_prefix();
         if pattern.is_prefix() {
             place.prefix_ends.push(index)
         } else {
@@ -108,29 +113,33 @@ impl<'p> Place<'p> {
         &mut self.parameters[index].1
     }
 
-    /// Collects candidates that may overlap a pattern of these segments. `decided` says that the
-    /// place is already less specific than the pattern; while it is not, more specific branches
-    /// need not be entered.
+    /// Collects candidates that may overlap a pattern of these segments and be less specific.
+    ///
+    /// `way` says how specific the segments that led here are beside the pattern's. Below more
+    /// specific ones, prefixes alone are less specific, and only than a complete pattern.
     fn collect(
         &self,
         segments: &[Segment<'p>],
         prefix: bool,
-        decided: bool,
+        way: Ordering,
         others: &mut Vec<usize>,
     ) {
-        if others.len() > MAX_OTHERS.saturating_mul(8) {
+        let pointless = way.is_gt() && (prefix || !self.has_prefixes);
+        if pointless || others.len() > MAX_OTHERS.saturating_mul(8) {
             return;
         }
         others.extend(&self.prefix_ends);
         let Some((segment, rest)) = segments.split_first() else {
-            others.extend(&self.ends);
-            if prefix && decided {
+            if way.is_le() {
+                others.extend(&self.ends);
+            }
+            if prefix && way.is_lt() {
                 let below = self
                     .literals
                     .values()
                     .chain(self.parameters.iter().map(|(_, place)| place));
                 for place in below {
-                    place.collect(&[], true, true, others);
+                    place.collect(&[], true, way, others);
                 }
             }
             return;
@@ -138,22 +147,18 @@ impl<'p> Place<'p> {
         match segment {
             Segment::Literal(literal) => {
                 if let Some(place) = self.literals.get(literal) {
-                    place.collect(rest, prefix, decided, others);
-                }
-                for (_, place) in &self.parameters {
-                    place.collect(rest, prefix, true, others);
+                    place.collect(rest, prefix, way, others);
                 }
             }
             Segment::Parameter { .. } => {
-                for (_, place) in &self.parameters {
-                    place.collect(rest, prefix, decided, others);
-                }
-                if decided {
-                    for place in self.literals.values() {
-                        place.collect(rest, prefix, true, others);
-                    }
+                for place in self.literals.values() {
+                    place.collect(rest, prefix, way.then(Ordering::Greater), others);
                 }
             }
+        }
+        for (own, place) in &self.parameters {
+            let way = way.then_with(|| own.cmp_specificity(segment));
+            place.collect(rest, prefix, way, others);
         }
     }
 }
