@@ -3,6 +3,8 @@
 //! Exit codes: 0 for success, 1 for a finding or a failure, 2 for a wrong call. Results go to
 //! standard output, everything else to standard error.
 
+#[cfg(feature = "bake")]
+mod bake;
 mod check;
 mod compile;
 mod dev;
@@ -46,6 +48,9 @@ enum Command {
     Schema(schema::Schema),
     /// Run a policy here, with connectors over mutual TLS and sample origins
     Dev(dev::Dev),
+    /// Freeze a bundle into the gateway's Spin component
+    #[cfg(feature = "bake")]
+    Bake(bake::Bake),
 }
 
 /// A command failed; the text says how.
@@ -63,6 +68,8 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Dev(command) => command.run(),
+        #[cfg(feature = "bake")]
+        Command::Bake(command) => command.run(),
     };
     match outcome {
         Ok(code) => code,

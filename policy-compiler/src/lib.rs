@@ -13,6 +13,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "bake")]
+pub mod bake;
 pub mod credentials;
 mod decode;
 pub mod diagnostic;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{cargo, run as run_command};
+use crate::command::cargo;
 use crate::{npm, spin, targets, workers};
 
 /// What is built for Wasm alone, and tested by the end-to-end suite.
@@ -24,7 +24,6 @@ pub(crate) fn run() -> Result<()> {
     npm::ensure()?;
     workers::build(&workers::Options::default())?;
     spin::build()?;
-    run_command(cargo().args(["build", "--package", "tidegate-spin-host"]))?;
     let built = start.elapsed().as_secs();
 
     // What failed first says nothing about the rest.

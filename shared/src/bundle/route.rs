@@ -147,7 +147,7 @@ pub enum Target {
 }
 
 /// A fixed reply.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct Reply {
     /// The status.
     pub status: u16,

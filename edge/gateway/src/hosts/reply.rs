@@ -1,6 +1,6 @@
 //! Fixed replies, prepared: each distinct one of a host once, however many routes give it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,8 +9,10 @@ use tidegate_shared::bundle;
 use super::route::fields;
 use crate::decision::Reply;
 
+/// Ordered and not hashed: a hash map takes its seed from the host, and while a component is baked
+/// there is none.
 #[derive(Debug, Default)]
-pub(super) struct Replies(HashMap<bundle::Reply, Arc<Reply>>);
+pub(super) struct Replies(BTreeMap<bundle::Reply, Arc<Reply>>);
 
 impl Replies {
     pub(super) fn prepare(&mut self, reply: bundle::Reply) -> Result<Arc<Reply>, String> {

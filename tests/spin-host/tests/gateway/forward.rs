@@ -14,7 +14,8 @@ async fn passes_requests_on() {
     let host = Host::start(Options {
         bundle: bundle(1, "up", &origins),
         ..Options::default()
-    });
+    })
+    .await;
 
     // The first origin refuses the connection, so the second one answers.
     let request = host
@@ -78,7 +79,8 @@ async fn reads_secrets_from_variables() {
     let host = Host::start(Options {
         bundle: bundle(1, "up", &origins),
         ..Options::default()
-    });
+    })
+    .await;
     assert_eq!(host.get("/private/head").await.0, 401);
 
     let (_, secret) = SECRET.split_once('=').unwrap();

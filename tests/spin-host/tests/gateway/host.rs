@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tempfile::TempDir;
+use tidegate_policy_compiler::bake::bake;
 
 use crate::bundle::{HOST, SECRET, key};
 
@@ -28,27 +29,38 @@ pub(crate) struct Host {
 #[derive(Default)]
 pub(crate) struct Options<'a> {
     pub(crate) bundle: Vec<u8>,
+    /// Freezes the bundle into the component; the store then holds nothing.
+    pub(crate) baked: bool,
     /// Instead of the key that signs the tests' bundles.
     pub(crate) trust: Option<String>,
     pub(crate) runtime_config: Option<&'a Path>,
 }
 
 impl Host {
-    pub(crate) fn start(options: Options<'_>) -> Self {
+    pub(crate) async fn start(options: Options<'_>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let bundle = directory.path().join("bundle");
-        std::fs::write(&bundle, options.bundle).unwrap();
         let trust = options
             .trust
             .unwrap_or_else(|| key().trust_key().to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate-spin-host"));
         command
             .args(["--listen", "127.0.0.1:0"])
-            .arg("--component")
-            .arg(component())
-            .arg(format!("--key-value=bundle={}", bundle.display()))
-            .arg(format!("--variable=tidegate_trust={trust}"))
             .arg(format!("--variable={SECRET}"));
+        if options.baked {
+            let gateway = std::fs::read(component()).unwrap();
+            let baked = directory.path().join("baked.wasm");
+            let content = bake(&gateway, &options.bundle, &trust).await.unwrap();
+            std::fs::write(&baked, content).unwrap();
+            command.arg("--component").arg(baked);
+        } else {
+            let bundle = directory.path().join("bundle");
+            std::fs::write(&bundle, options.bundle).unwrap();
+            command
+                .arg("--component")
+                .arg(component())
+                .arg(format!("--key-value=bundle={}", bundle.display()))
+                .arg(format!("--variable=tidegate_trust={trust}"));
+        }
         if let Some(path) = options.runtime_config {
             command.arg("--runtime-config").arg(path);
         }
@@ -131,7 +143,7 @@ pub(crate) async fn text(response: Response<Incoming>) -> String {
 }
 
 /// Builds the component; nothing happens where it is up to date.
-fn component() -> &'static Path {
+pub(crate) fn component() -> &'static Path {
     static COMPONENT: OnceLock<PathBuf> = OnceLock::new();
     COMPONENT.get_or_init(|| {
         let output = Command::new(env!("CARGO"))

@@ -38,7 +38,8 @@ async fn streams_both_ways_over_mutual_tls() {
         bundle: bundle(1, "up", &origins),
         runtime_config: Some(&runtime_config),
         ..Options::default()
-    });
+    })
+    .await;
 
     // Each piece comes back before the next one is sent.
     let (sender, receiver) = mpsc::channel::<Bytes>(1);
