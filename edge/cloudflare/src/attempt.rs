@@ -10,7 +10,7 @@ use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
 use crate::fields::Changes;
 use crate::head::{AnswerHead, IncomingHead};
@@ -25,18 +25,17 @@ use crate::{fields, log};
 #[derive(Debug)]
 pub struct Attempt {
     passage: Option<Passage>,
-    /// A [`Request`]; kept untyped, as its own `clone` would divide the body in two.
-    request: JsValue,
+    head: String,
     service: JsValue,
     timeout: u32,
 }
 
 #[wasm_bindgen]
 impl Attempt {
-    /// What to send.
+    /// The address, and a line for each change to the client's fields, as `heads.js` reads them.
     #[wasm_bindgen(getter)]
-    pub fn request(&self) -> JsValue {
-        self.request.clone()
+    pub fn head(&self) -> String {
+        self.head.clone()
     }
 
     /// The binding that sends it, with the upstream's client certificate; `undefined` where it
@@ -52,13 +51,14 @@ impl Attempt {
         self.timeout
     }
 
-    /// The origin answered: the response for the client, or another attempt.
+    /// The origin answered: the response for the client, or another attempt. `body` tells whether
+    /// the request had one, which went with this attempt.
     ///
     /// # Errors
     /// Where the runtime refuses what it is given.
-    pub fn answered(mut self, response: Response) -> Result<JsValue, JsValue> {
+    pub fn answered(mut self, response: Response, body: bool) -> Result<JsValue, JsValue> {
         match self.passage.take() {
-            Some(passage) => passage.answered(&response),
+            Some(passage) => passage.answered(&response, body),
             None => Ok(response.into()),
         }
     }
@@ -68,9 +68,9 @@ impl Attempt {
     ///
     /// # Errors
     /// Where the runtime refuses what it is given.
-    pub fn failed(mut self, timed_out: bool, cause: &str) -> Result<JsValue, JsValue> {
+    pub fn failed(mut self, timed_out: bool, cause: &str, body: bool) -> Result<JsValue, JsValue> {
         match self.passage.take() {
-            Some(passage) => passage.failed(timed_out, cause),
+            Some(passage) => passage.failed(timed_out, cause, body),
             None => Err(JsValue::UNDEFINED),
         }
     }
@@ -82,7 +82,6 @@ impl Attempt {
         forward: Forward,
         isolate: Rc<Isolate>,
         gateway: Rc<Gateway>,
-        original: Request,
         head: &IncomingHead,
     ) -> Result<JsValue, JsValue> {
         let mut changes = Changes::default();
@@ -93,7 +92,6 @@ impl Attempt {
             changes,
             isolate,
             gateway,
-            original,
             idempotent: head.method().is_idempotent(),
         };
         passage.proceed(None, "")
@@ -119,18 +117,14 @@ struct Passage {
     changes: Changes,
     isolate: Rc<Isolate>,
     gateway: Rc<Gateway>,
-    /// The client's request. Its body goes with the first attempt.
-    original: Request,
     idempotent: bool,
 }
 
 impl Passage {
-    fn answered(mut self, response: &Response) -> Result<JsValue, JsValue> {
+    fn answered(mut self, response: &Response, body: bool) -> Result<JsValue, JsValue> {
         let head = AnswerHead(response.status());
         let outcome = AttemptOutcome::Answered(head.status());
-        // Only failures are ever repeated, and asking for the body is not free.
-        let replayable = head.status() >= 500 && self.is_bodiless();
-        match self.next(Some((outcome, replayable))) {
+        match self.next(Some((outcome, !body))) {
             Next::Send(destination, deadline) => {
                 if let Some(body) = response.body() {
                     // Nobody waits for it, and a failure to cancel changes nothing.
@@ -152,13 +146,13 @@ impl Passage {
     /// The runtime tells a broken connection from a refused one as little as a failed TLS
     /// handshake from an unknown host. All count as no connection, but only what does no harm
     /// twice is sent again.
-    fn failed(self, timed_out: bool, cause: &str) -> Result<JsValue, JsValue> {
+    fn failed(self, timed_out: bool, cause: &str, body: bool) -> Result<JsValue, JsValue> {
         let (outcome, cause) = if timed_out {
             (AttemptOutcome::TimedOut, "no response head in time")
         } else {
             (AttemptOutcome::ConnectFailed, cause)
         };
-        let replayable = self.idempotent && self.is_bodiless();
+        let replayable = self.idempotent && !body;
         self.proceed(Some((outcome, replayable)), cause)
     }
 
@@ -180,11 +174,8 @@ impl Passage {
     }
 
     fn send(self, destination: &Destination, deadline: UnixMillis) -> Result<JsValue, JsValue> {
-        let url = format!("{}{}", destination.url(), self.forward.path_and_query);
-        let request = match fields::outgoing(&url, &self.original, self.changes.as_str()) {
-            Ok(request) => request,
-            Err(error) => return self.give_up(Problem::Internal, &format!("{error:?}")),
-        };
+        let (url, path) = (destination.url(), &self.forward.path_and_query);
+        let head = format!("{url}{path}\n{}", self.changes.as_str());
         let service = match destination.upstream().identity.as_deref() {
             None => JsValue::UNDEFINED,
             Some(identity) => match self.isolate.ports.binding(identity) {
@@ -198,7 +189,7 @@ impl Passage {
         let timeout = deadline.since(self.isolate.ports.now());
         let attempt = Attempt {
             passage: Some(self),
-            request: request.into(),
+            head,
             service,
             timeout: u32::try_from(timeout).unwrap_or(u32::MAX),
         };
@@ -211,11 +202,6 @@ impl Passage {
             .refuse(&mut self.forward.exchange, problem, cause);
         self.finish(reply.status, End::Complete);
         fields::reply(&reply).map(JsValue::from)
-    }
-
-    /// Whether the request had no body, so that it can be sent again.
-    fn is_bodiless(&self) -> bool {
-        self.original.body().is_none()
     }
 
     fn finish(self, status: u16, end: End) {

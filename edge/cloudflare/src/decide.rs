@@ -9,19 +9,20 @@ use tidegate_edge::{Decision, End, Gateway, Outcome, Ports, problem_reply};
 use tidegate_shared::problem::Problem;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
 use crate::attempt::Attempt;
 use crate::head::IncomingHead;
 use crate::isolate::Isolate;
 use crate::{fields, log};
 
-/// Decides about a request, given its head as `heads.js` reads it: a [`Response`], an [`Attempt`], or the promise of either.
+/// Decides about a request, given its head as `heads.js` writes it: a [`Response`], an
+/// [`Attempt`], or the promise of either.
 ///
 /// # Errors
 /// Where the runtime refuses what it is given; the request must then be refused.
 #[wasm_bindgen]
-pub fn decide(request: Request, head: String) -> Result<JsValue, JsValue> {
+pub fn decide(head: String) -> Result<JsValue, JsValue> {
     let Some((isolate, gateway)) = Isolate::current() else {
         return refuse(Problem::NotReady);
     };
@@ -30,7 +31,7 @@ pub fn decide(request: Request, head: String) -> Result<JsValue, JsValue> {
     };
     let mut decision = Box::pin(async move {
         let decision = gateway.decide(&isolate.state, &isolate.ports, &head).await;
-        act(decision, isolate, gateway, request, &head)
+        act(decision, isolate, gateway, &head)
     });
     match decision
         .as_mut()
@@ -59,7 +60,6 @@ fn act(
     decision: Decision,
     isolate: Rc<Isolate>,
     gateway: Rc<Gateway>,
-    request: Request,
     head: &IncomingHead,
 ) -> Result<JsValue, JsValue> {
     match decision {
@@ -73,6 +73,6 @@ fn act(
             log::record(&gateway.finish(exchange, &outcome));
             fields::reply(&reply).map(JsValue::from)
         }
-        Decision::Forward(forward) => Attempt::first(forward, isolate, gateway, request, head),
+        Decision::Forward(forward) => Attempt::first(forward, isolate, gateway, head),
     }
 }

@@ -7,15 +7,10 @@ use js_sys::Uint8Array;
 use tidegate_edge::{HeadEdits, Reply};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
 #[wasm_bindgen(module = "/src/heads.js")]
 extern "C" {
-    /// The request for an origin.
-    #[wasm_bindgen(catch)]
-    pub(crate) fn outgoing(url: &str, request: &Request, changes: &str)
-    -> Result<Request, JsValue>;
-
     /// The answer for the client.
     #[wasm_bindgen(catch)]
     pub(crate) fn answer(response: &Response, changes: &str) -> Result<Response, JsValue>;

@@ -2,20 +2,50 @@
 // apart, which costs more than what is done with it: so a head crosses as one text, and so do
 // the changes to one.
 
-// The method, the address, and a line for each field.
+// The fields of a request by their names.
 export function read(request) {
-  let head = `${request.method}\n${request.url}`;
+  // Without a prototype any name is just a name, `__proto__` too.
+  const fields = { __proto__: null };
   request.headers.forEach((value, name) => {
-    head += `\n${name}:${value}`;
+    fields[name] = value;
   });
-  return head;
+  return fields;
 }
 
-// The request for an origin. Body, length and WebSocket stay those of the client's request.
-export function outgoing(url, request, changes) {
-  const outgoing = new Request(url, request);
-  edit(outgoing.headers, changes);
-  return outgoing;
+// The method, the address, and a line for each field.
+export function text(request, fields) {
+  let text = `${request.method}\n${request.url}`;
+  for (const name in fields) {
+    text += `\n${name}:${fields[name]}`;
+  }
+  return text;
+}
+
+// Sends a request to an origin. Its head is the address and the changes to the client's fields;
+// body, length and WebSocket stay those of the client's request. All changes are made before a
+// `Headers` exists, where each of them would cost as much as all of them here.
+export function send(service, head, request, fields, signal) {
+  const [url, ...changes] = head.split("\n");
+  const headers = { ...fields, __proto__: null };
+  for (const change of changes) {
+    const colon = change.indexOf(":");
+    const name = change.slice(1, colon);
+    const value = change.slice(colon + 1);
+    switch (change[0]) {
+      case "-":
+        delete headers[change.slice(1)];
+        break;
+      case "=":
+        headers[name] = value;
+        break;
+      case "+":
+        headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+        break;
+    }
+  }
+  const target = request.body === null ? url : new Request(url, request);
+  const init = { method: request.method, headers, redirect: "manual", signal };
+  return service === undefined ? fetch(target, init) : service.fetch(target, init);
 }
 
 // The answer for the client. Body and WebSocket stay the origin's.

@@ -2,7 +2,7 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import { __wbg_reset_state as restart, decide, failed, load, ready } from "tidegate-gateway";
-import { read } from "./heads.js";
+import { read, send, text } from "./heads.js";
 
 // Milliseconds between two looks at the KV namespace.
 const REFRESH = 30_000;
@@ -33,11 +33,12 @@ async function loadBundle(env) {
 
 function serve(request, ctx) {
   try {
-    const step = decide(request, read(request));
+    const fields = read(request);
+    const step = decide(text(request, fields));
     if (step instanceof Response) {
       return step;
     }
-    const answer = follow(step);
+    const answer = follow(step, request, fields);
     // The exchange is finished, and recorded, also where the client has gone meanwhile.
     ctx.waitUntil(answer);
     return answer;
@@ -47,11 +48,11 @@ function serve(request, ctx) {
 }
 
 // A step is an answer, an attempt at an origin, or the promise of either.
-async function follow(step) {
+async function follow(step, request, fields) {
   try {
     step = await step;
     while (!(step instanceof Response)) {
-      step = await attempt(step);
+      step = await attempt(step, request, fields);
     }
     return step;
   } catch (error) {
@@ -59,21 +60,20 @@ async function follow(step) {
   }
 }
 
-async function attempt(step) {
+async function attempt(step, request, fields) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), step.timeout);
+  const body = request.body !== null;
   let response;
   try {
-    const service = step.service;
-    const init = { signal: abort.signal };
-    response = await (service ? service.fetch(step.request, init) : fetch(step.request, init));
+    response = await send(step.service, step.head, request, fields, abort.signal);
   } catch (error) {
-    return step.failed(abort.signal.aborted, String(error));
+    return step.failed(abort.signal.aborted, String(error), body);
   } finally {
     // The deadline is for the head; the body may take its time.
     clearTimeout(timer);
   }
-  return step.answered(response);
+  return step.answered(response, body);
 }
 
 // Rust does not panic; should it, the module's memory is beyond trust.
