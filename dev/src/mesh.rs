@@ -116,7 +116,7 @@ impl Mesh {
                 certificate: file("pem"),
                 private_key: file("key"),
                 client_authority: self.folder.join("authority.pem"),
-                min_version: None,
+                ..TlsFile::default()
             },
             mesh: None,
             backend: vec![BackendFile {

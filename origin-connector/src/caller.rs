@@ -8,7 +8,8 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::headers::client_cert;
-use crate::identity::{Identity, InvalidIdentity, SpiffeId};
+use crate::identity::{Identity, InvalidIdentity};
+use crate::tls::reload::Trust;
 
 /// Who is at the other end, and what each of its requests carries on.
 #[derive(Debug)]
@@ -19,16 +20,20 @@ pub(crate) struct Caller {
     pub(crate) client_cert: HeaderValue,
     /// How long the certificate is still valid.
     pub(crate) remaining: Duration,
+    chain: Vec<CertificateDer<'static>>,
+    trust: Trust,
 }
 
 impl Caller {
-    /// Invariant for the caller of this: `leaf` was verified in the handshake of this connection.
+    /// Invariant for the caller of this: `chain` was verified by `trust` in the handshake of this
+    /// connection.
     pub(crate) fn new(
         peer: SocketAddr,
-        leaf: &CertificateDer<'_>,
-        own_id: Option<&SpiffeId>,
+        chain: &[CertificateDer<'static>],
+        trust: Trust,
         now: SystemTime,
     ) -> Result<Self, InvalidIdentity> {
+        let leaf = chain.first().ok_or(InvalidIdentity::Unreadable)?;
         let identity = Identity::of_certificate(leaf)?;
         let (_, certificate) =
             X509Certificate::from_der(leaf).map_err(|_| InvalidIdentity::Unreadable)?;
@@ -37,10 +42,18 @@ impl Caller {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         Ok(Self {
-            client_cert: client_cert::value(&identity, leaf, own_id),
+            client_cert: client_cert::value(&identity, leaf, trust.credentials().own_id.as_ref()),
             identity,
             peer,
             remaining: Duration::from_secs(not_after).saturating_sub(now),
+            chain: chain.to_vec(),
+            trust,
         })
+    }
+
+    /// Ready once the caller would no longer be let in, for another reason than its certificate's
+    /// age.
+    pub(crate) async fn disowned(&self) {
+        self.trust.clone().ends(&self.chain).await;
     }
 }

@@ -72,7 +72,7 @@ impl Config {
     /// # Errors
     /// [`TlsError`] where they do not make a server.
     pub fn check_certificates(&self) -> Result<(), TlsError> {
-        Credentials::load(&self.tls).map(drop)
+        Credentials::read(&self.tls).map(drop)
     }
 }
 

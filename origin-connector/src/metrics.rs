@@ -40,6 +40,11 @@ pub(crate) struct ReloadLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ExpiryLabels {
+    pub(crate) of: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct BackendLabels {
     pub(crate) backend: String,
 }
@@ -64,7 +69,7 @@ pub(crate) struct Metrics {
     pub(crate) retries: Family<BackendLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
     /// Seconds since the Unix epoch.
-    pub(crate) certificate_not_after: Gauge<i64>,
+    pub(crate) expiry: Family<ExpiryLabels, Gauge<i64>>,
 }
 
 impl Default for Metrics {
@@ -81,7 +86,7 @@ impl Default for Metrics {
             ejections: Family::default(),
             retries: Family::default(),
             certificate_reloads: Family::default(),
-            certificate_not_after: Gauge::default(),
+            expiry: Family::default(),
         };
         metrics.register();
         metrics
@@ -139,10 +144,10 @@ impl Metrics {
             self.certificate_reloads.clone(),
         );
         own.register_with_unit(
-            "certificate_not_after_timestamp",
-            "When the connector's certificate expires, since the Unix epoch",
+            "expiry",
+            "When the connector's certificates and the first revocation list expire, since the Unix epoch",
             Unit::Seconds,
-            self.certificate_not_after.clone(),
+            self.expiry.clone(),
         );
         let started: Gauge<f64, AtomicU64> = Gauge::default();
         let since_epoch = std::time::SystemTime::UNIX_EPOCH.elapsed();

@@ -1,8 +1,10 @@
 //! TLS with a required client certificate.
 
+pub(crate) mod expiry;
 pub(crate) mod handshake;
 pub(crate) mod mesh;
 pub(crate) mod reload;
+mod revocation;
 mod verifier;
 
 use std::path::{Path, PathBuf};
@@ -12,14 +14,18 @@ use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::time::ASN1Time;
 
 use crate::config::TlsPaths;
 use crate::identity::{Identity, SpiffeId};
+use expiry::{Expiry, Material};
 use mesh::MeshCredentials;
+use revocation::Revocations;
 use verifier::CallerVerifier;
 
 /// What one load of the files made: used for the connections that begin from then on.
@@ -28,10 +34,11 @@ pub(crate) struct Credentials {
     pub(crate) server: Arc<ServerConfig>,
     /// The connector's own SPIFFE ID, which `X-Forwarded-Client-Cert` names as `By`.
     pub(crate) own_id: Option<SpiffeId>,
-    /// When the connector's certificate expires, in seconds since the Unix epoch.
-    pub(crate) not_after: i64,
     /// For TLS to backends.
     pub(crate) mesh: Option<MeshCredentials>,
+    pub(crate) expiries: Vec<Expiry>,
+    callers: Arc<dyn ClientCertVerifier>,
+    revocations: Revocations,
 }
 
 /// The TLS files do not make a server.
@@ -59,7 +66,21 @@ pub enum TlsError {
         /// Why.
         source: rustls::Error,
     },
-    /// No verifier can be made of the authorities.
+    /// A file holds no revocation list.
+    #[error("`{}`: there is no revocation list in the file", .0.display())]
+    NoRevocationList(PathBuf),
+    /// A revocation list cannot be read, or does not say when the next one comes.
+    #[error("`{}`: the revocation list cannot be read", .0.display())]
+    UnreadableRevocationList(PathBuf),
+    /// A revocation list should have been replaced by now.
+    #[error("`{}`: the revocation list has expired: its next update was due {next_update}", path.display())]
+    ExpiredRevocationList {
+        /// The file.
+        path: PathBuf,
+        /// When.
+        next_update: ASN1Time,
+    },
+    /// No verifier can be made of the authorities and the revocation lists.
     #[error("the client authority: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
     /// The certificate and the key do not make a server, as where they do not belong together.
@@ -74,37 +95,85 @@ pub enum TlsError {
 
 impl Credentials {
     /// Reads the files.
-    pub(crate) fn load(paths: &TlsPaths) -> Result<Self, TlsError> {
+    pub(crate) fn read(paths: &TlsPaths) -> Result<Self, TlsError> {
+        let revocations = Revocations::load(&paths.client_crl, ASN1Time::now())?;
+        Self::load(paths, revocations)
+    }
+
+    /// Reads the files but for the revocation lists.
+    fn load(paths: &TlsPaths, revocations: Revocations) -> Result<Self, TlsError> {
         let key = certified_key(&paths.certificate, &paths.private_key)?;
         let unreadable = || TlsError::Unreadable(paths.certificate.clone());
         let leaf = key.end_entity_cert().map_err(|_| unreadable())?;
         let own_id = Identity::of_certificate(leaf)
             .ok()
             .and_then(|identity| identity.spiffe().cloned());
-        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| unreadable())?;
-        let not_after = parsed.validity().not_after.timestamp();
+        let server = not_after(leaf).ok_or_else(unreadable)?;
         let mesh = paths.mesh.as_ref().map(MeshCredentials::load).transpose()?;
+        let ends = [
+            (Material::Server, Some(server)),
+            (
+                Material::Mesh,
+                mesh.as_ref().map(MeshCredentials::not_after),
+            ),
+            (Material::Crl, revocations.next_update),
+        ];
+        let expiry = |(of, at): (Material, Option<i64>)| at.map(|at| Expiry { of, at });
+        let callers = callers(paths, &revocations)?;
         Ok(Self {
-            server: Arc::new(server_config(paths, key)?),
+            server: Arc::new(server_config(paths, key, callers.clone())?),
             own_id,
-            not_after,
             mesh,
+            expiries: ends.into_iter().filter_map(expiry).collect(),
+            callers,
+            revocations,
         })
+    }
+
+    /// Whether the chain would make a connection now, as it did before.
+    fn accepts(&self, chain: &[CertificateDer<'static>]) -> bool {
+        let Some((leaf, intermediates)) = chain.split_first() else {
+            return false;
+        };
+        self.callers
+            .verify_client_cert(leaf, intermediates, UnixTime::now())
+            .is_ok()
     }
 }
 
-fn server_config(paths: &TlsPaths, key: CertifiedKey) -> Result<ServerConfig, TlsError> {
+/// In seconds since the Unix epoch.
+fn not_after(certificate: &[u8]) -> Option<i64> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
+/// Who decides on the certificates of callers. Where there are revocation lists, every certificate
+/// of a chain must be one that a list of its issuer speaks for.
+fn callers(
+    paths: &TlsPaths,
+    revocations: &Revocations,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let roots = Arc::new(authorities(&paths.client_authority)?);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+        .with_crls(revocations.lists.iter().cloned())
+        .build()?;
+    Ok(Arc::new(CallerVerifier(verifier)))
+}
+
+fn server_config(
+    paths: &TlsPaths,
+    key: CertifiedKey,
+    callers: Arc<dyn ClientCertVerifier>,
+) -> Result<ServerConfig, TlsError> {
     let unusable = |source| TlsError::Server {
         certificate: paths.certificate.clone(),
         source,
     };
-    let mut server = ServerConfig::builder_with_provider(provider)
+    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(paths.versions)
         .map_err(unusable)?
-        .with_client_cert_verifier(Arc::new(CallerVerifier(verifier)))
+        .with_client_cert_verifier(callers)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session would skip the verifier (RFC 8446 §2.2): a certificate that has expired

@@ -44,9 +44,12 @@ impl ConfigFile {
             certificate,
             private_key,
             client_authority,
+            client_crl,
+            expiry_notice: _,
             min_version: _,
         } = &mut self.tls;
         let mut paths = vec![certificate, private_key, client_authority];
+        paths.extend(client_crl);
         if let Some(MeshFile {
             certificate,
             private_key,

@@ -59,8 +59,10 @@ impl Tunnel {
         abort: CancellationToken,
         mut record: AccessRecord,
     ) {
+        let caller = record.caller.clone();
         let copied = tokio::select! {
             copied = self.copy(idle) => copied,
+            () = caller.disowned() => Err(io::Error::other("the caller is no longer let in")),
             () = abort.cancelled() => Err(io::Error::other("cut by the end of the drain")),
         };
         match copied {

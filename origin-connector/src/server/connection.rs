@@ -57,18 +57,16 @@ impl Server {
     ) -> Result<(Secured, Caller), HandshakeError> {
         // Without it small frames wait for the peer's acknowledgement.
         stream.set_nodelay(true)?;
-        let credentials = self.reloader.current();
+        let trust = self.reloader.trust();
+        let credentials = trust.credentials();
         let stream = BoundedWrites::new(stream, self.limits.idle);
         let accept = TlsAcceptor::from(credentials.server.clone()).accept(stream);
         let stream = tokio::time::timeout(self.limits.handshake, accept)
             .await
             .map_err(|_| HandshakeError::Timeout)??;
         let chain = stream.get_ref().1.peer_certificates();
-        let leaf = chain
-            .and_then(|chain| chain.first())
-            .ok_or(HandshakeError::NoCertificate)?;
-        let own_id = credentials.own_id.as_ref();
-        let caller = Caller::new(peer, leaf, own_id, SystemTime::now())
+        let chain = chain.ok_or(HandshakeError::NoCertificate)?;
+        let caller = Caller::new(peer, chain, trust, SystemTime::now())
             .map_err(|error| HandshakeError::NoIdentity(error.to_string()))?;
         Ok((stream, caller))
     }
@@ -105,7 +103,8 @@ impl Server {
     }
 
     /// Serves until the end, and asks for an end when the connector drains, the caller's
-    /// certificate expires or nothing has been under way for too long.
+    /// certificate expires or nothing has been under way for too long. A caller that is no longer
+    /// let in is cut off.
     async fn drive<C>(
         &self,
         connection: C,
@@ -123,12 +122,18 @@ impl Server {
                 () = activity.idle(self.limits.idle) => {}
             }
         };
+        let mut disowned = pin!(caller.disowned());
         tokio::select! {
             result = connection.as_mut() => return result,
             () = enough => connection.as_mut().drain(),
+            () = disowned.as_mut() => {
+                tracing::warn!(peer = %caller.peer, identity = %caller.identity, "caller cut off");
+                return Ok(());
+            }
         }
         tokio::select! {
             result = connection => result,
+            () = disowned => Ok(()),
             () = self.abort.cancelled() => Ok(()),
         }
     }

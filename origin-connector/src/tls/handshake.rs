@@ -19,6 +19,12 @@ pub(crate) enum HandshakeError {
     /// Its time has not come.
     #[error("the client's certificate is not valid yet")]
     NotYetValid,
+    /// A list says so.
+    #[error("the client's certificate is revoked")]
+    Revoked,
+    /// No list of its issuer speaks for it.
+    #[error("no revocation list speaks for the client's certificate")]
+    RevocationUnknown,
     /// It is verified, but names no caller.
     #[error("the client's certificate is no identity: {0}")]
     NoIdentity(String),
@@ -41,6 +47,8 @@ impl HandshakeError {
             Self::UnknownAuthority => "unknown-authority",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
+            Self::Revoked => "revoked",
+            Self::RevocationUnknown => "revocation-unknown",
             Self::NoIdentity(_) => "no-identity",
             Self::Certificate(_) => "invalid-certificate",
             Self::Timeout => "timeout",
@@ -72,6 +80,8 @@ impl From<io::Error> for HandshakeError {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
             }
+            CertificateError::Revoked => Self::Revoked,
+            CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,
             CertificateError::Other(reason) => Self::NoIdentity(reason.0.to_string()),
             other => Self::Certificate(other.clone()),
         }

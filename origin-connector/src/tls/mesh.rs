@@ -24,15 +24,26 @@ use crate::identity::{Identity, PeerName};
 #[derive(Debug)]
 pub(crate) struct MeshCredentials {
     key: Arc<CertifiedKey>,
+    /// When the certificate expires, in seconds since the Unix epoch.
+    not_after: i64,
     roots: RootCertStore,
 }
 
 impl MeshCredentials {
     pub(super) fn load(paths: &MeshPaths) -> Result<Self, TlsError> {
+        let key = certified_key(&paths.certificate, &paths.private_key)?;
+        let leaf = key.end_entity_cert().ok();
+        let not_after = leaf.and_then(|leaf| super::not_after(leaf));
+        let unreadable = || TlsError::Unreadable(paths.certificate.clone());
         Ok(Self {
-            key: Arc::new(certified_key(&paths.certificate, &paths.private_key)?),
+            not_after: not_after.ok_or_else(unreadable)?,
+            key: Arc::new(key),
             roots: authorities(&paths.authority)?,
         })
+    }
+
+    pub(super) fn not_after(&self) -> i64 {
+        self.not_after
     }
 }
 

@@ -73,6 +73,6 @@ async fn metrics_count_what_happened() {
     ] {
         assert!(text.lines().any(|have| have == line), "{line}\n{text}");
     }
-    assert!(text.contains("tidegate_connector_certificate_not_after_timestamp_seconds "));
+    assert!(text.contains("tidegate_connector_expiry_seconds{of=\"server\"} "));
     assert!(text.contains("process_start_time_seconds "));
 }

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SanType, SerialNumber,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -25,6 +26,7 @@ pub(crate) struct Leaf {
     pub(crate) certificate: CertificateDer<'static>,
     key: KeyPair,
     pem: String,
+    serial: SerialNumber,
 }
 
 impl Authority {
@@ -44,7 +46,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
         Self(issuer, name.to_owned())
@@ -91,6 +93,10 @@ impl Authority {
             ExtendedKeyUsagePurpose::ClientAuth,
             ExtendedKeyUsagePurpose::ServerAuth,
         ];
+        static SERIAL: AtomicU32 = AtomicU32::new(1);
+        let serial = u64::from(SERIAL.fetch_add(1, Ordering::Relaxed));
+        let serial = SerialNumber::from(serial);
+        params.serial_number = Some(serial.clone());
         adjust(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
@@ -98,7 +104,28 @@ impl Authority {
             pem: certificate.pem(),
             certificate: certificate.into(),
             key,
+            serial,
         }
+    }
+
+    /// A list of revoked certificates, in PEM, that is to be replaced in so many seconds.
+    pub(crate) fn revoke(&self, leaves: &[&Leaf], seconds: i64) -> String {
+        let now = OffsetDateTime::now_utc();
+        let revoked = |leaf: &&Leaf| RevokedCertParams {
+            serial_number: leaf.serial.clone(),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: now - Duration::HOUR,
+            next_update: now + Duration::seconds(seconds),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: leaves.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     /// The connector's own certificate.

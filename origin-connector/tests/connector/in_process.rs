@@ -20,7 +20,7 @@ async fn a_connector_runs_inside_another_program() {
             certificate: setup.path("server.pem"),
             private_key: setup.path("server.key"),
             client_authority: setup.path("edge.pem"),
-            min_version: None,
+            ..TlsFile::default()
         },
         mesh: None,
         backend: vec![BackendFile {

@@ -16,5 +16,6 @@ mod mesh;
 mod origin;
 mod program;
 mod reload;
+mod revocation;
 mod streaming;
 mod upgrade;

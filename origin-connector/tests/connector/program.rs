@@ -23,6 +23,8 @@ pub(crate) struct Setup {
     pub(crate) mesh: Authority,
     pub(crate) edge: Authority,
     pub(crate) min_version: &'static str,
+    /// More fields of `[tls]`.
+    pub(crate) tls: &'static str,
     backends: String,
     more: String,
 }
@@ -34,6 +36,7 @@ impl Setup {
             mesh: Authority::new(),
             edge: Authority::new(),
             min_version: "1.3",
+            tls: "",
             backends: String::new(),
             more: String::new(),
         };
@@ -87,6 +90,13 @@ impl Setup {
         self
     }
 
+    /// A list of revoked client certificates.
+    pub(crate) fn revoking(mut self, list: &str) -> Self {
+        self.tls = "client_crl = [\"edge.crl\"]";
+        self.write("edge.crl", list);
+        self
+    }
+
     /// More sections of the configuration.
     pub(crate) fn with(mut self, text: &str) -> Self {
         self.more += text;
@@ -97,8 +107,8 @@ impl Setup {
     pub(crate) fn config(&self) -> PathBuf {
         let text = format!(
             "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[tls]\ncertificate = \"server.pem\"\n\
-             private_key = \"server.key\"\nclient_authority = \"edge.pem\"\nmin_version = \"{}\"\n{}\n{}\n",
-            self.min_version, self.backends, self.more
+             private_key = \"server.key\"\nclient_authority = \"edge.pem\"\nmin_version = \"{}\"\n{}\n{}\n{}\n",
+            self.min_version, self.tls, self.backends, self.more
         );
         self.write("connector.toml", &text);
         self.path("connector.toml")

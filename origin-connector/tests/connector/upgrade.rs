@@ -59,6 +59,20 @@ async fn a_silent_tunnel_is_closed() {
 }
 
 #[tokio::test]
+async fn a_tunnel_is_cut_when_its_caller_is_revoked() {
+    let origin = Origin::start().await;
+    let setup = Setup::new().backend("accounts", origin.address, "");
+    let list = setup.edge.revoke(&[], 3600);
+    let mut connector = setup.revoking(&list).start().await;
+    let mut socket = open(&connector).await;
+    let list = connector.setup.edge.revoke(&[&connector.gateway], 3600);
+    connector.setup.write("edge.crl", &list);
+    assert!(!matches!(patient(socket.next()).await, Some(Ok(_))));
+    let line = connector.logged("request").await;
+    assert_eq!(line["cause"], "the caller is no longer let in");
+}
+
+#[tokio::test]
 async fn a_tunnel_is_cut_when_the_drain_takes_too_long() {
     let origin = Origin::start().await;
     let setup = Setup::new().backend("accounts", origin.address, "");
