@@ -5,10 +5,13 @@ use std::collections::HashMap;
 
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::{Claims, JWTClaims};
+use jwt_simple::common::HeaderOptions;
 use jwt_simple::reexports::coarsetime::Duration;
 use serde_json::{Map, Value};
 use tidegate_edge::jwk;
-use tidegate_shared::bundle::{Algorithm, Issuer, IssuerKeys, PublicKey};
+use tidegate_shared::bundle::{
+    Algorithm, ClaimTest, ClaimValue, Issuer, IssuerKeys, PublicKey, TokenType,
+};
 use tidegate_shared::digest::Digest;
 
 use crate::Ir;
@@ -117,6 +120,13 @@ impl Credentials {
         if !scopes.is_empty() {
             custom.insert("scope".to_owned(), scopes.join(" ").into());
         }
+        for rule in &issuer.rules.claims {
+            // The claims below are the library's to write, each once.
+            if !REGISTERED.contains(&rule.name.as_str()) {
+                let value = || acceptable(&rule.test);
+                custom.entry(rule.name.clone()).or_insert_with(value);
+            }
+        }
         let mut claims = Claims::with_custom_claims(Value::Object(custom), Duration::from_hours(1))
             .with_issuer(&issuer.issuer)
             .with_audience(issuer.audiences.first().cloned().unwrap_or_default())
@@ -131,7 +141,7 @@ impl Credentials {
                 *date = date.map(|date| date - hours);
             }
         }
-        signer.sign(claims)
+        signer.sign(claims, issuer.rules.token_type)
     }
 
     /// The API key of a consumer of a ring, by the ring's index.
@@ -190,11 +200,41 @@ fn signer(issuer: &Issuer) -> Result<(Signer, Option<PublicKey>), CredentialErro
     Ok((Signer::Pair(key), public))
 }
 
+/// Claims that every token has.
+const REGISTERED: [&str; 6] = ["iss", "aud", "sub", "exp", "nbf", "iat"];
+
+/// A value that a test accepts.
+fn acceptable(test: &ClaimTest) -> Value {
+    let first = match test {
+        ClaimTest::Present => None,
+        ClaimTest::OneOf(values) => values.first(),
+    };
+    match first {
+        None => "test".into(),
+        Some(ClaimValue::Text(text)) => text.as_str().into(),
+        Some(ClaimValue::Integer(number)) => (*number).into(),
+        Some(ClaimValue::Bool(value)) => (*value).into(),
+    }
+}
+
 impl Signer {
-    fn sign(&self, claims: JWTClaims<Value>) -> Result<String, CredentialError> {
+    fn sign(
+        &self,
+        claims: JWTClaims<Value>,
+        token_type: TokenType,
+    ) -> Result<String, CredentialError> {
+        let options = HeaderOptions {
+            content_type: None,
+            signature_type: match token_type {
+                TokenType::Any | TokenType::Jwt => None,
+                TokenType::AccessToken => Some("at+jwt".to_owned()),
+            },
+        };
         match self {
-            Self::Secret(key) => key.authenticate(claims).map_err(failed),
-            Self::Pair(key) => key.sign(claims).map_err(failed),
+            Self::Secret(key) => key
+                .authenticate_with_options(claims, &options)
+                .map_err(failed),
+            Self::Pair(key) => key.sign(claims, &options).map_err(failed),
         }
     }
 }

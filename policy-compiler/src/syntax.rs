@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod definitions;
+mod issuer;
 mod test;
 
 use crate::decode::{Named, Parsed, record};
@@ -12,8 +13,9 @@ use tidegate_shared::host::HostPattern;
 pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
 pub(crate) use auth::Auth;
 pub(crate) use definitions::{
-    ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Issuer, Limit, Method, Upstream,
+    ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream,
 };
+pub(crate) use issuer::{Issuer, Profile};
 pub(crate) use test::{Caller, PolicyTest};
 
 record! {

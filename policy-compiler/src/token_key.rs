@@ -6,6 +6,7 @@ use jwt_simple::algorithms::{
     RS512KeyPair, RSAKeyPairLike,
 };
 use jwt_simple::claims::JWTClaims;
+use jwt_simple::common::HeaderOptions;
 use serde_json::Value;
 use tidegate_shared::bundle::Algorithm;
 
@@ -79,8 +80,15 @@ macro_rules! pairs {
             ///
             /// # Errors
             /// [`TokenKeyError`] where the claims cannot be written.
-            pub fn sign(&self, claims: JWTClaims<Value>) -> Result<String, TokenKeyError> {
-                match &self.0 { $(Pair::$algorithm(pair) => pair.sign(claims),)+ }.map_err(failed)
+            pub fn sign(
+                &self,
+                claims: JWTClaims<Value>,
+                header: &HeaderOptions,
+            ) -> Result<String, TokenKeyError> {
+                match &self.0 {
+                    $(Pair::$algorithm(pair) => pair.sign_with_options(claims, header),)+
+                }
+                .map_err(failed)
             }
         }
     };
@@ -122,7 +130,14 @@ mod tests {
             let again = TokenKey::from_jwk(&key.to_jwk()).unwrap();
             assert_eq!(again.public_jwk(), key.public_jwk());
             let claims = Claims::with_custom_claims(json!({}), Duration::from_mins(1));
-            assert_eq!(again.sign(claims).unwrap().split('.').count(), 3);
+            assert_eq!(
+                again
+                    .sign(claims, &HeaderOptions::default())
+                    .unwrap()
+                    .split('.')
+                    .count(),
+                3
+            );
         }
         for jwk in ["", "{}", r#"{"alg":"ES256"}"#, r#"{"alg":"HS256"}"#] {
             assert!(TokenKey::from_jwk(jwk).is_err(), "{jwk}");

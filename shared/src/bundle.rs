@@ -4,6 +4,7 @@
 //! host its routes as embedded CBOR, which is decoded when that host is first asked for. Records
 //! are arrays; a reference is an index into a table or list.
 
+mod issuer;
 mod route;
 mod tables;
 
@@ -16,13 +17,17 @@ use crate::digest::Digest;
 use crate::envelope::Content;
 use crate::host::HostPattern;
 
+pub use issuer::{
+    Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyMaterial, PublicKey,
+    TokenRules, TokenType, UnknownAlgorithm, UnknownTokenType,
+};
 pub use route::{
     Auth, FieldPredicate, FieldTest, HeaderEdits, HostRoutes, JwtAuth, PathEntry, PathTemplate,
     Reply, Route, Target, TemplatePart,
 };
 pub use tables::{
-    Algorithm, AllowedOrigins, ApiKeyRing, Consumer, Cors, Issuer, IssuerKeys, KeyMaterial,
-    KeyPart, Limit, Origin, PublicKey, Retry, RetryOn, Tables, UnknownAlgorithm, Upstream,
+    AllowedOrigins, ApiKeyRing, Consumer, Cors, KeyPart, Limit, Origin, Retry, RetryOn, Tables,
+    Upstream,
 };
 
 /// The format that this code writes and reads.

@@ -54,9 +54,9 @@ pub struct Caller {
     /// The token's scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// For the issuer with a secret: the token's header as it stands, signed whatever it says.
+    /// For an issuer with a secret: the token's header as it stands, signed whatever it says.
     pub header: Option<String>,
-    /// For the issuer with a secret: claims to replace; a number for `exp`, `nbf` or `iat` counts
+    /// For an issuer with a secret: claims to replace; a number for `exp`, `nbf` or `iat` counts
     /// seconds from now, and `"absent"` takes a claim away.
     #[serde(default)]
     pub claims: BTreeMap<String, toml::Value>,

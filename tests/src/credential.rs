@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use tidegate_shared::bundle::{Issuer, IssuerKeys};
 
 use crate::case::{Caller, Case};
 use crate::stage::Stage;
@@ -38,26 +39,23 @@ fn token(case: &Case, caller: &Caller, stage: &Stage) -> Result<String> {
         .as_deref()
         .context("a caller has an issuer or is a consumer")?;
     let subject = caller.subject.as_deref().unwrap_or(&case.name);
-    if caller.header.is_some() || !caller.claims.is_empty() {
-        return by_hand(caller, subject, stage);
-    }
-    let index = stage
-        .tables
-        .issuers
-        .iter()
-        .position(|issuer| issuer.name == name)
+    let mut issuers = stage.tables.issuers.iter().zip(0..);
+    let (issuer, index) = issuers
+        .find(|(issuer, _)| issuer.name == name)
         .context("no such issuer")?;
-    let index = u32::try_from(index)?;
+    if caller.header.is_some() || !caller.claims.is_empty() {
+        return by_hand(caller, issuer, subject, stage);
+    }
     Ok(stage
         .credentials
         .token(index, subject, &caller.scopes, Map::new(), false)?)
 }
 
-/// A token signed with the secret of the issuer `secret`, whatever its header and claims say.
-fn by_hand(caller: &Caller, subject: &str, stage: &Stage) -> Result<String> {
+/// A token signed with the issuer's secret, whatever its header and claims say.
+fn by_hand(caller: &Caller, issuer: &Issuer, subject: &str, stage: &Stage) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut claims = json!({
-        "iss": "https://id.test.example/secret", "aud": "tests", "sub": subject,
+        "iss": issuer.issuer, "aud": "tests", "sub": subject,
         "iat": now, "exp": now.saturating_add(600), "scope": caller.scopes.join(" "),
     });
     let members = claims.as_object_mut().context("an object")?;
@@ -80,11 +78,11 @@ fn by_hand(caller: &Caller, subject: &str, stage: &Stage) -> Result<String> {
         .unwrap_or(r#"{"alg":"HS256","typ":"JWT"}"#);
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let message = format!("{}.{}", encode(header), encode(&Value::to_string(&claims)));
-    let secret = stage
-        .secrets
-        .iter()
-        .find(|(name, _)| name == "shared-secret")
-        .context("no secret")?;
+    let IssuerKeys::Secret(name) = &issuer.keys else {
+        bail!("the issuer has no secret");
+    };
+    let secret = stage.secrets.iter().find(|(own, _)| own == name);
+    let secret = secret.context("no secret")?;
     Ok(format!(
         "{message}.{}",
         URL_SAFE_NO_PAD.encode(hmac_sha256::HMAC::mac(&message, &secret.1))

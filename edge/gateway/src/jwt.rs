@@ -1,6 +1,9 @@
 //! Access tokens: JWT (RFC 7519) by the rules of RFC 8725.
 
 mod claims;
+mod rules;
+
+use std::borrow::Cow;
 
 use tidegate_shared::bundle::Issuer;
 
@@ -16,11 +19,11 @@ pub(crate) enum InvalidToken {
     #[error(transparent)]
     Jws(#[from] InvalidJws),
     /// Its signature holds, but it is another kind of token.
-    #[error("another type of token: {0}")]
+    #[error("the token's type is not {0}")]
     Type(&'static str),
     /// The signature holds, a claim does not.
     #[error("claim `{0}` is missing, malformed or not acceptable")]
-    Claim(&'static str),
+    Claim(Cow<'static, str>),
     /// It was good.
     #[error("the token has expired")]
     Expired,
@@ -37,18 +40,10 @@ pub(crate) async fn verify(
     let verified = token
         .verify(&issuer.algorithms, &issuer.keys, ports)
         .await?;
-    check_type(verified.typ.as_deref())?;
+    rules::check_type(issuer.rules.token_type, verified.typ.as_deref())?;
     Claims::parse(&verified.payload)?.check(issuer, ports.now())
 }
 
-/// RFC 8725 §3.11: other kinds of JWT are not access tokens.
-fn check_type(typ: Option<&str>) -> Result<(), InvalidToken> {
-    let kind = typ.map(str::to_ascii_lowercase);
-    let kind = kind
-        .as_deref()
-        .map(|kind| kind.strip_prefix("application/").unwrap_or(kind));
-    match kind {
-        None | Some("jwt" | "at+jwt") => Ok(()),
-        Some(_) => Err(InvalidToken::Type("neither `JWT` nor `at+jwt`")),
-    }
+fn unacceptable(claim: &'static str) -> InvalidToken {
+    InvalidToken::Claim(Cow::Borrowed(claim))
 }

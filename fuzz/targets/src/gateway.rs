@@ -11,7 +11,7 @@ use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, S
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HeaderEdits,
     HostRoutes, HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PathEntry, PublicKey, Reply,
-    Route, Tables, Target,
+    Route, Tables, Target, TokenRules,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -72,6 +72,7 @@ pub(crate) fn bundle(section: HostSection) -> Bundle {
         algorithms: vec![algorithm],
         keys,
         leeway: Span(0),
+        rules: TokenRules::default(),
     };
     let public = PublicKey {
         id: Some("k1".to_owned()),

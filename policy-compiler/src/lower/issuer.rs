@@ -1,5 +1,7 @@
 //! Issuers and their key sets (RFC 7517).
 
+mod rules;
+
 use serde::Deserialize;
 use tidegate_edge::jwk::{self, InvalidJwk};
 use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, PublicKey};
@@ -45,6 +47,7 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         keys: keys(name, issuer, &algorithms, cx),
         algorithms,
         leeway,
+        rules: rules::lower(issuer, cx),
     }
 }
 

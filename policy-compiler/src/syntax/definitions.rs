@@ -1,9 +1,9 @@
-//! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
+//! What routes refer to: API keys, upstreams, limits, CORS rules.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use tidegate_shared::bundle::{Algorithm, KeyPart, RetryOn};
+use tidegate_shared::bundle::{KeyPart, RetryOn};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::units::{Percent, Rate, Span as TimeSpan};
 
@@ -11,25 +11,6 @@ use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
 use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
-
-record! {
-    /// Who signs tokens, and which tokens are accepted.
-    struct Issuer {
-        /// The exact value of `iss`.
-        issuer: Spanned<String>,
-        /// One of these must be in `aud`.
-        audiences: Vec<Spanned<String>>,
-        /// The accepted algorithms: HS256, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
-        /// EdDSA.
-        algorithms: Vec<Parsed<Algorithm>>,
-        /// A JWK set of public keys, relative to the policy file.
-        keys: Option<Spanned<String>>,
-        /// For HS256: the name under which the platform's secret store has the secret.
-        secret: Option<Spanned<String>>,
-        /// How far clocks may differ; 30s if absent.
-        leeway: Option<Parsed<TimeSpan>>,
-    }
-}
 
 record! {
     /// Consumers with API keys.

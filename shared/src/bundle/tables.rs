@@ -1,11 +1,10 @@
 //! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use super::Issuer;
 use crate::digest::Digest;
 use crate::units::{Percent, Rate, Span};
 
@@ -43,140 +42,6 @@ impl Tables {
         .into_iter()
         .max()
         .unwrap_or(0)
-    }
-}
-
-/// A signature algorithm of JWS (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the RFCs")]
-pub enum Algorithm {
-    HS256,
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-impl Algorithm {
-    /// Every algorithm.
-    pub const ALL: [Self; 10] = [
-        Self::HS256,
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDSA,
-    ];
-
-    /// The name in a token's `alg`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HS256 => "HS256",
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDSA => "EdDSA",
-        }
-    }
-}
-
-/// No accepted algorithm has that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an accepted algorithm: use {names}", names = Algorithm::ALL.map(Algorithm::name).join(", "))]
-pub struct UnknownAlgorithm(String);
-
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
-    }
-}
-
-/// Who signs tokens, and which tokens are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct Issuer {
-    /// The name in the policy.
-    pub name: String,
-    /// The exact value of `iss`.
-    pub issuer: String,
-    /// One of these must be in `aud`. Never empty.
-    pub audiences: Vec<String>,
-    /// The accepted algorithms. Never empty.
-    pub algorithms: Vec<Algorithm>,
-    /// What verifies.
-    pub keys: IssuerKeys,
-    /// How far clocks may differ.
-    pub leeway: Span,
-}
-
-/// What verifies an issuer's tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IssuerKeys {
-    /// Public keys, pinned by the compiler.
-    Pinned(Vec<PublicKey>),
-    /// The name under which the platform's secret store has the HS256 secret.
-    Secret(String),
-}
-
-/// A public key of an issuer (RFC 7517).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct PublicKey {
-    /// `kid`.
-    pub id: Option<String>,
-    /// `alg`: the only algorithm the key is for.
-    pub algorithm: Option<Algorithm>,
-    /// The key itself.
-    pub material: KeyMaterial,
-}
-
-/// The octets of a public key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyMaterial {
-    /// RSA: modulus and exponent, big-endian without leading zeros.
-    Rsa(ByteBuf, ByteBuf),
-    /// P-256: the uncompressed point of SEC 1 §2.3.3, 65 octets.
-    P256(ByteBuf),
-    /// P-384: the same, 97 octets.
-    P384(ByteBuf),
-    /// Ed25519: 32 octets.
-    Ed25519(ByteBuf),
-}
-
-impl KeyMaterial {
-    /// Whether the key can verify signatures of `algorithm`.
-    pub fn fits(&self, algorithm: Algorithm) -> bool {
-        match self {
-            Self::Rsa(..) => matches!(
-                algorithm,
-                Algorithm::RS256
-                    | Algorithm::RS384
-                    | Algorithm::RS512
-                    | Algorithm::PS256
-                    | Algorithm::PS384
-                    | Algorithm::PS512
-            ),
-            Self::P256(_) => algorithm == Algorithm::ES256,
-            Self::P384(_) => algorithm == Algorithm::ES384,
-            Self::Ed25519(_) => algorithm == Algorithm::EdDSA,
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
     IssuerKeys, JwtAuth, KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route,
-    Tables, Target, Upstream,
+    Tables, Target, TokenRules, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -146,5 +146,6 @@ fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
         algorithms: vec![algorithm],
         keys,
         leeway: Span(30_000),
+        rules: TokenRules::default(),
     }
 }

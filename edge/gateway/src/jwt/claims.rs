@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tidegate_shared::bundle::Issuer;
 use tidegate_shared::time::UnixMillis;
 
-use super::InvalidToken;
+use super::{InvalidToken, rules, unacceptable};
 use crate::identity::Identity;
 use crate::json;
 use crate::jws::InvalidJws;
@@ -27,35 +27,35 @@ impl Claims {
     /// a token without an end or an owner is of no use to a gateway.
     pub(super) fn check(&self, issuer: &Issuer, now: UnixMillis) -> Result<Identity, InvalidToken> {
         if self.0.get("iss").and_then(Value::as_str) != Some(&issuer.issuer) {
-            return Err(InvalidToken::Claim("iss"));
+            return Err(unacceptable("iss"));
         }
         if !self
             .words("aud")?
             .iter()
             .any(|audience| issuer.audiences.iter().any(|own| own == audience))
         {
-            return Err(InvalidToken::Claim("aud"));
+            return Err(unacceptable("aud"));
         }
         let leeway = issuer.leeway.0 / 1000;
         let now = now.seconds();
-        let expires = self.date("exp")?.ok_or(InvalidToken::Claim("exp"))?;
+        let expires = self.date("exp")?.ok_or_else(|| unacceptable("exp"))?;
         if now >= expires.saturating_add(leeway) {
             return Err(InvalidToken::Expired);
         }
-        for name in ["nbf", "iat"] {
-            if self
-                .date(name)?
-                .is_some_and(|date| date > now.saturating_add(leeway))
-            {
-                return Err(InvalidToken::Claim(name));
+        let (begins, issued) = (self.date("nbf")?, self.date("iat")?);
+        for (name, date) in [("nbf", begins), ("iat", issued)] {
+            if date.is_some_and(|date| date > now.saturating_add(leeway)) {
+                return Err(unacceptable(name));
             }
         }
+        rules::check_age(&issuer.rules, issued, now, leeway)?;
+        rules::check_claims(&issuer.rules, &self.0)?;
         let subject = self
             .0
             .get("sub")
             .and_then(Value::as_str)
             .filter(|subject| !subject.is_empty());
-        let subject = subject.ok_or(InvalidToken::Claim("sub"))?;
+        let subject = subject.ok_or_else(|| unacceptable("sub"))?;
         Ok(Identity {
             issuer: issuer.name.clone(),
             subject: subject.to_owned(),
@@ -71,7 +71,7 @@ impl Claims {
         let seconds = value
             .as_f64()
             .filter(|seconds| (0.0..=MAX_DATE).contains(seconds));
-        let seconds = seconds.ok_or(InvalidToken::Claim(name))?;
+        let seconds = seconds.ok_or_else(|| unacceptable(name))?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -87,10 +87,10 @@ impl Claims {
             Some(Value::String(word)) => Ok(vec![word]),
             Some(Value::Array(words)) => words
                 .iter()
-                .map(|word| word.as_str().ok_or(InvalidToken::Claim(name)))
+                .map(|word| word.as_str().ok_or_else(|| unacceptable(name)))
                 .collect(),
             Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
-                Err(InvalidToken::Claim(name))
+                Err(unacceptable(name))
             }
         }
     }

@@ -12,6 +12,10 @@ mod claims;
 mod headers;
 #[path = "authenticate/keys.rs"]
 mod keys;
+#[path = "authenticate/rfc8725.rs"]
+mod rfc8725;
+#[path = "authenticate/rules.rs"]
+mod rules;
 #[path = "authenticate/shapes.rs"]
 mod shapes;
 
@@ -19,7 +23,7 @@ use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder}
 use serde_json::{Value, json};
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables,
+    Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables, TokenRules,
 };
 use tidegate_shared::units::Span;
 
@@ -34,6 +38,7 @@ pub(crate) fn issuer() -> Issuer {
         algorithms: vec![Algorithm::HS256],
         keys: IssuerKeys::Secret("legacy".to_owned()),
         leeway: Span(30_000),
+        rules: TokenRules::default(),
     }
 }
 
@@ -92,10 +97,14 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 /// A token put together by hand, with a good HS256 signature over whatever it holds.
-fn sign_raw(header: &str, payload: &str) -> String {
+fn sign_octets(header: &str, payload: &[u8]) -> String {
     let message = format!("{}.{}", base64url(header), base64url(payload));
     let tag = hmac_sha256::HMAC::mac(&message, SECRET);
     format!("{message}.{}", base64url(tag))
+}
+
+fn sign_raw(header: &str, payload: &str) -> String {
+    sign_octets(header, payload.as_bytes())
 }
 
 fn hs256(claims: &Value) -> String {

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
-use tidegate_edge::{Decision, Forward, Gateway, Peer, Ports, Reply, RequestHead, Scheme, State};
+use tidegate_edge::{
+    Decision, Forward, Gateway, LoadError, Peer, Ports, Reply, RequestHead, Scheme, State,
+};
 use tidegate_shared::bundle::{
     Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
     Retry, RetryOn, Route, Tables, Target, Upstream,
@@ -109,6 +111,10 @@ pub(crate) fn gateway(tables: Tables, routes: Vec<(&str, Route)>) -> Gateway {
 }
 
 pub(crate) fn gateway_of(tables: Tables, hosts: Vec<(&str, HostRoutes)>) -> Gateway {
+    load(tables, hosts).unwrap()
+}
+
+pub(crate) fn load(tables: Tables, hosts: Vec<(&str, HostRoutes)>) -> Result<Gateway, LoadError> {
     let mut hosts: Vec<_> = hosts
         .into_iter()
         .map(|(host, routes)| HostSection::encode(host.parse().unwrap(), &routes).unwrap())
@@ -135,7 +141,7 @@ pub(crate) fn gateway_of(tables: Tables, hosts: Vec<(&str, HostRoutes)>) -> Gate
         .unwrap()
         .verify(&key.trust_key().into())
         .unwrap();
-    Gateway::load(verified).unwrap()
+    Gateway::load(verified)
 }
 
 /// A request that a test writes down in one line.
@@ -203,13 +209,16 @@ impl RequestHead for Request {
     }
 }
 
-/// A world with a settable clock, one secret, and signatures in software.
+/// A world with a settable clock, two secrets, and signatures in software.
 pub(crate) struct World {
     pub(crate) now: Cell<UnixMillis>,
     pub(crate) state: State,
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
+
+/// An octet too short for HS256.
+pub(crate) const WEAK_SECRET: &[u8] = b"a secret of thirty-one octets!!";
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -266,7 +275,11 @@ impl Ports for World {
     }
 
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        (name == "legacy").then_some(Cow::Borrowed(SECRET))
+        match name {
+            "legacy" => Some(Cow::Borrowed(SECRET)),
+            "weak" => Some(Cow::Borrowed(WEAK_SECRET)),
+            _ => None,
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
-    IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target,
+    TokenRules, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -35,6 +36,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
             algorithms: vec![Algorithm::HS256],
             keys: IssuerKeys::Secret("CUSTOMERS-SECRET".to_owned()),
             leeway: Span(0),
+            rules: TokenRules::default(),
         }],
         upstreams: vec![Upstream {
             name: "banking".to_owned(),

@@ -4,28 +4,6 @@ use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 
 use super::*;
 
-/// RFC 8725 §2.1: the public key's octets are no HMAC secret.
-#[test]
-fn public_keys_sign_nothing() {
-    let pair = ES256KeyPair::generate();
-    let point = pair.key_pair().public_key().to_bytes_uncompressed();
-    let key = public_key(None, KeyMaterial::P256(ByteBuf::from(point.clone())));
-    let gateway = gateway_with(
-        pinned(&[Algorithm::ES256, Algorithm::HS256], vec![key]),
-        &[],
-    );
-    let message = format!(
-        "{}.{}",
-        base64url(r#"{"alg":"HS256"}"#),
-        base64url(claims().to_string())
-    );
-    let token = format!(
-        "{message}.{}",
-        base64url(hmac_sha256::HMAC::mac(&message, &point))
-    );
-    assert_eq!(verdict(&gateway, &token), "401 credential-invalid");
-}
-
 #[test]
 fn the_key_id_picks_the_key() {
     let [a, b] = ["a", "b"].map(|id| (id, Ed25519KeyPair::generate()));
