@@ -4,6 +4,6 @@ mod request;
 mod response;
 mod stall;
 
-pub(crate) use request::{Progress, RequestBody, RequestBodyError};
+pub(crate) use request::{Progress, RequestBody};
 pub(crate) use response::ResponseBody;
 pub(crate) use stall::Stall;

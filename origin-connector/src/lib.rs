@@ -22,6 +22,7 @@ mod body;
 mod caller;
 pub mod config;
 mod connector;
+mod grpc_web;
 mod headers;
 mod identity;
 mod metrics;

@@ -18,6 +18,7 @@ use crate::access::AccessRecord;
 use crate::authorize::{Authorization, Backends, RequestHead};
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{Backend, Limits, Protocol};
+use crate::grpc_web::Call;
 use crate::headers::{self, InvalidHost, hop_by_hop};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -43,6 +44,14 @@ struct Destination<'p> {
     upstream: &'p Upstream<Http>,
     /// As the backend is told it.
     host: Authority,
+}
+
+/// What comes after a response's head.
+enum Rest {
+    Body,
+    /// A body that becomes gRPC-Web.
+    Call(Call),
+    Tunnel(Tunnel),
 }
 
 impl Proxy {
@@ -84,7 +93,7 @@ impl Proxy {
             Err(refusal) => Err(refusal),
         };
         match exchange {
-            Ok((response, tunnel)) => self.respond(response, tunnel, record),
+            Ok((response, rest)) => self.respond(response, rest, record),
             Err(refusal) => {
                 record.problem = Some(refusal.problem);
                 let (parts, text) = refusal.response().into_parts();
@@ -136,7 +145,7 @@ impl Proxy {
         destination: Destination<'_>,
         mut request: Request<Incoming>,
         record: &mut AccessRecord,
-    ) -> Result<(Response<Incoming>, Option<Tunnel>), Refusal> {
+    ) -> Result<(Response<Incoming>, Rest), Refusal> {
         let Destination {
             backend,
             upstream,
@@ -158,18 +167,21 @@ impl Proxy {
             parts.headers.insert(UPGRADE, tunnel.protocol().clone());
         }
         parts.uri = outgoing::target(&parts.uri, &backend.upstream, host)?;
-        let (body, progress) = RequestBody::new(body, self.limits.idle);
+        let call = Some(&mut parts).filter(|_| backend.upstream.grpc_web);
+        let call = call.and_then(Call::adopt);
+        let decoder = call.and_then(Call::decoder);
+        let (body, progress) = RequestBody::new(body, self.limits.idle, decoder);
         let request = Request::from_parts(parts, body);
         let limit = self.limits.response_head;
         let (mut response, booking) = send::send(upstream, request, &progress, limit).await?;
         record.booking = Some(booking);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok((response, None));
+            return Ok((response, call.map_or(Rest::Body, Rest::Call)));
         }
         match tunnel {
             Some(tunnel) => {
                 let tunnel = tunnel.attach(&mut response)?;
-                Ok((response, Some(tunnel)))
+                Ok((response, Rest::Tunnel(tunnel)))
             }
             None => {
                 let cause = "the backend switched protocols unasked";
@@ -181,7 +193,7 @@ impl Proxy {
     fn respond(
         &self,
         response: Response<Incoming>,
-        tunnel: Option<Tunnel>,
+        rest: Rest,
         mut record: AccessRecord,
     ) -> Response<ResponseBody> {
         let (mut parts, body) = response.into_parts();
@@ -190,16 +202,20 @@ impl Proxy {
         // The version is the connection's affair, not the backend's.
         parts.version = record.version;
         record.status = Some(parts.status);
-        let Some(tunnel) = tunnel else {
-            let body = ResponseBody::backend(body, self.limits.idle, record);
-            return Response::from_parts(parts, body);
+        let encoder = match rest {
+            Rest::Body => None,
+            Rest::Call(call) => call.answer(&mut parts.headers),
+            Rest::Tunnel(tunnel) => {
+                let upgrade = HeaderValue::from_static("upgrade");
+                parts.headers.insert(CONNECTION, upgrade);
+                parts.headers.insert(UPGRADE, tunnel.protocol().clone());
+                let abort = self.abort.clone();
+                self.tasks
+                    .spawn(tunnel.run(self.limits.idle, abort, record));
+                return Response::from_parts(parts, ResponseBody::switched());
+            }
         };
-        let upgrade = HeaderValue::from_static("upgrade");
-        parts.headers.insert(CONNECTION, upgrade);
-        parts.headers.insert(UPGRADE, tunnel.protocol().clone());
-        let abort = self.abort.clone();
-        self.tasks
-            .spawn(tunnel.run(self.limits.idle, abort, record));
-        Response::from_parts(parts, ResponseBody::switched())
+        let body = ResponseBody::backend(body, self.limits.idle, encoder, record);
+        Response::from_parts(parts, body)
     }
 }

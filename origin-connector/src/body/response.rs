@@ -11,13 +11,15 @@ use hyper::body::Incoming;
 
 use super::stall::Stall;
 use crate::access::AccessRecord;
+use crate::grpc_web::Encoder;
 use crate::headers;
 
 /// A refusal's text, or what a backend streams.
 #[derive(Debug)]
 enum Source {
     Own(Full<Bytes>),
-    Backend(Incoming, Stall),
+    /// The last is there where gRPC becomes gRPC-Web.
+    Backend(Incoming, Stall, Option<Encoder>),
 }
 
 /// The response came to no good end; the connection tells the caller by breaking off.
@@ -27,6 +29,8 @@ pub(crate) enum ResponseBodyError {
     Broken(hyper::Error),
     #[error("the backend's response stood still")]
     Stalled,
+    #[error("the backend's trailers do not fit into a frame")]
+    Trailers,
 }
 
 #[derive(Debug)]
@@ -52,11 +56,16 @@ impl ResponseBody {
         }
     }
 
-    pub(crate) fn backend(body: Incoming, idle: Duration, mut record: AccessRecord) -> Self {
+    pub(crate) fn backend(
+        body: Incoming,
+        idle: Duration,
+        encoder: Option<Encoder>,
+        mut record: AccessRecord,
+    ) -> Self {
         // A body that is empty from the start is never polled.
         record.complete = body.is_end_stream();
         Self {
-            source: Source::Backend(body, Stall::new(idle)),
+            source: Source::Backend(body, Stall::new(idle), encoder),
             record: Some(record),
         }
     }
@@ -71,7 +80,7 @@ impl Source {
             Self::Own(text) => Pin::new(text)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
-            Self::Backend(body, stall) => {
+            Self::Backend(body, stall, encoder) => {
                 let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
                     ready!(stall.poll(cx));
                     return Poll::Ready(Some(Err(ResponseBodyError::Stalled)));
@@ -82,10 +91,28 @@ impl Source {
                     if let Some(trailers) = frame.trailers_mut() {
                         headers::hop_by_hop::strip(trailers);
                     }
-                    Ok(frame)
+                    match encoder {
+                        Some(encoder) => encode(*encoder, frame),
+                        None => Ok(frame),
+                    }
                 }))
             }
         }
+    }
+}
+
+/// A frame as a gRPC-Web client gets it.
+fn encode(encoder: Encoder, frame: Frame<Bytes>) -> Result<Frame<Bytes>, ResponseBodyError> {
+    let frame = match frame.into_data() {
+        Ok(data) => return Ok(Frame::data(encoder.data(data))),
+        Err(frame) => frame,
+    };
+    match frame.into_trailers() {
+        Ok(trailers) => encoder
+            .trailers(&trailers)
+            .map(Frame::data)
+            .ok_or(ResponseBodyError::Trailers),
+        Err(other) => Ok(other),
     }
 }
 
@@ -114,14 +141,16 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(text) => text.is_end_stream(),
-            Source::Backend(body, _) => body.is_end_stream(),
+            Source::Backend(body, ..) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Own(text) => text.size_hint(),
-            Source::Backend(body, _) => body.size_hint(),
+            Source::Backend(body, _, None) => body.size_hint(),
+            // Longer by the trailers.
+            Source::Backend(_, _, Some(_)) => SizeHint::default(),
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct BackendFile {
     pub resolve_interval: Option<String>,
     /// `http/1.1` (the default), `h2c` over `http://` or `h2` over `https://`.
     pub protocol: Option<String>,
+    /// Whether requests in gRPC-Web are translated to gRPC for the backend; `false` by default.
+    #[serde(default)]
+    pub grpc_web: bool,
     /// Over `https://`: whom the backend must prove to be, as `spiffe://TRUST-DOMAIN/PATH` or
     /// `dns:HOST`. By default the host of its address.
     pub identity: Option<String>,
@@ -83,6 +86,7 @@ impl BackendFile {
             endpoints_file,
             resolve_interval,
             protocol,
+            grpc_web,
             identity,
             host,
             path_prefix,
@@ -99,6 +103,7 @@ impl BackendFile {
             endpoints_file,
             resolve_interval,
             protocol,
+            grpc_web,
             identity,
             retry,
             ejection,

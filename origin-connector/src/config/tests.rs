@@ -60,12 +60,12 @@ fn names_unknown_and_missing_fields_with_their_line() {
     check(
         &MINIMAL.replace("name =", "nmae ="),
         &expect![[r#"
-                `DIR/connector.toml`: TOML parse error at line 8, column 1
-                  |
-                8 | nmae = "accounts"
-                  | ^^^^
-                unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `resolve_interval`, `protocol`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `ejection`, `health`
-            "#]],
+            `DIR/connector.toml`: TOML parse error at line 8, column 1
+              |
+            8 | nmae = "accounts"
+              | ^^^^
+            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `resolve_interval`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `ejection`, `health`
+        "#]],
     );
     check(
         &MINIMAL.replace("private_key = \"server.key\"\n", ""),
@@ -104,11 +104,13 @@ resolve_interval = "2h"
 retry = { attempts = 0 }
 ejection = { failures = 0, time = "10m" }
 health = { path = "healthz", timeout = "1h" }
+grpc_web = true
 "#;
     check(
         &format!("{MINIMAL}{more}"),
         &expect![[r#"
-            `DIR/connector.toml`: backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
+            `DIR/connector.toml`: backend[0].grpc_web: gRPC-Web is translated for a backend that speaks `h2c` or `h2`
+            backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
             backend[0].resolve_interval: `2h` is not between `1s` and `3600s`
             backend[0].retry.attempts: `0` is not between `1` and `10`
             backend[0].ejection.failures: `0` is not between `1` and `1000`

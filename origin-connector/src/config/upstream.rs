@@ -20,6 +20,8 @@ pub(crate) struct Upstream {
     /// How long what a name resolves to is used.
     pub(crate) resolve_interval: Duration,
     pub(crate) protocol: Protocol,
+    /// Whether gRPC-Web becomes gRPC. Invariant: over HTTP/2 only.
+    pub(crate) grpc_web: bool,
     /// Whom the backend must prove to be, over TLS; `None` is cleartext.
     pub(crate) server: Option<PeerName>,
     /// How many addresses a request may be tried at, the first included.
@@ -47,6 +49,7 @@ impl Upstream {
             endpoints_file: None,
             resolve_interval: None,
             protocol: None,
+            grpc_web: false,
             identity: None,
             retry: RetryFile::default(),
             ejection: EjectionFile::default(),
@@ -63,6 +66,7 @@ pub(super) struct Written {
     pub(super) endpoints_file: Option<PathBuf>,
     pub(super) resolve_interval: Option<String>,
     pub(super) protocol: Option<String>,
+    pub(super) grpc_web: bool,
     pub(super) identity: Option<String>,
     pub(super) retry: RetryFile,
     pub(super) ejection: EjectionFile,
@@ -77,6 +81,7 @@ impl Written {
             endpoints_file,
             resolve_interval,
             protocol,
+            grpc_web,
             identity,
             retry,
             ejection,
@@ -86,6 +91,12 @@ impl Written {
         let address = problems.take(field("address"), check_address(&address));
         let tls = address.as_ref().is_some_and(|(_, tls)| *tls);
         let protocol = problems.take(field("protocol"), check_protocol(protocol.as_deref(), tls));
+        if grpc_web && protocol == Some(Protocol::Http1) {
+            // gRPC is spoken over nothing else.
+            let refused: Result<(), _> =
+                Err("gRPC-Web is translated for a backend that speaks `h2c` or `h2`");
+            problems.take(field("grpc_web"), refused);
+        }
         let server = address.as_ref().and_then(|address| {
             let server = check_server(identity, address);
             problems.take(field("identity"), server)
@@ -108,6 +119,7 @@ impl Written {
             endpoints: endpoints?,
             resolve_interval: resolve_interval?,
             protocol: protocol?,
+            grpc_web,
             server: server?,
             attempts: attempts?,
             ejection: ejection?,

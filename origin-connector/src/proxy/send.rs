@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
 
-use crate::body::{Progress, RequestBody, RequestBodyError};
+use crate::body::{Progress, RequestBody};
 use crate::refusal::Refusal;
 use crate::upstream::{Booking, Http, Pool, PoolError, Unanswered, Upstream};
 
@@ -47,7 +47,7 @@ pub(super) async fn send(
             }
             Err(failure) => failure,
         };
-        last = blame(&failure, limit);
+        last = blame(&failure, progress, limit);
         if last.problem != Problem::RequestIncomplete {
             upstream.failed(endpoint);
         }
@@ -95,8 +95,11 @@ async fn attempt(
     }
 }
 
-/// Finds the cause in the chain of an error.
-fn blame(failure: &Failure, limit: Duration) -> Refusal {
+/// Finds whose fault it was, and the causes in the chain of an error.
+fn blame(failure: &Failure, progress: &Progress, limit: Duration) -> Refusal {
+    if let Some(caller) = progress.failure() {
+        return Refusal::new(Problem::RequestIncomplete, caller);
+    }
     let error = match failure {
         Failure::Unanswered(Unanswered { error, .. }) => error,
         Failure::TooLate => {
@@ -107,9 +110,6 @@ fn blame(failure: &Failure, limit: Duration) -> Refusal {
     let mut causes: Vec<String> = Vec::new();
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if let Some(caller) = cause.downcast_ref::<RequestBodyError>() {
-            return Refusal::new(Problem::RequestIncomplete, caller);
-        }
         let text = cause.to_string();
         if causes.last() != Some(&text) {
             causes.push(text);

@@ -104,22 +104,26 @@ async fn a_caller_that_takes_nothing_is_let_go() {
 
 #[tokio::test]
 async fn a_slow_upload_is_not_the_backends_fault() {
-    let origin = Origin::start().await;
-    let limits = "[limits]\nresponse_head_timeout = \"100ms\"\nidle_timeout = \"800ms\"";
-    let setup = Setup::new().backend("accounts", origin.address, "");
-    let mut connector = setup.with(limits).start().await;
-    let (keep, body) = told();
-    keep.send(Ok(Frame::data(Bytes::from_static(b"begun"))))
-        .unwrap();
-    let begun = tokio::time::Instant::now();
-    // The backend waits for the body, as the caller does for nothing.
-    let request = Request::post("/gate")
-        .header("content-length", "100")
-        .body(body);
-    let response = connector.http2().await.send(request.unwrap()).await;
-    assert_eq!(problem(response).await, (408, "request-incomplete".into()));
-    assert!(begun.elapsed() >= Duration::from_millis(800));
-    let line = connector.logged("request").await;
-    assert_eq!(line["cause"], "the caller's request body stood still");
-    drop(keep);
+    for protocol in ["http/1.1", "h2c"] {
+        let origin = Origin::start().await;
+        let limits = "[limits]\nresponse_head_timeout = \"100ms\"\nidle_timeout = \"800ms\"";
+        let more = format!("protocol = \"{protocol}\"");
+        let setup = Setup::new().backend("accounts", origin.address, &more);
+        let mut connector = setup.with(limits).start().await;
+        let (keep, body) = told();
+        keep.send(Ok(Frame::data(Bytes::from_static(b"begun"))))
+            .unwrap();
+        let begun = tokio::time::Instant::now();
+        // The backend waits for the body, as the caller does for nothing.
+        let request = Request::post("/gate")
+            .header("content-length", "100")
+            .body(body);
+        let response = connector.http2().await.send(request.unwrap()).await;
+        let answer = problem(response).await;
+        assert_eq!(answer, (408, "request-incomplete".into()), "{protocol}");
+        assert!(begun.elapsed() >= Duration::from_millis(800));
+        let line = connector.logged("request").await;
+        assert_eq!(line["cause"], "the caller's request body stood still");
+        drop(keep);
+    }
 }

@@ -10,6 +10,8 @@ mod command;
 mod drain;
 mod endpoints;
 mod failure;
+mod grpc;
+mod grpc_web;
 mod heads;
 mod in_process;
 mod mesh;

@@ -38,7 +38,7 @@ pub(crate) struct Origin {
     pub(crate) well: Arc<AtomicBool>,
 }
 
-type Body = BoxBody<Bytes, hyper::Error>;
+pub(crate) type Body = BoxBody<Bytes, hyper::Error>;
 
 fn text(text: impl Into<Bytes>) -> Response<Body> {
     Response::new(
@@ -127,6 +127,7 @@ impl Origin {
         }
         self.seen.lock().unwrap().push(parts.clone());
         match parts.uri.path() {
+            path if path.starts_with("/grpc.") => crate::grpc::answer(self, &parts, body).await,
             "/echo" => {
                 let mut response = Response::new(body.boxed());
                 if let Some(trailer) = parts.headers.get("trailer") {
