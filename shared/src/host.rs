@@ -90,6 +90,25 @@ impl HostPattern {
     }
 }
 
+/// Of definitions sorted by pattern, the one that serves a host: of its exact name, else of the
+/// closest domain above it that has a wildcard.
+pub fn closest<'h, T>(
+    hosts: &'h [T],
+    pattern: impl Fn(&T) -> &HostPattern,
+    host: &str,
+) -> Option<&'h T> {
+    let entry = |name: &str| {
+        let index = hosts.binary_search_by(|entry| pattern(entry).as_str().cmp(name));
+        hosts.get(index.ok()?)
+    };
+    let above = std::iter::successors(host.split_once('.'), |(_, parent)| parent.split_once('.'));
+    entry(host).or_else(|| {
+        above
+            .map(|(_, parent)| format!("*.{parent}"))
+            .find_map(|name| entry(&name))
+    })
+}
+
 /// The text is no host pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

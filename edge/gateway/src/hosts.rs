@@ -8,7 +8,7 @@ mod table;
 use std::sync::{Arc, OnceLock};
 
 use tidegate_shared::bundle::{HostSection, Tables};
-use tidegate_shared::host::HostPattern;
+use tidegate_shared::host::{self, HostPattern};
 
 pub use candidate::{Candidate, Mismatch, Routing};
 pub(crate) use route::{Route, Target};
@@ -39,29 +39,9 @@ impl Hosts {
             .try_for_each(|host| host.table(tables).map(|_| ()))
     }
 
-    /// The entry of a host: of its exact name, else of the closest domain above it that has a
-    /// wildcard.
+    /// The entry that serves a host.
     pub(crate) fn find(&self, host: &str) -> Option<&Host> {
-        self.entry(host).or_else(|| self.wildcard(host))
-    }
-
-    fn entry(&self, pattern: &str) -> Option<&Host> {
-        let index = self
-            .0
-            .binary_search_by(|entry| entry.section.host().as_str().cmp(pattern))
-            .ok()?;
-        self.0.get(index)
-    }
-
-    fn wildcard(&self, host: &str) -> Option<&Host> {
-        let mut rest = host;
-        while let Some((_, parent)) = rest.split_once('.') {
-            if let Some(entry) = self.entry(&format!("*.{parent}")) {
-                return Some(entry);
-            }
-            rest = parent;
-        }
-        None
+        host::closest(&self.0, Host::pattern, host)
     }
 }
 
