@@ -8,6 +8,7 @@ mod bake;
 mod check;
 mod compile;
 mod dev;
+mod diff;
 mod init;
 mod inspect;
 mod keys;
@@ -40,6 +41,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run a policy's own tests, offline
     Test(test::Test),
+    /// Show what changes for callers between two policies
+    Diff(diff::Diff),
     /// Make keys
     Keys(keys::Keys),
     /// Make a token to test with
@@ -64,6 +67,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Compile(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Test(command) => command.run(),
+        Command::Diff(command) => return command.run(),
         Command::Keys(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),

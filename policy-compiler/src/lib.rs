@@ -18,6 +18,7 @@ pub mod bake;
 pub mod credentials;
 mod decode;
 pub mod diagnostic;
+pub mod diff;
 mod lower;
 pub mod offline;
 pub mod source;

@@ -22,6 +22,7 @@ use crate::decode::{Named, Parsed};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{self, Source, Span, Spanned};
 use crate::syntax::{ApiKeys, Policy, Version};
+pub(crate) use arrange::follow;
 use ir::Ir;
 
 /// What lowering needs everywhere.

@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_shared::bundle::Bundle;
-use tidegate_shared::envelope::Signed;
+use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
@@ -43,13 +43,7 @@ fn failed(error: impl std::fmt::Display) -> OfflineError {
 pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
     let mut ir = ir.clone();
     let credentials = Credentials::install(&mut ir).map_err(failed)?;
-    let key = SigningKey::from_seed([1; 32]);
-    let signed = ir.sign(1, &key).map_err(failed)?;
-    let signed = Signed::parse(&signed).map_err(failed)?;
-    let bundle = signed
-        .verify::<Bundle>(&key.trust_key().into())
-        .map_err(failed)?;
-    let gateway = Gateway::load(bundle).map_err(failed)?;
+    let gateway = load(&ir.bundle(1).map_err(failed)?)?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_err(failed)?;
@@ -68,6 +62,18 @@ pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
         })
     };
     ir.tests.iter().map(result).collect()
+}
+
+/// A gateway that runs a bundle here, signed for the occasion.
+///
+/// # Errors
+/// [`OfflineError`] where no gateway would load it.
+pub(crate) fn load(bundle: &Bundle) -> Result<Gateway, OfflineError> {
+    let key = SigningKey::from_seed([1; 32]);
+    let signed = envelope::sign::<Bundle>(bundle.encode().map_err(failed)?, &key);
+    let signed = Signed::parse(&signed).map_err(failed)?;
+    let bundle = signed.verify(&key.trust_key().into()).map_err(failed)?;
+    Gateway::load(bundle).map_err(failed)
 }
 
 fn check(

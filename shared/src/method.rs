@@ -18,7 +18,7 @@ const EXTENSION: u16 = 1 << 7;
 
 /// A set of methods: the seven that APIs use, and all extension methods together
 /// (RFC 9110 §9.1, §16.1). `CONNECT` and `TRACE` are never members: the gateway refuses them.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MethodSet(u16);
 
@@ -66,6 +66,18 @@ impl MethodSet {
         Self(self.0 & !other.0)
     }
 
+    /// Each member as a set of its own, in a fixed order; the extension methods are one.
+    pub fn members(self) -> impl Iterator<Item = Self> {
+        (0..8)
+            .map(move |bit| Self(self.0 & 1 << bit))
+            .filter(|member| !member.is_empty())
+    }
+
+    /// Whether extension methods are in the set.
+    pub fn has_extensions(self) -> bool {
+        self.0 & EXTENSION != 0
+    }
+
     /// The named members, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Method> {
         NAMED
@@ -103,6 +115,15 @@ mod tests {
         assert!(!MethodSet::of(&Method::GET).contains(&purge));
         assert!(!MethodSet::ANY.contains(&Method::TRACE));
         assert!(!MethodSet::ANY.contains(&Method::CONNECT));
+    }
+
+    #[test]
+    fn members_add_up_to_the_set() {
+        let set = MethodSet::ANY.without(MethodSet::of(&Method::GET));
+        assert!(set.has_extensions());
+        assert_eq!(set.members().count(), 7);
+        let again = set.members().fold(MethodSet::EMPTY, MethodSet::union);
+        assert_eq!(again, set);
     }
 
     #[test]

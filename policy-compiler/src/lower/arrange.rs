@@ -3,6 +3,7 @@
 
 mod overlap;
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -124,9 +125,10 @@ fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
 }
 
 /// Whether a request that passes the tests `given` passes the tests `wanted`.
-fn follow(given: &[FieldPredicate], wanted: &[FieldPredicate]) -> bool {
+pub(crate) fn follow<P: Borrow<FieldPredicate>>(given: &[P], wanted: &[P]) -> bool {
     wanted.iter().all(|wanted| {
-        given.iter().any(|given| {
+        let wanted = wanted.borrow();
+        given.iter().map(P::borrow).any(|given| {
             given == wanted || given.name == wanted.name && wanted.test == FieldTest::Present
         })
     })

@@ -170,7 +170,7 @@ pub enum IssuerKeys {
 }
 
 /// A public key of an issuer (RFC 7517).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct PublicKey {
     /// `kid`.
     pub id: Option<String>,
@@ -181,7 +181,7 @@ pub struct PublicKey {
 }
 
 /// The octets of a public key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KeyMaterial {
     /// RSA: modulus and exponent, big-endian without leading zeros.
     Rsa(ByteBuf, ByteBuf),

@@ -97,7 +97,9 @@ pub struct Route {
 }
 
 /// A predicate on a header or a query parameter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct FieldPredicate {
     /// The name; of a header in lower case.
     pub name: String,
@@ -106,7 +108,7 @@ pub struct FieldPredicate {
 }
 
 /// What must hold of a header or query parameter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FieldTest {
     /// It is there.
     Present,

@@ -104,7 +104,7 @@ pub struct Retry {
 }
 
 /// What is worth another attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RetryOn {
     /// The connection was not made; the origin saw nothing.
     Connect,

@@ -2,7 +2,6 @@
 
 use http::HeaderName;
 use tidegate_shared::host::HostPattern;
-use tidegate_shared::pattern::PathPattern;
 
 /// How a request was routed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +16,10 @@ pub struct Routing {
 /// A route whose path matches a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The route, by its index in the bundle's section of the host.
+    /// The path that led to it, by its index in the bundle's section of the host.
+    pub path: u32,
+    /// The route, by its index there.
     pub route: u32,
-    /// The pattern that led to it.
-    pub pattern: PathPattern,
     /// Why it does not take the request; `None` where it does.
     pub mismatch: Option<Mismatch>,
 }

@@ -105,13 +105,9 @@ impl Table {
     /// The most specific route whose predicates all hold.
     pub(crate) fn find(&self, question: &Question<'_>) -> Result<Found<'_>, NoRoute> {
         let mut methods = MethodSet::EMPTY;
-        let found = self.visit(question.path, |pattern, index, route| {
-            methods = methods.union(route.methods);
-            route.mismatch(question).is_none().then_some(Found {
-                route,
-                index,
-                pattern,
-            })
+        let found = self.visit(question.path, |_, found| {
+            methods = methods.union(found.route.methods);
+            found.route.mismatch(question).is_none().then_some(found)
         });
         found.ok_or({
             if methods.is_empty() || methods.contains(question.method) {
@@ -125,11 +121,11 @@ impl Table {
     /// What [`find`](Self::find) looks at, up to the route that takes the request.
     pub(crate) fn candidates(&self, question: &Question<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        self.visit(question.path, |pattern, route, own| {
-            let mismatch = own.mismatch(question);
+        self.visit(question.path, |path, found| {
+            let mismatch = found.route.mismatch(question);
             candidates.push(Candidate {
-                route,
-                pattern: pattern.clone(),
+                path,
+                route: found.index,
                 mismatch: mismatch.map(Mismatch::to_owned),
             });
             mismatch.is_none().then_some(())
@@ -137,27 +133,35 @@ impl Table {
         candidates
     }
 
-    /// Visits the routes of every pattern that matches a path, most specific first, until one
-    /// visit gives something.
+    /// Visits the routes of every pattern that matches a path, with the pattern's index, most
+    /// specific first, until one visit gives something.
     fn visit<'t, T>(
         &'t self,
         path: &str,
-        mut visit: impl FnMut(&'t PathPattern, u32, &'t Route) -> Option<T>,
+        mut visit: impl FnMut(u32, Found<'t>) -> Option<T>,
     ) -> Option<T> {
         let found = self
             .complete
             .at(path)
             .or_else(|_| self.prefixes.at(path))
             .ok()?;
+        let mut visit = |place: u32, entry: &'t Entry| {
+            entry.routes.iter().find_map(|index| {
+                let found = Found {
+                    route: self.route(*index)?,
+                    index: *index,
+                    pattern: &entry.pattern,
+                };
+                visit(place, found)
+            })
+        };
         let first = self.entry(*found.value)?;
-        let others = first
-            .otherwise
-            .iter()
-            .filter_map(|index| self.entry(*index))
-            .filter(|other| other.pattern.captures(path).is_some());
-        std::iter::once(first).chain(others).find_map(|entry| {
-            let mut routes = entry.routes.iter();
-            routes.find_map(|index| visit(&entry.pattern, *index, self.route(*index)?))
+        visit(*found.value, first).or_else(|| {
+            first.otherwise.iter().find_map(|place| {
+                let other = self.entry(*place)?;
+                other.pattern.captures(path)?;
+                visit(*place, other)
+            })
         })
     }
 

@@ -1,0 +1,99 @@
+//! Who may call.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tidegate_shared::bundle::{ApiKeyRing, Consumer};
+use tidegate_shared::digest::Digest;
+
+use super::super::change::{ChangeKind, Severity};
+use super::super::meaning::Caller;
+use super::super::words;
+use super::{Difference, issuer, sets};
+
+pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
+    let switched = |kind, severity| {
+        vec![Difference::new(
+            kind,
+            severity,
+            words::caller(old),
+            words::caller(new),
+        )]
+    };
+    match (old, new) {
+        (Caller::Public, Caller::Public) => Vec::new(),
+        (Caller::Jwt(..) | Caller::ApiKey(_), Caller::Public) => {
+            switched(ChangeKind::BecamePublic, Severity::Exposes)
+        }
+        (Caller::Public, Caller::Jwt(..) | Caller::ApiKey(_)) => {
+            switched(ChangeKind::CredentialRequired, Severity::Tightens)
+        }
+        (Caller::Jwt(..), Caller::ApiKey(_)) | (Caller::ApiKey(_), Caller::Jwt(..)) => {
+            switched(ChangeKind::CredentialKind, Severity::Changes)
+        }
+        (Caller::Jwt(old, old_scopes), Caller::Jwt(new, new_scopes)) => {
+            let mut differences = issuer::compare(old, new);
+            differences.extend(sets::required(
+                ChangeKind::Scopes,
+                *old_scopes,
+                *new_scopes,
+                |scope| words::code(scope),
+            ));
+            differences
+        }
+        (Caller::ApiKey(old), Caller::ApiKey(new)) => rings(old, new),
+    }
+}
+
+fn rings(old: &ApiKeyRing, new: &ApiKeyRing) -> Vec<Difference> {
+    let ApiKeyRing {
+        name: _,
+        header,
+        consumers,
+    } = old;
+    let header = Difference::between(ChangeKind::ApiKeyHeader, header, &new.header, |name| {
+        words::code(name)
+    });
+    let (before, after) = (by_key(consumers), by_key(&new.consumers));
+    let keys = sets::allowed(ChangeKind::ApiKeys, before.keys(), after.keys(), |digest| {
+        let consumer = before.get(*digest).or(after.get(*digest)).copied();
+        words::api_key(consumer.unwrap_or_default(), digest)
+    });
+    let groups = regrouped(&before, &after).then(|| {
+        let words = |consumers: &BTreeMap<&Digest, &str>| {
+            words::list(
+                consumers
+                    .iter()
+                    .map(|(digest, consumer)| words::api_key(consumer, digest)),
+            )
+        };
+        Difference::new(
+            ChangeKind::Consumers,
+            Severity::Changes,
+            words(&before),
+            words(&after),
+        )
+    });
+    [header, keys, groups].into_iter().flatten().collect()
+}
+
+/// The consumer of each key; of two that have one key, the first.
+fn by_key(consumers: &[Consumer]) -> BTreeMap<&Digest, &str> {
+    let mut by_key = BTreeMap::new();
+    for Consumer { name, keys } in consumers {
+        for key in keys {
+            by_key.entry(key).or_insert(name.as_str());
+        }
+    }
+    by_key
+}
+
+/// Whether two keys that are on both sides are one consumer's on one side only. What the
+/// consumers are called does not matter.
+fn regrouped(before: &BTreeMap<&Digest, &str>, after: &BTreeMap<&Digest, &str>) -> bool {
+    let (mut forth, mut back) = (HashMap::new(), HashMap::new());
+    before.iter().any(|(digest, old)| {
+        after.get(digest).is_some_and(|new| {
+            forth.entry(old).or_insert(new) != &new || back.entry(new).or_insert(old) != &old
+        })
+    })
+}

@@ -1,0 +1,269 @@
+//! What policies say, in plain words.
+
+use std::collections::BTreeSet;
+
+use serde_bytes::ByteBuf;
+use tidegate_shared::bundle::{
+    AllowedOrigins, ClaimRule, ClaimTest, ClaimValue, FieldPredicate, FieldTest, HeaderEdits,
+    KeyPart, Limit, PathTemplate, PublicKey, Reply, Retry, RetryOn, TemplatePart, TokenType,
+};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::method::MethodSet;
+
+use super::meaning::{Answer, Caller, Meaning};
+use super::rule::{Conditions, Rule};
+
+/// The most of a reply's body that is shown, in characters.
+const MAX_BODY: usize = 60;
+/// Digits of a digest that tell it from others.
+const DIGITS: usize = 12;
+
+pub(super) fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// Items with commas between; `none` where there is none.
+pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
+    let items: Vec<String> = items.into_iter().collect();
+    if items.is_empty() {
+        "none".to_owned()
+    } else {
+        items.join(", ")
+    }
+}
+
+/// Items of which the first goes first.
+pub(super) fn ordered(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().collect::<Vec<_>>().join(", then ")
+}
+
+/// Methods as people write them.
+pub(super) fn methods(methods: MethodSet) -> String {
+    if methods == MethodSet::ANY {
+        return "any method".to_owned();
+    }
+    let extensions = methods
+        .has_extensions()
+        .then(|| "extension methods".to_owned());
+    list(
+        methods
+            .iter()
+            .map(|method| method.to_string())
+            .chain(extensions),
+    )
+}
+
+/// What must hold of headers and query; empty for nothing.
+pub(super) fn conditions(conditions: &Conditions<'_>) -> String {
+    let Conditions { headers, query } = conditions;
+    let headers = headers.iter().map(|test| predicate("header", test));
+    let query = query.iter().map(|test| predicate("query", test));
+    headers.chain(query).collect::<Vec<_>>().join(", ")
+}
+
+fn predicate(of: &str, FieldPredicate { name, test }: &FieldPredicate) -> String {
+    match test {
+        FieldTest::Present => format!("{of} `{name}` present"),
+        FieldTest::Exact(value) => format!("{of} `{name}: {value}`"),
+        // The bundle holds the automaton, not the text.
+        FieldTest::Matches(automaton) => format!(
+            "{of} `{name}` matches an expression (automaton {})",
+            short(&Digest::of(automaton))
+        ),
+    }
+}
+
+fn short(digest: &Digest) -> String {
+    let mut digits = hex::encode(digest.0);
+    digits.truncate(DIGITS);
+    digits
+}
+
+pub(super) fn caller(caller: &Caller<'_>) -> String {
+    match caller {
+        Caller::Public => "everyone".to_owned(),
+        Caller::Jwt(issuer, []) => format!("a token of {}", code(&issuer.issuer)),
+        Caller::Jwt(issuer, scopes) => format!(
+            "a token of {} with {}",
+            code(&issuer.issuer),
+            scopes
+                .iter()
+                .map(|scope| code(scope))
+                .collect::<Vec<_>>()
+                .join(" and ")
+        ),
+        Caller::ApiKey(ring) => format!("an API key in {}", code(&ring.header)),
+    }
+}
+
+pub(super) fn answer(answer: &Answer<'_>) -> String {
+    match answer {
+        Answer::Reply(reply) => format!("the gateway replies {}", self::reply(reply)),
+        Answer::Forward(forward) => {
+            let origins = forward.upstream.origins.iter();
+            format!(
+                "goes to {}",
+                ordered(origins.map(|origin| code(&origin.url)))
+            )
+        }
+    }
+}
+
+/// Who may call, and who answers.
+pub(super) fn summary(meaning: &Meaning<'_>) -> String {
+    format!("{}; {}", caller(&meaning.caller), answer(&meaning.answer))
+}
+
+pub(super) fn taken_by(rule: &Rule<'_>) -> String {
+    format!("taken by {}: {}", code(rule.name), summary(&rule.meaning))
+}
+
+pub(super) fn reply(reply: &Reply) -> String {
+    let Reply {
+        status,
+        headers,
+        body,
+    } = reply;
+    let text = String::from_utf8_lossy(body);
+    let mut shown: String = text.chars().take(MAX_BODY).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    let fields = headers
+        .iter()
+        .map(|(name, value)| code(&format!("{name}: {value}")));
+    let mut words = format!("{status}");
+    if !headers.is_empty() {
+        words.push_str(&format!(" with {}", list(fields)));
+    }
+    if !shown.is_empty() {
+        words.push_str(&format!(" and the body {}", code(&shown)));
+    }
+    words
+}
+
+pub(super) fn public_key(key: &PublicKey) -> String {
+    let PublicKey {
+        id,
+        algorithm,
+        material,
+    } = key;
+    let digest = Digest::of(format!("{material:?}").as_bytes());
+    let algorithm = algorithm.map(|algorithm| format!(" for {}", algorithm.name()));
+    format!(
+        "key {}{} ({})",
+        id.as_deref()
+            .map_or_else(|| "without an id".to_owned(), code),
+        algorithm.unwrap_or_default(),
+        short(&digest)
+    )
+}
+
+pub(super) fn token_type(token_type: TokenType) -> &'static str {
+    match token_type {
+        TokenType::Any => "any type",
+        TokenType::Jwt => "`JWT`",
+        TokenType::AccessToken => "`at+jwt`",
+    }
+}
+
+pub(super) fn claim_rule(rule: &ClaimRule) -> String {
+    let ClaimRule { name, test } = rule;
+    match test {
+        ClaimTest::Present => format!("{} present", code(name)),
+        ClaimTest::OneOf(values) => {
+            let values: BTreeSet<String> = values
+                .iter()
+                .map(|value| match value {
+                    ClaimValue::Text(text) => format!("{text:?}"),
+                    ClaimValue::Integer(number) => number.to_string(),
+                    ClaimValue::Bool(bool) => bool.to_string(),
+                })
+                .collect();
+            format!("{} one of {}", code(name), list(values))
+        }
+    }
+}
+
+pub(super) fn api_key(consumer: &str, digest: &Digest) -> String {
+    format!("key {} of {}", short(digest), code(consumer))
+}
+
+pub(super) fn limit(limit: &Limit) -> String {
+    let Limit {
+        name,
+        rate,
+        burst,
+        key,
+    } = limit;
+    let key = if key.is_empty() {
+        "altogether".to_owned()
+    } else {
+        format!("for each {}", list(key.iter().map(key_part)))
+    };
+    format!("{}: {rate}, burst {burst}, {key}", code(name))
+}
+
+/// As the language has it.
+pub(super) fn key_part(part: &KeyPart) -> String {
+    match part {
+        KeyPart::Subject => "auth.subject".to_owned(),
+        KeyPart::Issuer => "auth.issuer".to_owned(),
+        KeyPart::Address => "client.address".to_owned(),
+        KeyPart::Header(name) => format!("request.headers[\"{name}\"]"),
+        KeyPart::PathParameter(name) => format!("request.path[\"{name}\"]"),
+    }
+}
+
+pub(super) fn origins(origins: &AllowedOrigins) -> String {
+    match origins {
+        AllowedOrigins::Any => "pages of every origin".to_owned(),
+        AllowedOrigins::Listed(listed) => list(listed.iter().map(|origin| code(origin))),
+    }
+}
+
+pub(super) fn retry(retry: &Retry) -> String {
+    let Retry {
+        attempts,
+        on,
+        budget,
+    } = retry;
+    let on = on.iter().map(|on| match on {
+        RetryOn::Connect => "connect".to_owned(),
+        RetryOn::Timeout => "timeout".to_owned(),
+        RetryOn::Status(status) => status.to_string(),
+    });
+    format!("{attempts} attempts, on {}, budget {}%", list(on), budget.0)
+}
+
+pub(super) fn authorities(trust: &BTreeSet<&ByteBuf>) -> String {
+    if trust.is_empty() {
+        return "the runtime's own authorities".to_owned();
+    }
+    list(
+        trust
+            .iter()
+            .map(|certificate| format!("certificate {}", short(&Digest::of(certificate)))),
+    )
+}
+
+pub(super) fn rewrite(template: Option<&PathTemplate>) -> String {
+    let part = |part: &TemplatePart| match part {
+        TemplatePart::Literal(text) => text.clone(),
+        TemplatePart::Parameter(name) => format!("{{{name}}}"),
+        TemplatePart::Rest => "{*}".to_owned(),
+    };
+    template.map_or_else(
+        || "the path as it came".to_owned(),
+        |template| code(&template.0.iter().map(part).collect::<String>()),
+    )
+}
+
+pub(super) fn header_edits(edits: &HeaderEdits) -> String {
+    let HeaderEdits { remove, set, add } = edits;
+    let field = |(name, value): &(String, String)| code(&format!("{name}: {value}"));
+    let remove = remove.iter().map(|name| format!("remove {}", code(name)));
+    let set = set.iter().map(|pair| format!("set {}", field(pair)));
+    let add = add.iter().map(|pair| format!("add {}", field(pair)));
+    list(remove.chain(set).chain(add))
+}

@@ -1,0 +1,418 @@
+//! The texts.
+
+use expect_test::{Expect, expect};
+use tidegate_policy_compiler::diff::{
+    ChangeKind, diff, render_human, render_json, render_markdown,
+};
+
+use crate::side;
+
+const OLD: &str = r#"
+tidegate: v1
+name: bank
+hosts: [api.bank.example]
+issuers:
+  customers: { issuer: "https://id.bank.example", audiences: [mobile], algorithms: [HS256], secret: one }
+api_keys:
+  partners:
+    consumers:
+      acme: { sha256: a6e6e4d1c7b1c2a5d6c1b8b7a1d2f47d5b1e8a3c0f9d2e4b6a7c8d9e0f1a2b3c }
+upstreams:
+  banking:
+    origins:
+      dc1: { url: "https://dc1.bank.example" }
+      dc2: { url: "https://dc2.bank.example" }
+    timeout: 3s
+  reports:
+    origins: { dc1: { url: "https://reports.bank.example" } }
+limits:
+  per-customer: { rate: 60/m, burst: 20, key: auth.subject }
+apis:
+  accounts:
+    base: /accounts
+    auth: { jwt: customers, scopes: [read] }
+    limit: [per-customer]
+    to: banking
+    routes:
+      - get: /{id}
+      - post: /{id}/transfers
+        auth: { jwt: customers, scopes: [read, write] }
+  partners:
+    base: /partners
+    auth: { api_key: partners }
+    to: banking
+    routes:
+      - get: /*
+      - { get: /reports, to: reports }
+  status:
+    auth: public
+    routes:
+      - { get: /status, reply: { text: fine } }
+"#;
+
+/// What a policy with these texts replaced changes.
+fn check(replace: &[(&str, &str)], expect: &Expect) {
+    let mut new = OLD.to_owned();
+    for (old, text) in replace {
+        assert!(new.contains(old), "`{old}` is not in the policy");
+        new = new.replacen(old, text, 1);
+    }
+    expect.assert_eq(&render_human(&diff(&side(OLD), &side(&new))));
+}
+
+#[test]
+fn order_names_and_ways_to_write_tell_nothing() {
+    check(
+        &[
+            ("      - get: /{id}\n", ""),
+            (
+                "  partners:\n    base",
+                "  more:\n    base: /accounts/{number}\n    auth: { jwt: clients, scopes: [read] }\n    limit: [per-customer]\n    to: money\n    timeout: 3s\n    routes:\n      - { methods: [get, head], path: / }\n  partners:\n    base",
+            ),
+            ("  customers:", "  clients:"),
+            (
+                "jwt: customers, scopes: [read] }\n    limit: [per-customer]\n    to: banking",
+                "jwt: clients, scopes: [read] }\n    limit: [per-customer]\n    to: money",
+            ),
+            (
+                "{ jwt: customers, scopes: [read, write]",
+                "{ jwt: clients, scopes: [write, read]",
+            ),
+            ("  banking:\n", "  money:\n"),
+            ("dc1: { url: \"https://dc1", "east: { url: \"https://dc1"),
+            (
+                "api_key: partners }\n    to: banking",
+                "api_key: partners }\n    to: money",
+            ),
+            ("acme:", "zenith:"),
+        ],
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn what_becomes_public_comes_first() {
+    check(
+        &[
+            ("timeout: 3s", "timeout: 5s"),
+            ("auth: { api_key: partners }", "auth: public"),
+        ],
+        &expect![[r#"
+            exposes: became-public
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+                - an API key in `x-api-key`
+                + everyone
+
+            changes: timeout
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+                - 3s
+                + 5s
+
+            5 changes: 2 exposes, 3 changes
+        "#]],
+    );
+}
+
+#[test]
+fn a_route_that_takes_requests_of_another() {
+    check(
+        &[(
+            "      - { get: /reports, to: reports }",
+            "      - { get: /reports, to: reports }\n      - { any: /open/*, auth: public }",
+        )],
+        &expect![[r#"
+            exposes: route-added
+              POST, PUT, PATCH, DELETE, OPTIONS, extension methods api.bank.example/partners/open/*
+                + everyone; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+            exposes: route-added
+              GET, HEAD api.bank.example/partners/open/*
+                - taken by `partners GET /partners/*`: an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+                + everyone; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+            2 changes: 2 exposes
+        "#]],
+    );
+}
+
+#[test]
+fn a_route_whose_requests_go_to_another() {
+    check(
+        &[
+            ("      - { get: /reports, to: reports }\n", ""),
+            (
+                "      - { get: /status, reply: { text: fine } }",
+                "      - { get: /healthz, reply: { text: fine } }",
+            ),
+            (
+                "\n  reports:\n    origins: { dc1: { url: \"https://reports.bank.example\" } }",
+                "",
+            ),
+        ],
+        &expect![[r#"
+            exposes: route-added
+              GET, HEAD api.bank.example/healthz
+                + everyone; the gateway replies 200 with `content-type: text/plain; charset=utf-8` and the body `fine`
+
+            tightens: route-removed
+              GET, HEAD api.bank.example/status
+                - everyone; the gateway replies 200 with `content-type: text/plain; charset=utf-8` and the body `fine`
+
+            changes: route-removed
+              GET, HEAD api.bank.example/partners/reports
+                - an API key in `x-api-key`; goes to `https://reports.bank.example`
+                + taken by `partners GET /partners/*`: an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+            3 changes: 1 exposes, 1 tightens, 1 changes
+        "#]],
+    );
+}
+
+#[test]
+fn credentials_scopes_and_limits() {
+    check(
+        &[
+            ("scopes: [read] }", "scopes: [read, audit] }"),
+            ("scopes: [read, write]", "scopes: [write]"),
+            ("60/m, burst: 20", "60/m, burst: 40"),
+            ("audiences: [mobile]", "audiences: [mobile, web]"),
+            ("acme: { sha256: a6", "acme: { sha256: b6"),
+            (
+                "secret: one",
+                "secret: other, type: at+jwt, max_age: 1h, claims: { tier: [gold, silver] }",
+            ),
+        ],
+        &expect![[r#"
+            loosens: audiences
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - `mobile`
+                + `mobile`, `web`
+
+            loosens: scopes
+              POST api.bank.example/accounts/{id}/transfers
+                - `read`, `write`
+                + `write`
+
+            loosens: limit-changed
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - `per-customer`: 60/m, burst 20, for each auth.subject
+                + `per-customer`: 60/m, burst 40, for each auth.subject
+
+            tightens: token-type
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - any type
+                + `at+jwt`
+
+            tightens: token-age
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - any age
+                + 3600s
+
+            tightens: claims
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - none
+                + `tier` one of "gold", "silver"
+
+            tightens: scopes
+              GET, HEAD api.bank.example/accounts/{id}
+                - `read`
+                + `audit`, `read`
+
+            changes: issuer-keys
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - the secret `one`
+                + the secret `other`
+
+            changes: api-keys
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+                - key a6e6e4d1c7b1 of `acme`
+                + key b6e6e4d1c7b1 of `acme`
+
+            16 changes: 5 loosens, 7 tightens, 4 changes
+        "#]],
+    );
+}
+
+#[test]
+fn destinations_headers_cors_and_replies() {
+    check(
+        &[
+            (
+                "dc2: { url: \"https://dc2.bank",
+                "dc2: { url: \"https://dc3.bank",
+            ),
+            (
+                "hosts: [api.bank.example]",
+                "hosts: [api.bank.example]\ncors: { origins: [\"https://app.bank.example\"] }\nheaders: { response: { set: { x-a: b } } }",
+            ),
+            (
+                "      - get: /*\n",
+                "      - { get: /*, rewrite: { path: \"/v1/{*}\" }, timeout: 1s }\n",
+            ),
+            ("text: fine", "status: 204"),
+        ],
+        &expect![[r#"
+            loosens: cors-added
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+              GET, HEAD api.bank.example/status
+                + `https://app.bank.example`
+
+            changes: destination
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+                - `https://dc1.bank.example`, then `https://dc2.bank.example`
+                + `https://dc1.bank.example`, then `https://dc3.bank.example`
+
+            changes: reply
+              GET, HEAD api.bank.example/status
+                - 200 with `content-type: text/plain; charset=utf-8` and the body `fine`
+                + 204
+
+            changes: rewrite
+              GET, HEAD api.bank.example/partners/*
+                - the path as it came
+                + `/v1/{*}`
+
+            changes: timeout
+              GET, HEAD api.bank.example/partners/*
+                - 3s
+                + 1s
+
+            changes: response-headers
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+              GET, HEAD api.bank.example/status
+                - none
+                + set `x-a: b`
+
+            16 changes: 5 loosens, 11 changes
+        "#]],
+    );
+}
+
+#[test]
+fn a_host_of_its_own_takes_requests_of_a_wildcard() {
+    let old = OLD.replace("hosts: [api.bank.example]", "hosts: [\"*.bank.example\"]");
+    let new = old.replace(
+        "  status:\n",
+        "  status:\n    hosts: [\"*.bank.example\", status.bank.example]\n",
+    );
+    expect![[r#"
+        tightens: route-removed
+          POST status.bank.example/accounts/{id}/transfers
+            - a token of `https://id.bank.example` with `read` and `write`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+        tightens: route-removed
+          GET, HEAD status.bank.example/accounts/{id}
+            - a token of `https://id.bank.example` with `read`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+        tightens: route-removed
+          GET, HEAD status.bank.example/partners/*
+            - an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+        tightens: route-removed
+          GET, HEAD status.bank.example/partners/reports
+            - an API key in `x-api-key`; goes to `https://reports.bank.example`
+
+        4 changes: 4 tightens
+    "#]].assert_eq(&render_human(&diff(&side(&old), &side(&new))));
+}
+
+#[test]
+fn two_routes_that_change_places() {
+    let route = |header: &str| {
+        format!(
+            "      - {{ name: {header}, get: '/{{id}}', match: {{ headers: {{ {header}: \"1\" }} }}, reply: {{ text: {header} }} }}\n"
+        )
+    };
+    let swapped = |first: &str, second: &str| {
+        let all = format!("      - get: /{{id}}\n{}{}", route(first), route(second));
+        OLD.replace("      - get: /{id}\n", &all)
+    };
+    let changes = diff(&side(&swapped("x-a", "x-b")), &side(&swapped("x-b", "x-a")));
+    expect![[r#"
+        changes: precedence
+          GET, HEAD api.bank.example/accounts/{id} where header `x-b: 1` and header `x-a: 1`
+            - taken by `x-a`: a token of `https://id.bank.example` with `read`; the gateway replies 200 with `content-type: text/plain; charset=utf-8` and the body `x-a`
+            + taken by `x-b`: a token of `https://id.bank.example` with `read`; the gateway replies 200 with `content-type: text/plain; charset=utf-8` and the body `x-b`
+
+        1 change: 1 changes
+    "#]].assert_eq(&render_human(&changes));
+}
+
+#[test]
+fn for_programs_and_for_comments() {
+    let new = OLD.replace("name: bank", "name: house").replace(
+        "auth: { api_key: partners }\n    to: banking\n    routes:\n      - get: /*",
+        "auth: { api_key: partners }\n    to: banking\n    routes:\n      - any: /*",
+    );
+    let changes = diff(&side(OLD), &side(&new));
+    expect![[r#"
+        **2 changes: 1 loosens, 1 changes**
+
+        | severity | change | where | before | after |
+        |---|---|---|---|---|
+        | loosens | route-added | POST, PUT, PATCH, DELETE, OPTIONS, extension methods api.bank.example/partners/\* | – | an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example` |
+        | changes | realm |  | realm `bank` | realm `house` |
+    "#]].assert_eq(&render_markdown(&changes));
+    expect![[r#"
+        {
+          "changes": [
+            {
+              "after": "an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`",
+              "before": null,
+              "kind": "route-added",
+              "place": {
+                "conditions": "",
+                "hosts": [
+                  "api.bank.example"
+                ],
+                "methods": [
+                  "POST",
+                  "PUT",
+                  "PATCH",
+                  "DELETE",
+                  "OPTIONS",
+                  "*"
+                ],
+                "path": "/partners/*",
+                "route": "partners ANY /partners/*"
+              },
+              "severity": "loosens"
+            },
+            {
+              "after": "realm `house`",
+              "before": "realm `bank`",
+              "kind": "realm",
+              "place": null,
+              "severity": "changes"
+            }
+          ]
+        }"#]].assert_eq(&serde_json::to_string_pretty(&render_json(&changes)).unwrap());
+    assert_eq!(render_markdown(&[]), "Nothing changes for callers.\n");
+}
+
+/// The documentation has a line for every kind.
+#[test]
+fn every_kind_is_documented() {
+    let page = std::fs::read_to_string("../docs/shipping.md").unwrap();
+    for kind in ChangeKind::ALL {
+        assert!(page.contains(&format!("`{kind}`")), "{kind}");
+    }
+}

@@ -1,0 +1,236 @@
+//! Random policies and mutations of them: what `diff` says must be what the gateway does.
+
+use std::sync::LazyLock;
+
+use http::Method;
+use jwt_simple::algorithms::{HS256Key, MACLike};
+use jwt_simple::claims::Claims;
+use jwt_simple::reexports::coarsetime::{Duration, UnixTimeStamp};
+use proptest::prelude::*;
+use proptest::sample::select;
+use tidegate_policy_compiler::diff::{Change, ChangeKind, Place, Severity, diff};
+
+use crate::model::{AUDIENCES, ISSUERS, PAGES, SCOPES, SECRETS, api_key, model, mutation};
+use crate::observe::{BEGIN, Request, Seen, Watched, secret};
+use crate::{compiled, side};
+
+const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+/// Each pattern of the model has one that no more specific pattern takes.
+const PATHS: [&str; 8] = [
+    "/a", "/a/b", "/a/7", "/a/7/8", "/q/b", "/q", "/", "/a/b/c/d",
+];
+/// What may be asked of `x-a` and `v`, and a value that meets nothing but presence.
+const VALUES: [Option<&str>; 4] = [None, Some("1"), Some("2"), Some("3")];
+
+/// Fields that carry a credential: of everything that any policy of the model accepts.
+static CREDENTIALS: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
+    let mut credentials = vec![("x-none", String::new())];
+    for issuer in ISSUERS {
+        for audience in AUDIENCES {
+            for name in SECRETS {
+                for scopes in [&SCOPES[..], &SCOPES[..1], &SCOPES[1..], &[]] {
+                    let token = token(issuer, audience, name, scopes);
+                    credentials.push(("authorization", format!("Bearer {token}")));
+                }
+            }
+        }
+    }
+    credentials.extend([0, 1].map(|consumer| ("x-api-key", api_key(consumer))));
+    credentials
+});
+
+fn token(issuer: &str, audience: &str, name: &str, scopes: &[&str]) -> String {
+    let custom = serde_json::json!({ "scope": scopes.join(" ") });
+    let mut claims = Claims::with_custom_claims(custom, Duration::from_hours(1))
+        .with_issuer(issuer)
+        .with_audience(audience)
+        .with_subject("s");
+    let now = UnixTimeStamp::from_millis(BEGIN);
+    claims.issued_at = Some(now);
+    claims.invalid_before = None;
+    claims.expires_at = Some(now + Duration::from_days(10_000));
+    HS256Key::from_bytes(&secret(name))
+        .authenticate(claims)
+        .unwrap()
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    (
+        select(&METHODS),
+        select(&["api.example", "other.example"]),
+        select(&PATHS),
+        (select(&VALUES), select(&VALUES)),
+        select(CREDENTIALS.as_slice()),
+        prop::option::of(select(&PAGES)),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(method, host, path, (header, query), credential, page, preflight)| {
+                let mut request = plain(&method, host, path, header, query);
+                request.headers.push(credential);
+                request
+                    .headers
+                    .extend(page.map(|page| ("origin", page.to_owned())));
+                if preflight {
+                    request
+                        .headers
+                        .push(("access-control-request-method", method.to_string()));
+                    request.method = Method::OPTIONS;
+                }
+                request
+            },
+        )
+}
+
+fn plain(
+    method: &Method,
+    host: &'static str,
+    path: &str,
+    header: Option<&str>,
+    query: Option<&str>,
+) -> Request {
+    Request {
+        method: method.clone(),
+        host,
+        target: query.map_or(path.to_owned(), |value| format!("{path}?v={value}")),
+        headers: header
+            .map(|value| ("x-a", value.to_owned()))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Two policies that compile, one a mutation of the other.
+fn pair() -> impl Strategy<Value = (String, String)> {
+    let mutations = prop::collection::vec(mutation(), 1..4);
+    (model(), mutations).prop_filter_map("a policy does not compile", |(model, mutations)| {
+        let texts = (model.text(), model.mutated(&mutations).text());
+        (compiled(&texts.0).is_some() && compiled(&texts.1).is_some()).then_some(texts)
+    })
+}
+
+fn concerns(place: &Place, request: &Request) -> bool {
+    place.hosts.iter().any(|host| host.matches(request.host))
+        && place.path.captures(request.path()).is_some()
+        && request
+            .methods()
+            .any(|method| place.methods.contains(&method))
+}
+
+/// Whether routes of the request's host came or went: then what a request that no route takes is
+/// told may change with them (404 or 405, and the methods that `Allow` names).
+fn adds_or_removes(change: &Change, request: &Request) -> bool {
+    let mut hosts = change.place.iter().flat_map(|place| &place.hosts);
+    matches!(
+        change.kind,
+        ChangeKind::RouteAdded | ChangeKind::RouteRemoved
+    ) && hosts.any(|host| host.matches(request.host))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 200, max_global_rejects: 20_000, ..ProptestConfig::default() })]
+
+    /// A request that no change concerns is decided alike.
+    #[test]
+    fn what_is_called_unchanged_is_unchanged(
+        (old, new) in pair(),
+        requests in prop::collection::vec(request(), 40),
+    ) {
+        let changes = diff(&side(&old), &side(&new));
+        let [before, after] = [&old, &new].map(|text| Watched::new(text));
+        let realm = changes.iter().any(|change| change.kind == ChangeKind::Realm);
+        for request in requests {
+            if changes.iter().filter_map(|change| change.place.as_ref()).any(|place| concerns(place, &request)) {
+                continue;
+            }
+            let refused_otherwise = changes.iter().any(|change| adds_or_removes(change, &request));
+            let told = |mut seen: Vec<Seen>| {
+                for seen in &mut seen {
+                    if refused_otherwise && seen.get("status").is_some_and(|status| status == "404" || status == "405") {
+                        seen.clear();
+                    }
+                    if realm {
+                        seen.remove("reply www-authenticate");
+                    }
+                }
+                seen
+            };
+            let [before, after] = [&before, &after].map(|watched| told(watched.observe(&request)));
+            prop_assert_eq!(before, after, "{:?}\n{}\n{}\n{:#?}", request, old, new, changes);
+        }
+    }
+
+    /// Each change has a request that shows it.
+    #[test]
+    fn what_is_called_changed_is_changed((old, new) in pair()) {
+        let changes = diff(&side(&old), &side(&new));
+        let [before, after] = [&old, &new].map(|text| Watched::new(text));
+        for change in &changes {
+            let Some(place) = &change.place else { continue };
+            // A route that came or went, and another takes its requests in the same way.
+            let alike = change.severity == Severity::Changes && change.before.is_some() && change.after.is_some();
+            if alike && matches!(change.kind, ChangeKind::RouteAdded | ChangeKind::RouteRemoved) {
+                continue;
+            }
+            let shown = witnesses(place).any(|request| before.observe(&request) != after.observe(&request));
+            prop_assert!(shown, "{:#?}\n{}\n{}", change, old, new);
+        }
+    }
+}
+
+/// Requests that a change may concern, with every credential, and preflights.
+fn witnesses(place: &Place) -> impl Iterator<Item = Request> {
+    let mut requests = Vec::new();
+    let hosts = ["api.example", "other.example"].into_iter().filter(|host| {
+        place.hosts.iter().any(|pattern| {
+            pattern.as_str() == *host || pattern.suffix().is_some() && *host != "api.example"
+        })
+    });
+    for host in hosts {
+        for path in PATHS
+            .iter()
+            .filter(|path| place.path.captures(path).is_some())
+        {
+            for method in METHODS
+                .iter()
+                .filter(|method| place.methods.contains(method))
+            {
+                for (header, query) in VALUES
+                    .iter()
+                    .flat_map(|header| VALUES.map(|query| (*header, query)))
+                {
+                    requests.push((plain(method, host, path, header, query), method.clone()));
+                }
+            }
+        }
+    }
+    let preflights = requests.clone().into_iter().flat_map(|(request, method)| {
+        PAGES.into_iter().flat_map(move |page| {
+            let request = request.clone();
+            let method = method.clone();
+            [None, Some("x-a")].into_iter().map(move |asked| {
+                let mut request = Request {
+                    method: Method::OPTIONS,
+                    ..request.clone()
+                };
+                request.headers.push(("origin", page.to_owned()));
+                request
+                    .headers
+                    .push(("access-control-request-method", method.to_string()));
+                request.headers.extend(
+                    asked.map(|asked| ("access-control-request-headers", asked.to_owned())),
+                );
+                request
+            })
+        })
+    });
+    let with_credentials = requests.into_iter().flat_map(|(request, _)| {
+        CREDENTIALS.iter().map(move |credential| {
+            let mut request = request.clone();
+            request.headers.push(credential.clone());
+            request.headers.push(("origin", PAGES[0].to_owned()));
+            request
+        })
+    });
+    preflights.chain(with_credentials)
+}
