@@ -7,7 +7,7 @@ use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
     IssuerKeys, JwtAuth, KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables,
-    Target, TokenRules, Upstream,
+    Target, TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
@@ -109,6 +109,7 @@ fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
         keys,
         leeway: Span(30_000),
         rules: TokenRules::default(),
+        source: TokenSource::default(),
     }
 }
 

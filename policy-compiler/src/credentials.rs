@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::{Claims, JWTClaims};
 use jwt_simple::common::HeaderOptions;
@@ -10,7 +11,7 @@ use jwt_simple::reexports::coarsetime::Duration;
 use serde_json::{Map, Value};
 use tidegate_edge::jwk;
 use tidegate_shared::bundle::{
-    Algorithm, ClaimTest, ClaimValue, Issuer, IssuerKeys, PublicKey, TokenType,
+    Algorithm, ClaimTest, ClaimValue, Issuer, IssuerKeys, PublicKey, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 
@@ -28,6 +29,35 @@ pub struct Credentials {
 enum Signer {
     Secret(HS256Key),
     Pair(TokenKey),
+}
+
+/// How a request carries a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// In a header field.
+    Field(HeaderName, String),
+    /// In a query parameter.
+    Parameter(String, String),
+}
+
+impl Carried {
+    /// Path and query with the parameter, where there is one.
+    pub fn address(&self, path_and_query: &str) -> String {
+        match self {
+            Self::Field(..) => path_and_query.to_owned(),
+            Self::Parameter(name, value) => {
+                let separator = if path_and_query.contains('?') {
+                    '&'
+                } else {
+                    '?'
+                };
+                let pair = form_urlencoded::Serializer::new(String::new())
+                    .append_pair(name, value)
+                    .finish();
+                format!("{path_and_query}{separator}{pair}")
+            }
+        }
+    }
 }
 
 /// A key or token could not be made.
@@ -142,6 +172,25 @@ impl Credentials {
             }
         }
         signer.sign(claims, issuer.rules.token_type)
+    }
+
+    /// How a request carries a token of an issuer, by its index.
+    ///
+    /// # Errors
+    /// [`CredentialError`] where there is no such issuer.
+    pub fn carry(&self, issuer: u32, token: &str) -> Result<Carried, CredentialError> {
+        let found = usize::try_from(issuer)
+            .ok()
+            .and_then(|index| self.issuers.get(index));
+        let (issuer, _) = found.ok_or_else(|| failed("there is no such issuer"))?;
+        Ok(match &issuer.source {
+            TokenSource::Authorization => Carried::Field(AUTHORIZATION, format!("Bearer {token}")),
+            TokenSource::Header(name) => {
+                Carried::Field(name.parse().map_err(failed)?, token.to_owned())
+            }
+            TokenSource::Cookie(name) => Carried::Field(COOKIE, format!("{name}={token}")),
+            TokenSource::Query(name) => Carried::Parameter(name.clone(), token.to_owned()),
+        })
     }
 
     /// The API key of a consumer of a ring, by the ring's index.

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::AUTHORIZATION;
 use http::{HeaderName, Method};
 use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_shared::bundle::Bundle;
@@ -15,7 +14,7 @@ use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Carried, Credentials};
 use crate::{Ir, PolicyTest, TestCaller};
 
 /// What came of a test.
@@ -83,9 +82,17 @@ fn check(
     credentials: &Credentials,
     world: &World,
 ) -> Result<Vec<String>, OfflineError> {
+    let credential = credential(&test.caller, ir, credentials)?;
     let request = Request {
         test,
-        credential: credential(&test.caller, ir, credentials)?,
+        path_and_query: credential.as_ref().map_or_else(
+            || test.path_and_query.clone(),
+            |credential| credential.address(&test.path_and_query),
+        ),
+        field: match credential {
+            Some(Carried::Field(name, value)) => Some((name, value)),
+            Some(Carried::Parameter(..)) | None => None,
+        },
         peer: Peer {
             address: Some(test.from),
             scheme: if test.https {
@@ -108,7 +115,7 @@ fn credential(
     caller: &TestCaller,
     ir: &Ir,
     credentials: &Credentials,
-) -> Result<Option<(HeaderName, String)>, OfflineError> {
+) -> Result<Option<Carried>, OfflineError> {
     Ok(match caller {
         TestCaller::Anonymous => None,
         TestCaller::Token {
@@ -119,7 +126,8 @@ fn credential(
             expired,
         } => {
             let token = credentials.token(*issuer, subject, scopes, claims.clone(), *expired);
-            Some((AUTHORIZATION, format!("Bearer {}", token.map_err(failed)?)))
+            let token = token.map_err(failed)?;
+            Some(credentials.carry(*issuer, &token).map_err(failed)?)
         }
         TestCaller::ApiKey { ring, consumer } => {
             let key = credentials
@@ -132,7 +140,7 @@ fn credential(
                 .map_or("", |ring| &ring.header)
                 .parse()
                 .map_err(failed)?;
-            Some((header, key.to_owned()))
+            Some(Carried::Field(header, key.to_owned()))
         }
     })
 }
@@ -248,7 +256,9 @@ impl Seen {
 
 struct Request<'t> {
     test: &'t PolicyTest,
-    credential: Option<(HeaderName, String)>,
+    path_and_query: String,
+    /// The field that carries the credential.
+    field: Option<(HeaderName, String)>,
     peer: Peer,
 }
 
@@ -262,11 +272,11 @@ impl RequestHead for Request<'_> {
     }
 
     fn path_and_query(&self) -> &str {
-        &self.test.path_and_query
+        &self.path_and_query
     }
 
     fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        let mut fields = self.test.headers.iter().chain(&self.credential);
+        let mut fields = self.test.headers.iter().chain(&self.field);
         fields
             .find(|(own, _)| own == name)
             .map(|(_, value)| Cow::Borrowed(value.as_str()))

@@ -5,6 +5,7 @@ mod auth;
 mod definitions;
 mod issuer;
 mod test;
+mod token_source;
 
 use crate::decode::{Named, Parsed, record};
 use crate::source::Spanned;

@@ -12,7 +12,7 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 27] = [
+const CODES: [&str; 28] = [
     "alias",
     "any-cors",
     "conflicting-path",
@@ -32,6 +32,7 @@ const CODES: [&str; 27] = [
     "no-tests",
     "plaintext-origin",
     "secret-in-policy",
+    "token-in-query",
     "too-deep",
     "unknown-field",
     "unknown-parameter",

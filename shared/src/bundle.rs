@@ -19,7 +19,7 @@ use crate::host::HostPattern;
 
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyMaterial, PublicKey,
-    TokenRules, TokenType, UnknownAlgorithm, UnknownTokenType,
+    TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use route::{
     Auth, FieldPredicate, FieldTest, HeaderEdits, HostRoutes, JwtAuth, PathEntry, PathTemplate,

@@ -60,6 +60,9 @@ catalogue! {
     CorsRefused = "cors-refused", 403, "Cross-origin request not allowed";
     /// The route needs a credential and the request carries none.
     CredentialMissing = "credential-missing", 401, "A credential is required";
+    /// The request carries several tokens, in one place or in two (RFC 6750 §2). Which of them the
+    /// gateway and the origin would believe is not left to chance.
+    CredentialAmbiguous = "credential-ambiguous", 400, "The request carries more than one credential";
     /// The credential is malformed, not for this API, not yet valid, or its signature does not
     /// hold. Which of these is in the operator's record only.
     CredentialInvalid = "credential-invalid", 401, "The credential is not valid";

@@ -5,17 +5,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderName;
 use serde_json::{Map, Value, json};
+use tidegate_policy_compiler::credentials::Carried;
 use tidegate_shared::bundle::{Issuer, IssuerKeys};
 
 use crate::case::{Caller, Case};
 use crate::stage::Stage;
 
-/// The field that carries a case's credential.
+/// How the request carries a case's credential.
 ///
 /// # Errors
 /// Where the policy has no such issuer or consumer.
-pub fn field(case: &Case, stage: &Stage) -> Result<Option<(String, String)>> {
+pub fn carried(case: &Case, stage: &Stage) -> Result<Option<Carried>> {
     let Some(caller) = &case.caller else {
         return Ok(None);
     };
@@ -24,31 +26,28 @@ pub fn field(case: &Case, stage: &Stage) -> Result<Option<(String, String)>> {
             .credentials
             .api_key(0, consumer)
             .context("no such consumer")?;
-        return Ok(Some(("x-api-key".to_owned(), key.to_owned())));
+        let name = HeaderName::from_static("x-api-key");
+        return Ok(Some(Carried::Field(name, key.to_owned())));
     }
-    let token = token(case, caller, stage)?;
-    Ok(Some((
-        "authorization".to_owned(),
-        format!("Bearer {}", tampered(&token, caller)?),
-    )))
-}
-
-fn token(case: &Case, caller: &Caller, stage: &Stage) -> Result<String> {
     let name = caller
         .issuer
         .as_deref()
         .context("a caller has an issuer or is a consumer")?;
-    let subject = caller.subject.as_deref().unwrap_or(&case.name);
     let mut issuers = stage.tables.issuers.iter().zip(0..);
     let (issuer, index) = issuers
         .find(|(issuer, _)| issuer.name == name)
         .context("no such issuer")?;
-    if caller.header.is_some() || !caller.claims.is_empty() {
-        return by_hand(caller, issuer, subject, stage);
-    }
-    Ok(stage
-        .credentials
-        .token(index, subject, &caller.scopes, Map::new(), false)?)
+    let subject = caller.subject.as_deref().unwrap_or(&case.name);
+    let token = if caller.header.is_some() || !caller.claims.is_empty() {
+        by_hand(caller, issuer, subject, stage)?
+    } else {
+        let scopes = &caller.scopes;
+        stage
+            .credentials
+            .token(index, subject, scopes, Map::new(), false)?
+    };
+    let token = tampered(&token, caller)?;
+    Ok(Some(stage.credentials.carry(index, &token)?))
 }
 
 /// A token signed with the issuer's secret, whatever its header and claims say.

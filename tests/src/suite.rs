@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::Value;
+use tidegate_policy_compiler::credentials::Carried;
 
 use crate::case::{Case, Expectation, Seen};
 use crate::client::{self, Answer};
@@ -57,6 +58,11 @@ async fn one(case: &Case, stage: &Stage, runtime: &Runtime) -> Result<Vec<String
 
 fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
     let (method, target) = case.send.split_once(' ').context("method and target")?;
+    let credential = credential::carried(case, stage)?;
+    let target = match &credential {
+        Some(credential) => credential.address(target),
+        None => target.to_owned(),
+    };
     let mut builder = Request::builder()
         .method(method)
         .uri(target)
@@ -64,7 +70,7 @@ fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
     for (name, value) in &case.headers {
         builder = builder.header(name, value);
     }
-    if let Some((name, value)) = credential::field(case, stage)? {
+    if let Some(Carried::Field(name, value)) = credential {
         builder = builder.header(name, value);
     }
     Ok(builder.body(Full::from(case.body.clone()))?)

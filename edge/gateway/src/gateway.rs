@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_shared::bundle::{Bundle, Tables, Upstream};
+use tidegate_shared::bundle::{Auth, Bundle, Tables, TokenSource, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
 use tidegate_shared::problem::Problem;
@@ -13,7 +13,7 @@ use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
 use crate::hosts::{Found, Hosts, Routing, Target};
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
-use crate::phase::authenticate::authenticate;
+use crate::phase::authenticate::{Incoming, authenticate, source};
 use crate::phase::authorise::authorise;
 use crate::phase::limit::{Caller, limit};
 use crate::phase::route::{Matched, candidates, route, table};
@@ -179,7 +179,20 @@ impl Gateway {
         }
 
         exchange.phase = Phase::Authenticate;
-        let identity = authenticate(&route.auth, &self.tables, &self.policy, ports, head).await?;
+        let incoming = Incoming {
+            head,
+            query: target.query,
+            cors,
+        };
+        let identity = authenticate(
+            &route.auth,
+            &self.tables,
+            &self.policy,
+            ports,
+            &incoming,
+            &mut exchange.response,
+        )
+        .await?;
         exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
 
         exchange.phase = Phase::Authorise;
@@ -240,13 +253,36 @@ impl Gateway {
             state,
             exchange.started,
         );
+        let query = self.query_without_token(&route.auth, target.query);
+        let path = shape::path(route.rewrite.as_deref(), found.pattern, &target.path);
         Decision::Forward(Forward {
             plan,
-            path_and_query: shape::path_and_query(route.rewrite.as_deref(), found.pattern, target),
+            path_and_query: match query {
+                Some(query) => format!("{path}?{query}"),
+                None => path.into_owned(),
+            },
             request: shape::request(head, target, &exchange),
             upgrade: shape::asks_upgrade(head),
             exchange,
         })
+    }
+
+    /// The query for the origin. Addresses are logged, so that no token stays in one (RFC 6750
+    /// §5.3).
+    fn query_without_token<'q>(&self, auth: &Auth, query: Option<&'q str>) -> Option<Cow<'q, str>> {
+        let issuer = match auth {
+            Auth::Public | Auth::ApiKey(_) => None,
+            Auth::Jwt(jwt) => usize::try_from(jwt.issuer)
+                .ok()
+                .and_then(|index| self.tables.issuers.get(index)),
+        };
+        match issuer.map(|issuer| &issuer.source) {
+            Some(TokenSource::Query(name)) => {
+                source::without_parameters(query?, &[name]).map(Cow::Owned)
+            }
+            Some(TokenSource::Authorization | TokenSource::Header(_) | TokenSource::Cookie(_))
+            | None => query.map(Cow::Borrowed),
+        }
     }
 
     /// *Shape back*: changes to the head of an origin's answer.

@@ -11,7 +11,7 @@ use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, S
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HeaderEdits,
     HostRoutes, HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PathEntry, PublicKey, Reply,
-    Route, Tables, Target, TokenRules,
+    Route, Tables, Target, TokenRules, TokenSource,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -73,6 +73,7 @@ pub(crate) fn bundle(section: HostSection) -> Bundle {
         keys,
         leeway: Span(0),
         rules: TokenRules::default(),
+        source: TokenSource::default(),
     };
     let public = PublicKey {
         id: Some("k1".to_owned()),

@@ -79,6 +79,8 @@ kinds! {
     TokenAge = "token-age";
     /// What must hold of a token's further claims.
     Claims = "claims";
+    /// Where in a request a token is.
+    TokenSource = "token-source";
     /// Which scopes a token must have.
     Scopes = "scopes";
     /// Which API keys are accepted.

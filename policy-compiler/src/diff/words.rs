@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, ClaimRule, ClaimTest, ClaimValue, FieldPredicate, FieldTest, HeaderEdits,
-    KeyPart, Limit, PathTemplate, PublicKey, Reply, Retry, RetryOn, TemplatePart, TokenType,
+    KeyPart, Limit, PathTemplate, PublicKey, Reply, Retry, RetryOn, TemplatePart, TokenSource,
+    TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
@@ -157,6 +158,15 @@ pub(super) fn public_key(key: &PublicKey) -> String {
         algorithm.unwrap_or_default(),
         short(&digest)
     )
+}
+
+pub(super) fn token_source(source: &TokenSource) -> String {
+    match source {
+        TokenSource::Authorization => "`Authorization: Bearer`".to_owned(),
+        TokenSource::Header(name) => format!("the header {}", code(name)),
+        TokenSource::Cookie(name) => format!("the cookie {}", code(name)),
+        TokenSource::Query(name) => format!("the query parameter {}", code(name)),
+    }
 }
 
 pub(super) fn token_type(token_type: TokenType) -> &'static str {

@@ -4,7 +4,7 @@ mod rules;
 
 use serde::Deserialize;
 use tidegate_edge::jwk::{self, InvalidJwk};
-use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, PublicKey};
+use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, PublicKey, TokenSource};
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
@@ -48,7 +48,22 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         algorithms,
         leeway,
         rules: rules::lower(issuer, cx),
+        source: source(issuer, cx),
     }
+}
+
+fn source(issuer: &Issuer, cx: &mut Context<'_>) -> TokenSource {
+    let Some(from) = &issuer.from else {
+        return TokenSource::default();
+    };
+    if matches!(from.source, TokenSource::Query(_)) {
+        cx.diagnostics.push(
+            Diagnostic::warning("token-in-query", from.span, "a token in the address")
+                .label("histories and logs keep it (RFC 6750 §5.3)")
+                .help("where clients can do otherwise, let them send it in a header"),
+        );
+    }
+    from.source.clone()
 }
 
 fn keys(

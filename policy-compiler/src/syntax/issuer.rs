@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidegate_shared::bundle::{Algorithm, ClaimValue, TokenType};
 use tidegate_shared::units::Span as TimeSpan;
 
+use super::token_source::From;
 use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
 use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
@@ -27,6 +28,9 @@ record! {
         secret: Option<Spanned<String>>,
         /// How far clocks may differ; 30s if absent.
         leeway: Option<Parsed<TimeSpan>>,
+        /// Where a request has its token: `header` (if absent), which is `Authorization: Bearer`,
+        /// `{ header: NAME }`, `{ cookie: NAME }` or `{ query: NAME }`.
+        from: Option<From>,
         /// A standard that its tokens keep: `rfc9068`.
         profile: Option<Parsed<Profile>>,
         /// What `typ` must be: `at+jwt`, `jwt`, or `any` of both or absent.

@@ -89,6 +89,22 @@ pub struct Issuer {
     pub leeway: Span,
     /// What else its tokens must be.
     pub rules: TokenRules,
+    /// Where in a request its tokens are.
+    pub source: TokenSource,
+}
+
+/// Where in a request a token is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenSource {
+    /// `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
+    #[default]
+    Authorization,
+    /// The whole value of this header field; its name in lower case.
+    Header(String),
+    /// The cookie of this name (RFC 6265 §5.4).
+    Cookie(String),
+    /// The query parameter of this name (RFC 6750 §2.3).
+    Query(String),
 }
 
 /// What the tokens of an issuer must be, beside verified, current and for the audience.

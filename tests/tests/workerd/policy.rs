@@ -5,7 +5,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
     IssuerKeys, JwtAuth, KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route,
-    Tables, Target, TokenRules, Upstream,
+    Tables, Target, TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -147,5 +147,6 @@ fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
         keys,
         leeway: Span(30_000),
         rules: TokenRules::default(),
+        source: TokenSource::default(),
     }
 }

@@ -1,24 +1,36 @@
 //! *Authenticate*: who calls?
 
-use http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
-use tidegate_shared::bundle::{ApiKeyRing, Auth, Issuer, Tables};
+mod cross_site;
+pub(crate) mod source;
+mod token;
+
+use http::header::{HeaderName, WWW_AUTHENTICATE};
+use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Tables};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 
+use crate::decision::HeadEdits;
 use crate::head::RequestHead;
 use crate::identity::Identity;
-use crate::jws::InvalidJws;
-use crate::jwt::{self, InvalidToken};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
 
-/// The caller; `None` on a public route.
+/// What this phase looks at.
+pub(crate) struct Incoming<'r, H> {
+    pub(crate) head: &'r H,
+    pub(crate) query: Option<&'r str>,
+    /// The route's CORS rules.
+    pub(crate) cors: Option<&'r Cors>,
+}
+
+/// The caller; `None` on a public route. What the answer must say goes into `response`.
 pub(crate) async fn authenticate<H: RequestHead>(
     auth: &Auth,
     tables: &Tables,
     realm: &str,
     ports: &impl Ports,
-    head: &H,
+    incoming: &Incoming<'_, H>,
+    response: &mut HeadEdits,
 ) -> Result<Option<Identity>, Refusal> {
     let missing_entry = || {
         Refusal::new(
@@ -34,54 +46,15 @@ pub(crate) async fn authenticate<H: RequestHead>(
                 .issuers
                 .get(at(jwt.issuer))
                 .ok_or_else(missing_entry)?;
-            by_token(issuer, realm, ports, head).await.map(Some)
+            token::by_token(issuer, realm, ports, incoming, response)
+                .await
+                .map(Some)
         }
         Auth::ApiKey(ring) => {
             let ring = tables.api_keys.get(at(*ring)).ok_or_else(missing_entry)?;
-            by_api_key(ring, realm, head).map(Some)
+            by_api_key(ring, realm, incoming.head).map(Some)
         }
     }
-}
-
-/// RFC 6750 §2.1 and §3.
-async fn by_token<H: RequestHead>(
-    issuer: &Issuer,
-    realm: &str,
-    ports: &impl Ports,
-    head: &H,
-) -> Result<Identity, Refusal> {
-    let field = head.header(&AUTHORIZATION);
-    let token = field.as_deref().and_then(bearer).ok_or_else(|| {
-        Refusal::new(Problem::CredentialMissing, "no bearer token")
-            .with(WWW_AUTHENTICATE, format!("Bearer realm=\"{realm}\""))
-    })?;
-    jwt::verify(token, issuer, ports).await.map_err(|error| {
-        let problem = match &error {
-            InvalidToken::Expired => Problem::CredentialExpired,
-            InvalidToken::Jws(
-                InvalidJws::Port(_) | InvalidJws::NoSecret(_) | InvalidJws::WeakSecret(_),
-            ) => Problem::Internal,
-            InvalidToken::Jws(
-                InvalidJws::Shape(_) | InvalidJws::Key(_) | InvalidJws::Signature,
-            )
-            | InvalidToken::Type(_)
-            | InvalidToken::Claim(_) => Problem::CredentialInvalid,
-        };
-        let refusal = Refusal::new(problem, error.to_string());
-        if problem == Problem::Internal {
-            return refusal;
-        }
-        refusal.with(
-            WWW_AUTHENTICATE,
-            format!("Bearer realm=\"{realm}\", error=\"invalid_token\""),
-        )
-    })
-}
-
-/// The token of `Bearer`, whose name ignores case (RFC 9110 §11.1).
-fn bearer(field: &str) -> Option<&str> {
-    let (scheme, token) = field.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// No scheme of RFC 9110 §11 describes a key in a header; the challenge names the header.

@@ -119,6 +119,11 @@ pub(crate) fn preflight<H: RequestHead>(
     })
 }
 
+/// Whether pages of the origin may send cookies.
+pub(crate) fn admits_credentials(cors: &Cors, origin: &str) -> bool {
+    cors.credentials && allows(&cors.origins, origin)
+}
+
 fn allows(origins: &AllowedOrigins, origin: &str) -> bool {
     match origins {
         AllowedOrigins::Any => true,

@@ -1,5 +1,7 @@
 //! *Shape*: the request as the origin gets it, and the response as the client gets it.
 
+use std::borrow::Cow;
+
 use http::header::{CONNECTION, FORWARDED, HeaderName, HeaderValue, SERVER, UPGRADE, VIA};
 use tidegate_shared::bundle::{PathTemplate, TemplatePart};
 use tidegate_shared::pattern::{Captures, PathPattern};
@@ -23,21 +25,16 @@ const SPOOFABLE: [HeaderName; 7] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// Path and query for the origin.
-pub(crate) fn path_and_query(
+/// The path for the origin.
+pub(crate) fn path<'p>(
     rewrite: Option<&PathTemplate>,
     pattern: &PathPattern,
-    target: &Target<'_>,
-) -> String {
-    let mut path = match rewrite.zip(pattern.captures(&target.path)) {
-        Some((template, captures)) => fill(template, &captures),
-        None => target.path.clone().into_owned(),
-    };
-    if let Some(query) = target.query {
-        path.push('?');
-        path.push_str(query);
+    path: &'p str,
+) -> Cow<'p, str> {
+    match rewrite.zip(pattern.captures(path)) {
+        Some((template, captures)) => Cow::Owned(fill(template, &captures)),
+        None => Cow::Borrowed(path),
     }
-    path
 }
 
 fn fill(template: &PathTemplate, captures: &Captures<'_, '_>) -> String {

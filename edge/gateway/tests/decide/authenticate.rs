@@ -18,12 +18,15 @@ mod rfc8725;
 mod rules;
 #[path = "authenticate/shapes.rs"]
 mod shapes;
+#[path = "authenticate/source.rs"]
+mod source;
 
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use serde_json::{Value, json};
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables, TokenRules,
+    Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables,
+    TokenRules, TokenSource,
 };
 use tidegate_shared::units::Span;
 
@@ -39,6 +42,7 @@ pub(crate) fn issuer() -> Issuer {
         keys: IssuerKeys::Secret("legacy".to_owned()),
         leeway: Span(30_000),
         rules: TokenRules::default(),
+        source: TokenSource::default(),
     }
 }
 

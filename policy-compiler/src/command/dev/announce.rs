@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::Map;
 use tidegate_policy_compiler::Ir;
 use tidegate_policy_compiler::credentials::Credentials;
-use tidegate_shared::bundle::{Auth, JwtAuth, Limit, Route, Target};
+use tidegate_shared::bundle::{Auth, JwtAuth, Limit, Route, Target, TokenSource};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::pattern::{PathPattern, Segment};
 
@@ -84,6 +84,12 @@ fn of<'i>(
     let Auth::Jwt(jwt) = &route.auth else {
         return None;
     };
+    let issuer = usize::try_from(jwt.issuer)
+        .ok()
+        .and_then(|index| ir.tables.issuers.get(index))?;
+    if issuer.source != TokenSource::Authorization {
+        return None;
+    }
     let plain = route.methods.contains(&Method::GET) && !pattern.is_prefix();
     let forwards = matches!(route.target, Target::Upstream(_));
     let host = match host.suffix() {

@@ -19,6 +19,7 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         keys,
         leeway,
         rules,
+        source,
     } = old;
     let differences = [
         Difference::between(ChangeKind::Issuer, issuer, &new.issuer, |issuer| {
@@ -40,6 +41,12 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         sets::amount(ChangeKind::Leeway, leeway, &new.leeway, |leeway| {
             leeway.to_string()
         }),
+        Difference::between(
+            ChangeKind::TokenSource,
+            source,
+            &new.source,
+            words::token_source,
+        ),
     ];
     let rules = self::rules(rules, &new.rules);
     differences.into_iter().chain(rules).flatten().collect()

@@ -4,7 +4,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
     IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target,
-    TokenRules, Upstream,
+    TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -37,6 +37,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
             keys: IssuerKeys::Secret("CUSTOMERS-SECRET".to_owned()),
             leeway: Span(0),
             rules: TokenRules::default(),
+            source: TokenSource::default(),
         }],
         upstreams: vec![Upstream {
             name: "banking".to_owned(),

@@ -21,11 +21,6 @@ fn shapes_that_are_refused() {
             token.chars().take(40).collect::<String>()
         );
     }
-    let two = bearer(&good).with("authorization", format!("Bearer {good}"));
-    assert_eq!(
-        World::new().verdict(&gateway, &two),
-        "401 credential-invalid"
-    );
     let basic = request("GET /a").with("authorization", "Basic YTpi");
     assert_eq!(
         World::new().verdict(&gateway, &basic),

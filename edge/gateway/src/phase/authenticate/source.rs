@@ -1,0 +1,138 @@
+//! Where a request has its token (RFC 6750 §2).
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+use smallvec::SmallVec;
+use tidegate_shared::bundle::TokenSource;
+
+use crate::head::RequestHead;
+
+/// The request has more than one token: a client must not send several (RFC 6750 §2), and an
+/// origin could believe another than the gateway.
+#[derive(Debug)]
+pub(super) struct Ambiguous;
+
+/// The only token of a request, and where it was. Other tokens in the places that RFC 6750 names
+/// count beside it, wherever the policy wants them.
+pub(super) fn find<'s, H: RequestHead>(
+    sources: impl Iterator<Item = &'s TokenSource>,
+    head: &H,
+    query: Option<&str>,
+) -> Result<Option<(&'s TokenSource, String)>, Ambiguous> {
+    let mut found = None;
+    let mut seen: SmallVec<[Place<'_>; 2]> = SmallVec::new();
+    for source in sources {
+        let place = Place::of(source);
+        if seen.contains(&place) {
+            continue;
+        }
+        seen.push(place);
+        for token in tokens(place, head, query) {
+            if found.replace((source, token)).is_some() {
+                return Err(Ambiguous);
+            }
+        }
+    }
+    let standard = [Place::Authorization, Place::Query("access_token")];
+    let mut others = standard.iter().filter(|place| !seen.contains(place));
+    if found.is_some() && others.any(|place| !tokens(*place, head, query).is_empty()) {
+        return Err(Ambiguous);
+    }
+    Ok(found)
+}
+
+/// A query without the parameters of these names; `None` where nothing is left.
+pub(crate) fn without_parameters(query: &str, names: &[&str]) -> Option<String> {
+    let kept = query.split('&').filter(|pair| {
+        let name = form_urlencoded::parse(pair.as_bytes()).next();
+        !name.is_some_and(|(name, _)| names.contains(&name.as_ref()))
+    });
+    let kept: Vec<&str> = kept.collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place<'s> {
+    Authorization,
+    Header(&'s str),
+    Cookie(&'s str),
+    Query(&'s str),
+}
+
+impl<'s> Place<'s> {
+    fn of(source: &'s TokenSource) -> Self {
+        match source {
+            TokenSource::Authorization => Self::Authorization,
+            TokenSource::Header(name) => Self::Header(name),
+            TokenSource::Cookie(name) => Self::Cookie(name),
+            TokenSource::Query(name) => Self::Query(name),
+        }
+    }
+}
+
+type Tokens = SmallVec<[String; 1]>;
+
+/// Every token in a place; empty ones are none.
+fn tokens<H: RequestHead>(place: Place<'_>, head: &H, query: Option<&str>) -> Tokens {
+    match place {
+        Place::Authorization => head
+            .header(&AUTHORIZATION)
+            .and_then(|field| bearer(&field).map(list))
+            .unwrap_or_default(),
+        Place::Header(name) => HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .and_then(|name| head.header(&name))
+            .map(|field| list(&field))
+            .unwrap_or_default(),
+        Place::Cookie(name) => head
+            .header(&COOKIE)
+            .map(|field| cookies(&field, name))
+            .unwrap_or_default(),
+        Place::Query(name) => form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .filter(|(own, value)| own == name && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+            .collect(),
+    }
+}
+
+/// What follows `Bearer`, whose name ignores case (RFC 9110 §11.1).
+fn bearer(field: &str) -> Option<&str> {
+    let (scheme, token) = field.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// Several fields of a name come as one, with commas between; no token has a comma in it.
+fn list(field: &str) -> Tokens {
+    let items = field.split(',').map(str::trim);
+    let items = items.filter(|item| !item.is_empty());
+    items.map(str::to_owned).collect()
+}
+
+/// RFC 6265 §5.4; several `Cookie` fields, as HTTP/2 may have them, come with commas between.
+fn cookies(field: &str, name: &str) -> Tokens {
+    let pairs = field
+        .split([';', ','])
+        .filter_map(|pair| pair.split_once('='));
+    let values = pairs.filter(|(own, _)| own.trim() == name);
+    let values = values.map(|(_, value)| value.trim());
+    let values = values.filter(|value| !value.is_empty());
+    values.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_taken_out() {
+        for (query, expected) in [
+            ("token=a", None),
+            ("a=1&token=a&b=2", Some("a=1&b=2")),
+            ("t%6Fken=a&b=%20+x", Some("b=%20+x")),
+            ("tokens=a&b&&c=", Some("tokens=a&b&&c=")),
+            ("token&token=&a", Some("a")),
+        ] {
+            let kept = without_parameters(query, &["token"]);
+            assert_eq!(kept.as_deref(), expected, "{query}");
+        }
+    }
+}
