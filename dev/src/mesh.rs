@@ -125,6 +125,7 @@ impl Mesh {
                 allow: vec![gateway_id(&self.name)],
                 ..BackendFile::default()
             }],
+            tcp: Vec::new(),
             drain: DrainFile::default(),
             limits: LimitsFile::default(),
         })

@@ -6,11 +6,14 @@ mod endpoints;
 mod file;
 mod limits;
 mod problems;
+mod target;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +28,9 @@ pub use file::{ConfigFile, DrainFile};
 pub use limits::{Limits, LimitsFile};
 pub(crate) use problems::Problems;
 pub use problems::{ConfigError, InvalidConfig, InvalidField};
+pub(crate) use target::Target;
+pub(crate) use tcp::{Mode, TcpListener};
+pub use tcp::{PassThroughFile, TcpFile, TerminateFile};
 pub use tls::{MeshFile, TlsFile};
 pub(crate) use tls::{MeshPaths, TlsPaths};
 pub(crate) use upstream::{Protocol, Upstream};
@@ -39,6 +45,7 @@ pub struct Config {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) tls: TlsPaths,
     pub(crate) backends: Backends,
+    pub(crate) tcp: Vec<TcpListener>,
     /// How long a stopping connector waits for exchanges that are under way.
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
@@ -86,6 +93,7 @@ impl TryFrom<ConfigFile> for Config {
             tls,
             mesh,
             backend,
+            tcp,
             drain: DrainFile { timeout },
             limits,
         } = file;
@@ -99,6 +107,15 @@ impl TryFrom<ConfigFile> for Config {
         let backends: Option<Vec<Backend>> = backends.into_iter().collect();
         let backends =
             backends.and_then(|backends| problems.take("backend", Backends::new(backends)));
+        let tcp: Vec<Option<TcpListener>> = tcp
+            .into_iter()
+            .enumerate()
+            .map(|(index, tcp)| tcp.check(index, &mut problems))
+            .collect();
+        let tcp: Option<Vec<TcpListener>> = tcp.into_iter().collect();
+        if let (Some(backends), Some(tcp)) = (&backends, &tcp) {
+            problems.take("tcp", check_names(backends, tcp));
+        }
         let meshless = tls.as_ref().is_some_and(|tls| tls.mesh.is_none());
         let secured =
             |backends: &Backends| backends.iter().any(|one| one.upstream.server.is_some());
@@ -112,8 +129,8 @@ impl TryFrom<ConfigFile> for Config {
             limits::span(timeout.as_deref(), "30s", Duration::ZERO..=hour),
         );
         let limits = Limits::check(limits, &mut problems);
-        match (tls, backends, drain, limits, problems.into_fields()) {
-            (Some(tls), Some(backends), Some(drain), Some(limits), problems)
+        match (tls, backends, tcp, drain, limits, problems.into_fields()) {
+            (Some(tls), Some(backends), Some(tcp), Some(drain), Some(limits), problems)
                 if problems.is_empty() =>
             {
                 Ok(Self {
@@ -121,11 +138,22 @@ impl TryFrom<ConfigFile> for Config {
                     admin,
                     tls,
                     backends,
+                    tcp,
                     drain,
                     limits,
                 })
             }
             (.., problems) => Err(InvalidConfig(problems)),
         }
+    }
+}
+
+/// Logs and metrics know backends and listeners by their names.
+fn check_names(backends: &Backends, tcp: &[TcpListener]) -> Result<(), String> {
+    let mut seen: BTreeSet<&str> = backends.iter().map(Backend::name).collect();
+    let twice = tcp.iter().find(|listener| !seen.insert(&listener.name));
+    match twice {
+        Some(TcpListener { name, .. }) => Err(format!("`{name}` is the name of another, too")),
+        None => Ok(()),
     }
 }

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::server::Server;
+use crate::tcp::Door;
 use crate::tls::TlsError;
 use crate::tls::reload::Reloader;
 use crate::upstream::InvalidDestination;
@@ -26,6 +27,7 @@ pub struct Connector {
     listener: TcpListener,
     local_addr: SocketAddr,
     admin: Option<(TcpListener, SocketAddr)>,
+    doors: Vec<(Arc<Door>, TcpListener, SocketAddr)>,
     drain: Duration,
 }
 
@@ -77,6 +79,7 @@ impl Connector {
             admin,
             tls,
             backends,
+            tcp,
             drain,
             limits,
         } = config;
@@ -87,6 +90,12 @@ impl Connector {
             Some(address) => Some(open(address).await?),
             None => None,
         };
+        let mut doors = Vec::new();
+        for config::TcpListener { name, listen, mode } in tcp {
+            let (listener, address) = open(listen).await?;
+            let door = Arc::new(Door::new(name, mode, &limits, &metrics));
+            doors.push((door, listener, address));
+        }
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
         let proxy = Proxy::new(
@@ -97,7 +106,7 @@ impl Connector {
             &reloader,
             &metrics,
         )?;
-        locate(&proxy).await?;
+        locate(&proxy, &doors).await?;
         let server = Arc::new(Server {
             reloader,
             proxy,
@@ -112,6 +121,7 @@ impl Connector {
             listener,
             local_addr,
             admin,
+            doors,
             drain,
         })
     }
@@ -124,6 +134,12 @@ impl Connector {
     /// Where `/livez`, `/readyz` and `/metrics` are, if anywhere.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Where the connections are taken that are forwarded as they are, by the listeners' names.
+    pub fn tcp_addrs(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        let doors = self.doors.iter();
+        doors.map(|(door, _, address)| (door.name(), *address))
     }
 
     /// A way to ask for the certificates to be loaded again.
@@ -140,6 +156,7 @@ impl Connector {
             listener,
             local_addr: _,
             admin,
+            doors,
             drain,
         } = self;
         // Ends along with this future.
@@ -153,12 +170,27 @@ impl Connector {
             let metrics = server.metrics.clone();
             keepers.spawn(admin::serve(listener, metrics, server.drain.clone()));
         }
+        let mut accepting = JoinSet::new();
+        for (door, listener, _) in doors {
+            for upstream in door.upstreams() {
+                keepers.spawn(async move { upstream.watch().await });
+            }
+            let server = server.clone();
+            accepting.spawn(async move {
+                let serve = |server: Arc<Server>, stream, peer| {
+                    let door = door.clone();
+                    async move { door.serve(&server, stream, peer).await }
+                };
+                server.accept(listener, serve).await;
+            });
+        }
         let stop = async {
             shutdown.await;
             server.drain.cancel();
             tracing::info!(timeout = ?drain, "draining");
         };
-        tokio::join!(server.accept(listener), stop);
+        let http = server.accept(listener, Server::connection);
+        tokio::join!(http, stop, accepting.join_all());
         server.tasks.close();
         let mut cut = 0;
         if tokio::time::timeout(drain, server.tasks.wait())
@@ -175,10 +207,16 @@ impl Connector {
 }
 
 /// Asks for all endpoints at once: a name that is slow to resolve holds nobody else up.
-async fn locate(proxy: &Proxy) -> Result<(), InvalidDestination> {
+async fn locate(
+    proxy: &Proxy,
+    doors: &[(Arc<Door>, TcpListener, SocketAddr)],
+) -> Result<(), InvalidDestination> {
     let mut located = JoinSet::new();
     for upstream in proxy.upstreams() {
         let upstream = upstream.clone();
+        located.spawn(async move { upstream.locate().await });
+    }
+    for upstream in doors.iter().flat_map(|(door, ..)| door.upstreams()) {
         located.spawn(async move { upstream.locate().await });
     }
     located.join_all().await.into_iter().collect()

@@ -29,6 +29,8 @@ mod metrics;
 mod proxy;
 mod refusal;
 mod server;
+mod splice;
+mod tcp;
 mod tls;
 mod upstream;
 

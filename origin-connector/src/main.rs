@@ -85,6 +85,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if let Some(address) = connector.admin_addr() {
         tracing::info!(%address, "serving health and metrics");
     }
+    for (listener, address) in connector.tcp_addrs() {
+        tracing::info!(listener, %address, "forwarding connections");
+    }
     let mut stdout = io::stdout();
     writeln!(stdout, "listening https://{}", connector.local_addr())?;
     stdout.flush()?;

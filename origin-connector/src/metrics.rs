@@ -55,6 +55,17 @@ pub(crate) struct EndpointLabels {
     pub(crate) state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ListenerLabels {
+    pub(crate) listener: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct TcpLabels {
+    pub(crate) listener: String,
+    pub(crate) result: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -67,6 +78,8 @@ pub(crate) struct Metrics {
     pub(crate) endpoints: Family<EndpointLabels, Gauge>,
     pub(crate) ejections: Family<BackendLabels, Counter>,
     pub(crate) retries: Family<BackendLabels, Counter>,
+    pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
+    pub(crate) tcp_connections: Family<TcpLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
     /// Seconds since the Unix epoch.
     pub(crate) expiry: Family<ExpiryLabels, Gauge<i64>>,
@@ -85,6 +98,8 @@ impl Default for Metrics {
             endpoints: Family::default(),
             ejections: Family::default(),
             retries: Family::default(),
+            tcp_open: Family::default(),
+            tcp_connections: Family::default(),
             certificate_reloads: Family::default(),
             expiry: Family::default(),
         };
@@ -135,8 +150,18 @@ impl Metrics {
         );
         own.register(
             "retries",
-            "Requests tried at another endpoint because nothing of them was sent",
+            "Requests and connections tried at another endpoint because nothing of them was sent",
             self.retries.clone(),
+        );
+        own.register(
+            "tcp_open",
+            "Connections that are being forwarded as they are",
+            self.tcp_open.clone(),
+        );
+        own.register(
+            "tcp_connections",
+            "Connections that were forwarded as they are or refused, by result",
+            self.tcp_connections.clone(),
         );
         own.register(
             "certificate_reloads",

@@ -4,10 +4,11 @@ pub(crate) mod activity;
 mod bounded_writes;
 mod connection;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,8 +37,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Accepts until the drain begins. At the limit, new connections wait in the system's queue.
-    pub(crate) async fn accept(self: &Arc<Self>, listener: TcpListener) {
+    /// Accepts until the drain begins, and serves each connection in a task of its own. At the
+    /// limit, new connections wait in the system's queue.
+    pub(crate) async fn accept<F>(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        serve: impl Fn(Arc<Self>, TcpStream, SocketAddr) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         loop {
             let accepted = async {
@@ -50,11 +58,12 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let server = self.clone();
+                    let metrics = self.metrics.clone();
+                    let served = serve(self.clone(), stream, peer);
                     self.tasks.spawn(async move {
-                        server.metrics.connections.inc();
-                        server.connection(stream, peer).await;
-                        server.metrics.connections.dec();
+                        metrics.connections.inc();
+                        served.await;
+                        metrics.connections.dec();
                         drop(permit);
                     });
                 }

@@ -32,6 +32,8 @@ use verifier::CallerVerifier;
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) server: Arc<ServerConfig>,
+    /// The same for protocols that TLS has no name for here.
+    pub(crate) opaque: Arc<ServerConfig>,
     /// The connector's own SPIFFE ID, which `X-Forwarded-Client-Cert` names as `By`.
     pub(crate) own_id: Option<SpiffeId>,
     /// For TLS to backends.
@@ -120,8 +122,12 @@ impl Credentials {
         ];
         let expiry = |(of, at): (Material, Option<i64>)| at.map(|at| Expiry { of, at });
         let callers = callers(paths, &revocations)?;
+        let opaque = server_config(paths, key, callers.clone())?;
+        let mut server = opaque.clone();
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
-            server: Arc::new(server_config(paths, key, callers.clone())?),
+            server: Arc::new(server),
+            opaque: Arc::new(opaque),
             own_id,
             mesh,
             expiries: ends.into_iter().filter_map(expiry).collect(),
@@ -175,7 +181,6 @@ fn server_config(
         .map_err(unusable)?
         .with_client_cert_verifier(callers)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session would skip the verifier (RFC 8446 §2.2): a certificate that has expired
     // since, or an authority that is no longer trusted, would go on being accepted.
     server.session_storage = Arc::new(NoServerSessionStorage {});

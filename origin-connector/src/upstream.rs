@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use http::uri::Scheme;
 
-use crate::config::{self, Backend, Limits};
+use crate::config::{self, Backend, Limits, Target};
 use crate::metrics::{BackendLabels, EndpointLabels, Metrics};
 use crate::tls::reload::Reloader;
-use balancer::{Balancer, Lease};
-pub(crate) use dial::Dial;
+use balancer::Balancer;
+pub(crate) use balancer::Lease;
 pub use dial::InvalidDestination;
+pub(crate) use dial::{Dial, Link};
 pub(crate) use pool::{Pool, PoolError, Unanswered};
 use source::{Source, SourceError};
 
@@ -57,6 +58,18 @@ impl Connections for Http {
     }
 }
 
+/// Connections for whatever their ends make of them: one for each that comes, and none kept.
+#[derive(Debug)]
+pub(crate) struct Tcp(Dial);
+
+impl Connections for Tcp {
+    type Pool = ();
+
+    fn open(&self, _: SocketAddr) {}
+
+    fn sweep((): &()) {}
+}
+
 /// A request at an endpoint.
 pub(crate) type Booking = Lease<Pool>;
 
@@ -67,6 +80,7 @@ pub(crate) struct Upstream<C: Connections> {
     connections: C,
     source: Source,
     balancer: Balancer<C::Pool>,
+    attempts: usize,
     metrics: Arc<Metrics>,
 }
 
@@ -77,23 +91,13 @@ impl Upstream<Http> {
         reloader: &Arc<Reloader>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, InvalidDestination> {
-        let upstream = backend.upstream.clone();
-        Ok(Self {
-            name: backend.name().to_owned(),
-            source: Source::new(&upstream),
-            balancer: Balancer::new(upstream.ejection),
-            connections: Http {
-                dial: Dial::new(backend, limits, reloader)?,
-                limits: limits.clone(),
-                upstream,
-            },
-            metrics,
-        })
-    }
-
-    /// How many endpoints a request may be tried at.
-    pub(crate) fn attempts(&self) -> usize {
-        self.connections.upstream.attempts
+        let connections = Http {
+            upstream: backend.upstream.clone(),
+            dial: Dial::new(backend, limits, reloader)?,
+            limits: limits.clone(),
+        };
+        let (name, target) = (backend.name().to_owned(), &backend.upstream.target);
+        Ok(Self::made_of(name, connections, target, metrics))
     }
 
     /// Keeps the list of endpoints and what is known of them true. Never ends.
@@ -107,7 +111,38 @@ impl Upstream<Http> {
     }
 }
 
+impl Upstream<Tcp> {
+    pub(crate) fn tcp(
+        name: String,
+        target: &Target,
+        limits: &Limits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self::made_of(name, Tcp(Dial::plain(limits)), target, metrics)
+    }
+
+    pub(crate) fn dial(&self) -> &Dial {
+        &self.connections.0
+    }
+}
+
 impl<C: Connections> Upstream<C> {
+    fn made_of(name: String, connections: C, target: &Target, metrics: Arc<Metrics>) -> Self {
+        Self {
+            name,
+            connections,
+            source: Source::new(target),
+            balancer: Balancer::new(target.ejection),
+            attempts: target.attempts,
+            metrics,
+        }
+    }
+
+    /// How many endpoints may be tried.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempts
+    }
+
     /// Asks for the endpoints for the first time.
     ///
     /// # Errors
@@ -136,7 +171,7 @@ impl<C: Connections> Upstream<C> {
     }
 
     /// Asks where the endpoints are again and again, and sweeps up. Never ends.
-    async fn watch(&self) {
+    pub(crate) async fn watch(&self) {
         let refresh = async {
             let Some(interval) = self.source.interval() else {
                 return;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::balance::{EjectionFile, HealthFile, RetryFile};
-use super::{Problems, Upstream};
+use super::{Problems, Upstream, target, upstream};
 use crate::authorize::PathPrefix;
 use crate::identity::{Identity, PeerName};
 
@@ -97,16 +97,19 @@ impl BackendFile {
         } = self;
         let field = |name: &str| format!("{section}.{name}");
         let name = problems.take(field("name"), check_name(name));
-        let upstream = super::upstream::Written {
-            address,
+        let target = target::Written {
             endpoints,
             endpoints_file,
             resolve_interval,
+            retry,
+            ejection,
+        };
+        let upstream = upstream::Written {
+            address,
+            target,
             protocol,
             grpc_web,
             identity,
-            retry,
-            ejection,
             health,
         };
         let upstream = upstream.check(&section, problems);
@@ -129,9 +132,13 @@ impl BackendFile {
 }
 
 /// Callers by name; at least one.
-fn check_allow(allow: &[String], section: &str, problems: &mut Problems) -> Option<Vec<PeerName>> {
+pub(super) fn check_allow(
+    allow: &[String],
+    section: &str,
+    problems: &mut Problems,
+) -> Option<Vec<PeerName>> {
     let listed = if allow.is_empty() {
-        Err("nobody may reach the backend: name at least one caller")
+        Err("nobody may come in: name at least one caller")
     } else {
         Ok(())
     };
@@ -144,7 +151,7 @@ fn check_allow(allow: &[String], section: &str, problems: &mut Problems) -> Opti
     names.into_iter().collect()
 }
 
-fn check_name(name: String) -> Result<String, String> {
+pub(super) fn check_name(name: String) -> Result<String, String> {
     let valid = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
     if (1..=64).contains(&name.len()) && name.bytes().all(valid) {
         Ok(name)

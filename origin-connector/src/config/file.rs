@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{BackendFile, LimitsFile, MeshFile, TlsFile};
+use super::{BackendFile, LimitsFile, MeshFile, TcpFile, TlsFile};
 
 /// The whole file. Unknown fields are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +21,9 @@ pub struct ConfigFile {
     pub mesh: Option<MeshFile>,
     /// What stands behind the connector.
     pub backend: Vec<BackendFile>,
+    /// Where connections are forwarded that are not HTTP.
+    #[serde(default)]
+    pub tcp: Vec<TcpFile>,
     /// How the connector stops.
     #[serde(default)]
     pub drain: DrainFile,
@@ -60,6 +63,7 @@ impl ConfigFile {
         }
         let files = self.backend.iter_mut();
         paths.extend(files.filter_map(|backend| backend.endpoints_file.as_mut()));
+        paths.extend(self.tcp.iter_mut().flat_map(TcpFile::paths));
         for path in paths {
             *path = folder.join(&*path);
         }

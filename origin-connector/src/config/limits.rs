@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsFile {
-    /// Connections open at a time; more wait in the listener's queue. 10000 by default.
+    /// Connections open at a time on each listener; more wait in its queue. 10000 by default.
     pub connections: Option<u64>,
     /// HTTP/2 streams open at a time on one connection. 250 by default.
     pub streams: Option<u64>,
@@ -22,10 +22,11 @@ pub struct LimitsFile {
     /// How long an HTTP/1.1 connection may take to its next complete request head, waiting
     /// included. `60s` by default.
     pub header_read_timeout: Option<String>,
-    /// How long a TLS handshake may take. `10s` by default.
+    /// How long a TLS handshake may take, or a client to say whom it asks for where TLS goes on.
+    /// `10s` by default.
     pub handshake_timeout: Option<String>,
-    /// How long a body, an upgraded connection, or a connection without a request may stand
-    /// still. `5m` by default.
+    /// How long a body, an upgraded or forwarded connection, or a connection without a request
+    /// may stand still. `5m` by default.
     pub idle_timeout: Option<String>,
     /// How long connecting to a backend may take. `5s` by default.
     pub connect_timeout: Option<String>,

@@ -173,13 +173,65 @@ fn a_backend_behind_tls_needs_the_mesh() {
 fn refuses_no_backend_and_a_backend_that_nobody_may_reach() {
     check(
         &MINIMAL.replace("allow = [\"spiffe://edge.example/gateway\"]", "allow = []"),
-        &expect![[
-            r#"`DIR/connector.toml`: backend[0].allow: nobody may reach the backend: name at least one caller"#
-        ]],
+        &expect![
+            "`DIR/connector.toml`: backend[0].allow: nobody may come in: name at least one caller"
+        ],
     );
     let (head, _) = MINIMAL.split_once("[[backend]]").unwrap();
     check(
         &format!("backend = []\n{head}"),
         &expect![[r#"`DIR/connector.toml`: backend: there is no backend: add `[[backend]]`"#]],
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_forwarded_connections() {
+    let more = r#"
+[[tcp]]
+name = "accounts"
+listen = "127.0.0.1:0"
+[[tcp]]
+name = "none"
+listen = "127.0.0.1:0"
+[[tcp]]
+name = "ledger"
+listen = "127.0.0.1:0"
+[tcp.terminate]
+address = "ledger.bank.example"
+allow = []
+[[tcp]]
+name = "partners"
+listen = "127.0.0.1:0"
+[[tcp.pass_through]]
+server_name = "One.partner.example"
+address = "192.0.2.1:443"
+[[tcp.pass_through]]
+server_name = "one.partner.example"
+address = "192.0.2.2:443"
+[[tcp.pass_through]]
+server_name = "*.partner.example"
+address = "192.0.2.2:443"
+"#;
+    check(
+        &format!("{MINIMAL}{more}"),
+        &expect![[r#"
+            `DIR/connector.toml`: tcp[0]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
+            tcp[1]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
+            tcp[2].terminate.address: `ledger.bank.example` is no address: write `HOST:PORT`
+            tcp[2].terminate.allow: nobody may come in: name at least one caller
+            tcp[3].pass_through[1].server_name: `one.partner.example` goes elsewhere already
+            tcp[3].pass_through[2].server_name: `*.partner.example` is no server name: write one as `ledger.bank.example`"#]],
+    );
+    let named = r#"
+[[tcp]]
+name = "accounts"
+listen = "127.0.0.1:0"
+[[tcp.pass_through]]
+server_name = "one.partner.example"
+address = "192.0.2.1:443"
+"#;
+    check(
+        &format!("{MINIMAL}{named}"),
+        &expect!["`DIR/connector.toml`: tcp: `accounts` is the name of another, too"],
     );
 }

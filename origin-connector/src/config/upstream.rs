@@ -1,32 +1,21 @@
 //! Where a backend is and how it is spoken to.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use http::uri::{Authority, Scheme, Uri};
 
-use super::Problems;
 use super::backend::check_host;
-use super::balance::{Ejection, EjectionFile, Health, HealthFile, RetryFile};
-use super::endpoints::Endpoints;
+use super::balance::{Health, HealthFile};
+use super::{Problems, Target, target};
 use crate::identity::{InvalidPeerName, PeerName};
 
 /// The service that a backend's requests go to, at however many addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Upstream {
-    /// Invariant: has a host and a port.
-    pub(crate) address: Authority,
-    pub(crate) endpoints: Endpoints,
-    /// How long what a name resolves to is used.
-    pub(crate) resolve_interval: Duration,
+    pub(crate) target: Target,
     pub(crate) protocol: Protocol,
     /// Whether gRPC-Web becomes gRPC. Invariant: over HTTP/2 only.
     pub(crate) grpc_web: bool,
     /// Whom the backend must prove to be, over TLS; `None` is cleartext.
     pub(crate) server: Option<PeerName>,
-    /// How many addresses a request may be tried at, the first included.
-    pub(crate) attempts: usize,
-    pub(crate) ejection: Ejection,
     pub(crate) health: Option<Health>,
 }
 
@@ -45,14 +34,10 @@ impl Upstream {
     pub(crate) fn plain(address: &str) -> Self {
         let written = Written {
             address: format!("http://{address}"),
-            endpoints: None,
-            endpoints_file: None,
-            resolve_interval: None,
+            target: target::Written::default(),
             protocol: None,
             grpc_web: false,
             identity: None,
-            retry: RetryFile::default(),
-            ejection: EjectionFile::default(),
             health: None,
         };
         written.check("test", &mut Problems::default()).unwrap()
@@ -62,14 +47,10 @@ impl Upstream {
 /// The fields of `[[backend]]` that make an [`Upstream`].
 pub(super) struct Written {
     pub(super) address: String,
-    pub(super) endpoints: Option<Vec<String>>,
-    pub(super) endpoints_file: Option<PathBuf>,
-    pub(super) resolve_interval: Option<String>,
+    pub(super) target: target::Written,
     pub(super) protocol: Option<String>,
     pub(super) grpc_web: bool,
     pub(super) identity: Option<String>,
-    pub(super) retry: RetryFile,
-    pub(super) ejection: EjectionFile,
     pub(super) health: Option<HealthFile>,
 }
 
@@ -77,14 +58,10 @@ impl Written {
     pub(super) fn check(self, section: &str, problems: &mut Problems) -> Option<Upstream> {
         let Self {
             address,
-            endpoints,
-            endpoints_file,
-            resolve_interval,
+            target,
             protocol,
             grpc_web,
             identity,
-            retry,
-            ejection,
             health,
         } = self;
         let field = |name: &str| format!("{section}.{name}");
@@ -101,28 +78,13 @@ impl Written {
             let server = check_server(identity, address);
             problems.take(field("identity"), server)
         });
-        let endpoints = Endpoints::check(endpoints, endpoints_file, section, problems);
-        let seconds = |seconds| Duration::from_secs(seconds);
-        let resolve_interval = problems.take(
-            field("resolve_interval"),
-            super::limits::span(
-                resolve_interval.as_deref(),
-                "10s",
-                seconds(1)..=seconds(3600),
-            ),
-        );
-        let attempts = retry.check(section, problems);
-        let ejection = ejection.check(section, problems);
+        let target = target.check(address.map(|(address, _)| address), section, problems);
         let health = health.map(|health| health.check(section, problems));
         Some(Upstream {
-            address: address?.0,
-            endpoints: endpoints?,
-            resolve_interval: resolve_interval?,
+            target: target?,
             protocol: protocol?,
             grpc_web,
             server: server?,
-            attempts: attempts?,
-            ejection: ejection?,
             health: match health {
                 Some(health) => Some(health?),
                 None => None,

@@ -1,7 +1,6 @@
 //! A connection after `101 Switching Protocols` (RFC 9110 §15.2.2): octets both ways.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{HeaderValue, UPGRADE};
@@ -10,11 +9,11 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tidegate_shared::problem::Problem;
-use tokio_util::io::InspectReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::AccessRecord;
 use crate::refusal::Refusal;
+use crate::splice::{Traffic, splice};
 
 /// Both ends of a switch of protocols that is being made.
 #[derive(Debug)]
@@ -67,9 +66,6 @@ impl Tunnel {
         };
         match copied {
             Ok(()) => record.complete = true,
-            // Many peers leave without a TLS farewell; the protocol inside knows whether it was
-            // done.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => record.complete = true,
             Err(error) => record.cause = Some(error.to_string()),
         }
     }
@@ -79,21 +75,7 @@ impl Tunnel {
             return Ok(());
         };
         let (caller, backend) = tokio::try_join!(self.caller, backend).map_err(io::Error::other)?;
-        let moved = AtomicBool::new(false);
-        let note = |_: &[u8]| moved.store(true, Ordering::Relaxed);
-        let mut caller = InspectReader::new(TokioIo::new(caller), note);
-        let mut backend = InspectReader::new(TokioIo::new(backend), note);
-        let copy = tokio::io::copy_bidirectional(&mut caller, &mut backend);
-        tokio::pin!(copy);
-        loop {
-            tokio::select! {
-                copied = &mut copy => return copied.map(|_| ()),
-                () = tokio::time::sleep(idle) => {
-                    if !moved.swap(false, Ordering::Relaxed) {
-                        return Err(io::Error::new(io::ErrorKind::TimedOut, "the tunnel stood still"));
-                    }
-                }
-            }
-        }
+        let (caller, backend) = (TokioIo::new(caller), TokioIo::new(backend));
+        splice(caller, backend, idle, &Traffic::default()).await
     }
 }

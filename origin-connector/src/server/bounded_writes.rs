@@ -11,7 +11,7 @@ use crate::body::Stall;
 
 /// A stream whose writes fail once the peer has taken nothing for too long.
 #[derive(Debug)]
-pub(super) struct BoundedWrites<S> {
+pub(crate) struct BoundedWrites<S> {
     inner: S,
     stall: Stall,
 }

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,45 +23,60 @@ use crate::access::AccessRecord;
 use crate::body::ResponseBody;
 use crate::caller::Caller;
 use crate::metrics::HandshakeLabels;
+use crate::tls::Credentials;
 use crate::tls::handshake::HandshakeError;
 
 /// What a finished handshake leaves.
-type Secured = TlsStream<BoundedWrites<TcpStream>>;
+pub(crate) type Secured = TlsStream<BoundedWrites<TcpStream>>;
 
 /// How often a silent HTTP/2 peer is asked whether it is still there (RFC 9113 §6.7).
 const PING: Duration = Duration::from_secs(30);
 
 impl Server {
-    pub(super) async fn connection(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let handshake = self.handshake(stream, peer);
+    /// Serves HTTP on one connection to its end.
+    pub(crate) async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let secured = self.secure(stream, peer, |credentials| credentials.server.clone());
+        if let Some((stream, caller)) = secured.await {
+            self.serve(stream, Arc::new(caller)).await;
+        }
+    }
+
+    /// Makes a connection that of a verified caller, or says in the log why not.
+    pub(crate) async fn secure(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        config: impl FnOnce(&Credentials) -> Arc<ServerConfig>,
+    ) -> Option<(Secured, Caller)> {
+        let handshake = self.handshake(stream, peer, config);
         let result = tokio::select! {
             result = handshake => result,
-            () = self.abort.cancelled() => return,
+            () = self.abort.cancelled() => return None,
         };
         let label = result
             .as_ref()
             .map_or_else(HandshakeError::label, |_| "accepted");
         let labels = HandshakeLabels { result: label };
         self.metrics.handshakes.get_or_create(&labels).inc();
-        match result {
-            Ok((stream, caller)) => self.serve(stream, Arc::new(caller)).await,
-            Err(error) => {
+        result
+            .inspect_err(|error| {
                 tracing::warn!(%peer, reason = label, %error, "handshake refused");
-            }
-        }
+            })
+            .ok()
     }
 
     async fn handshake(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        config: impl FnOnce(&Credentials) -> Arc<ServerConfig>,
     ) -> Result<(Secured, Caller), HandshakeError> {
         // Without it small frames wait for the peer's acknowledgement.
         stream.set_nodelay(true)?;
         let trust = self.reloader.trust();
         let credentials = trust.credentials();
         let stream = BoundedWrites::new(stream, self.limits.idle);
-        let accept = TlsAcceptor::from(credentials.server.clone()).accept(stream);
+        let accept = TlsAcceptor::from(config(&credentials)).accept(stream);
         let stream = tokio::time::timeout(self.limits.handshake, accept)
             .await
             .map_err(|_| HandshakeError::Timeout)??;
@@ -124,12 +140,14 @@ impl Server {
         };
         let mut disowned = pin!(caller.disowned());
         tokio::select! {
-            result = connection.as_mut() => return result,
+            // An answer that is written after the end has begun must say so.
+            biased;
             () = enough => connection.as_mut().drain(),
             () = disowned.as_mut() => {
                 tracing::warn!(peer = %caller.peer, identity = %caller.identity, "caller cut off");
                 return Ok(());
             }
+            result = connection.as_mut() => return result,
         }
         tokio::select! {
             result = connection => result,

@@ -65,7 +65,7 @@ impl Dial {
                 let (server, protocol) = (server.clone(), upstream.protocol);
                 let config = mesh::client_config(reloader.clone(), server, protocol)
                     .map_err(|error| invalid(&error))?;
-                let name = host(&upstream.address).to_owned();
+                let name = host(&upstream.target.address).to_owned();
                 let name = ServerName::try_from(name).map_err(|error| invalid(&error))?;
                 Some((TlsConnector::from(Arc::new(config)), name))
             }
@@ -74,6 +74,14 @@ impl Dial {
             tls,
             limit: limits.connect,
         })
+    }
+
+    /// TCP and no more.
+    pub(crate) fn plain(limits: &Limits) -> Self {
+        Self {
+            tls: None,
+            limit: limits.connect,
+        }
     }
 
     /// Connects, within the limit.

@@ -62,7 +62,7 @@ fn request(upstream: &config::Upstream, health: &Health) -> http::Result<Request
     let agent = concat!("tidegate-connector/", env!("CARGO_PKG_VERSION"));
     let builder = Request::get(Uri::from(health.path.clone()))
         .header(USER_AGENT, HeaderValue::from_static(agent));
-    let authority = upstream.address.as_str();
+    let authority = upstream.target.address.as_str();
     let builder = match upstream.protocol {
         Protocol::Http1 => builder.version(Version::HTTP_11).header(HOST, authority),
         Protocol::Http2 => {

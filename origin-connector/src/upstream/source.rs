@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Endpoints, InvalidEndpoints, Upstream, parse_endpoints};
+use crate::config::{Endpoints, InvalidEndpoints, Target, parse_endpoints};
 
 /// How often a file is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -40,14 +40,14 @@ pub(crate) enum SourceError {
 }
 
 impl Source {
-    pub(super) fn new(upstream: &Upstream) -> Self {
-        let authority = upstream.address.as_str();
-        match &upstream.endpoints {
+    pub(super) fn new(target: &Target) -> Self {
+        let authority = target.address.as_str();
+        match &target.endpoints {
             Endpoints::Fixed(addresses) => Self::Fixed(addresses.clone()),
             Endpoints::File(path) => Self::File(path.clone()),
             Endpoints::Resolved => match authority.parse() {
                 Ok(address) => Self::Fixed(BTreeSet::from([address])),
-                Err(_) => Self::Name(authority.to_owned(), upstream.resolve_interval),
+                Err(_) => Self::Name(authority.to_owned(), target.resolve_interval),
             },
         }
     }

@@ -29,6 +29,7 @@ async fn a_connector_runs_inside_another_program() {
             allow: vec![GATEWAY_ID.to_owned()],
             ..BackendFile::default()
         }],
+        tcp: Vec::new(),
         drain: DrainFile::default(),
         limits: LimitsFile::default(),
     };

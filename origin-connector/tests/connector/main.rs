@@ -20,4 +20,5 @@ mod program;
 mod reload;
 mod revocation;
 mod streaming;
+mod tcp;
 mod upgrade;

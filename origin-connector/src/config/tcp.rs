@@ -1,0 +1,179 @@
+//! `[[tcp]]`: connections that are forwarded without a look at what is in them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use http::uri::Authority;
+use serde::Deserialize;
+
+use super::backend::{check_allow, check_host, check_name};
+use super::{Problems, Target, target};
+use crate::identity::PeerName;
+
+/// `[[tcp]]`. Either `terminate` or `pass_through`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpFile {
+    /// The name in logs and metrics.
+    pub name: String,
+    /// Where clients connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Mutual TLS ends here, by the files of `[tls]`, and what is inside is forwarded.
+    pub terminate: Option<TerminateFile>,
+    /// TLS is forwarded as it is, to who is asked for by its server name.
+    #[serde(default)]
+    pub pass_through: Vec<PassThroughFile>,
+}
+
+/// `[tcp.terminate]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TerminateFile {
+    /// `HOST:PORT`. Every IPv4 and IPv6 address of the host is an endpoint, unless `endpoints` or
+    /// `endpoints_file` say where they are.
+    pub address: String,
+    /// Where to connect instead: `ADDRESS:PORT` each.
+    pub endpoints: Option<Vec<String>>,
+    /// A file with such addresses, one a line, which is read again when it changes.
+    pub endpoints_file: Option<PathBuf>,
+    /// Who may connect: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`.
+    pub allow: Vec<String>,
+}
+
+/// `[[tcp.pass_through]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassThroughFile {
+    /// The exact name that the client asks for (RFC 6066 §3).
+    pub server_name: String,
+    /// `HOST:PORT`, as for `terminate`.
+    pub address: String,
+    /// Where to connect instead: `ADDRESS:PORT` each.
+    pub endpoints: Option<Vec<String>>,
+    /// A file with such addresses, one a line, which is read again when it changes.
+    pub endpoints_file: Option<PathBuf>,
+}
+
+/// A checked listener.
+#[derive(Clone, Debug)]
+pub(crate) struct TcpListener {
+    pub(crate) name: String,
+    pub(crate) listen: SocketAddr,
+    pub(crate) mode: Mode,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Mode {
+    /// Mutual TLS ends here. Invariant: somebody may connect.
+    Terminate(Target, Vec<PeerName>),
+    /// TLS goes on. Invariant: not empty; the names are normalised.
+    PassThrough(BTreeMap<String, Target>),
+}
+
+impl TcpFile {
+    /// The files that it names.
+    pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let own = self.terminate.iter_mut();
+        let own = own.filter_map(|terminate| terminate.endpoints_file.as_mut());
+        let others = self.pass_through.iter_mut();
+        own.chain(others.filter_map(|to| to.endpoints_file.as_mut()))
+    }
+
+    pub(super) fn check(self, index: usize, problems: &mut Problems) -> Option<TcpListener> {
+        let section = format!("tcp[{index}]");
+        let Self {
+            name,
+            listen,
+            terminate,
+            pass_through,
+        } = self;
+        let name = problems.take(format!("{section}.name"), check_name(name));
+        let mode = match (terminate, pass_through.is_empty()) {
+            (Some(terminate), true) => terminate.check(&section, problems),
+            (None, false) => check_pass_through(pass_through, &section, problems),
+            (Some(_), false) | (None, true) => {
+                let one = Err("write either `[tcp.terminate]` or `[[tcp.pass_through]]`");
+                problems.take(section, one)
+            }
+        };
+        Some(TcpListener {
+            name: name?,
+            listen,
+            mode: mode?,
+        })
+    }
+}
+
+impl TerminateFile {
+    fn check(self, section: &str, problems: &mut Problems) -> Option<Mode> {
+        let section = format!("{section}.terminate");
+        let Self {
+            address,
+            endpoints,
+            endpoints_file,
+            allow,
+        } = self;
+        let written = target::Written {
+            endpoints,
+            endpoints_file,
+            ..target::Written::default()
+        };
+        let target = check_target(&address, written, &section, problems);
+        let allow = check_allow(&allow, &section, problems);
+        Some(Mode::Terminate(target?, allow?))
+    }
+}
+
+fn check_pass_through(
+    files: Vec<PassThroughFile>,
+    section: &str,
+    problems: &mut Problems,
+) -> Option<Mode> {
+    let count = files.len();
+    let mut targets = BTreeMap::new();
+    for (index, file) in files.into_iter().enumerate() {
+        let section = format!("{section}.pass_through[{index}]");
+        let PassThroughFile {
+            server_name,
+            address,
+            endpoints,
+            endpoints_file,
+        } = file;
+        let written = target::Written {
+            endpoints,
+            endpoints_file,
+            ..target::Written::default()
+        };
+        let target = check_target(&address, written, &section, problems);
+        let field = format!("{section}.server_name");
+        let refused =
+            |_| format!("`{server_name}` is no server name: write one as `ledger.bank.example`");
+        let name = check_host(&server_name).map_err(refused);
+        let name = name.and_then(|name| match targets.contains_key(&name) {
+            true => Err(format!("`{name}` goes elsewhere already")),
+            false => Ok(name),
+        });
+        if let (Some(name), Some(target)) = (problems.take(field, name), target) {
+            targets.insert(name, target);
+        }
+    }
+    (targets.len() == count).then_some(Mode::PassThrough(targets))
+}
+
+fn check_target(
+    address: &str,
+    written: target::Written,
+    section: &str,
+    problems: &mut Problems,
+) -> Option<Target> {
+    let authority = address.parse().ok().filter(|authority: &Authority| {
+        let host = tidegate_shared::host::normalise(authority.as_str());
+        host.is_some() && authority.port_u16().is_some()
+    });
+    let authority =
+        authority.ok_or_else(|| format!("`{address}` is no address: write `HOST:PORT`"));
+    let authority = problems.take(format!("{section}.address"), authority);
+    written.check(authority, section, problems)
+}

@@ -1,0 +1,223 @@
+//! Connections that are forwarded without a look at what is in them.
+
+mod client_hello;
+mod record;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::config::{self, Limits, Target};
+use crate::identity::PeerName;
+use crate::metrics::Metrics;
+use crate::server::Server;
+use crate::splice::splice;
+use crate::upstream::{Lease, Link, Tcp, Upstream};
+use client_hello::{ClientHello, ClientHelloError};
+use record::TcpRecord;
+
+/// A listener of such connections.
+#[derive(Debug)]
+pub(crate) struct Door {
+    name: String,
+    mode: Mode,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Mutual TLS ends here, for these callers.
+    Terminate(Arc<Upstream<Tcp>>, Vec<PeerName>),
+    /// TLS goes on to who has the name.
+    PassThrough(BTreeMap<String, Arc<Upstream<Tcp>>>),
+}
+
+/// A connection came to no good end.
+#[derive(Debug, thiserror::Error)]
+enum TcpError {
+    #[error("the caller may not connect here")]
+    CallerRefused,
+    #[error("{0}")]
+    ClientHello(#[from] ClientHelloError),
+    #[error("the client took too long to say whom it asks for")]
+    TooSlow,
+    #[error("nobody here has the name that the client asks for")]
+    NameUnknown,
+    #[error("cannot connect: {0}")]
+    Unreachable(io::Error),
+    #[error("{0}")]
+    Broken(io::Error),
+    #[error("the caller is no longer let in")]
+    Disowned,
+    #[error("cut by the end of the drain")]
+    Cut,
+}
+
+impl TcpError {
+    /// A stable label.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::CallerRefused => "caller-refused",
+            Self::ClientHello(_) | Self::TooSlow => "no-client-hello",
+            Self::NameUnknown => "server-name-unknown",
+            Self::Unreachable(_) => "origin-unreachable",
+            Self::Broken(error) if error.kind() == io::ErrorKind::TimedOut => "idle",
+            Self::Broken(_) => "broken",
+            Self::Disowned => "caller-disowned",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl Door {
+    pub(crate) fn new(
+        name: String,
+        mode: config::Mode,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let upstream = |name: String, target: &Target| {
+            Arc::new(Upstream::tcp(name, target, limits, metrics.clone()))
+        };
+        let mode = match mode {
+            config::Mode::Terminate(target, allow) => {
+                Mode::Terminate(upstream(name.clone(), &target), allow)
+            }
+            config::Mode::PassThrough(targets) => {
+                let named = |(server_name, target): (String, Target)| {
+                    let upstream = upstream(format!("{name}/{server_name}"), &target);
+                    (server_name, upstream)
+                };
+                Mode::PassThrough(targets.into_iter().map(named).collect())
+            }
+        };
+        Self { name, mode }
+    }
+
+    /// The name in logs and metrics.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it forwards to, each to be located and watched.
+    pub(crate) fn upstreams(&self) -> Vec<Arc<Upstream<Tcp>>> {
+        match &self.mode {
+            Mode::Terminate(upstream, _) => vec![upstream.clone()],
+            Mode::PassThrough(upstreams) => upstreams.values().cloned().collect(),
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub(crate) async fn serve(&self, server: &Server, stream: TcpStream, peer: SocketAddr) {
+        match &self.mode {
+            Mode::Terminate(upstream, allow) => {
+                self.terminate(server, stream, peer, upstream, allow).await;
+            }
+            Mode::PassThrough(upstreams) => {
+                self.pass_through(server, stream, peer, upstreams).await;
+            }
+        }
+    }
+
+    /// A certificate that expires meanwhile ends nothing: what is inside could not be told to
+    /// begin again elsewhere.
+    async fn terminate(
+        &self,
+        server: &Server,
+        stream: TcpStream,
+        peer: SocketAddr,
+        upstream: &Upstream<Tcp>,
+        allow: &[PeerName],
+    ) {
+        let secured = server.secure(stream, peer, |credentials| credentials.opaque.clone());
+        let Some((stream, caller)) = secured.await else {
+            return;
+        };
+        let mut record = TcpRecord::begin(&self.name, peer, server.metrics.clone());
+        record.identity = Some(caller.identity.to_string());
+        let forwarded = async {
+            if !allow.iter().any(|name| name.is_of(&caller.identity)) {
+                return Err(TcpError::CallerRefused);
+            }
+            let backend = connect(upstream, &mut record.lease).await?;
+            let idle = server.limits.idle;
+            let spliced = splice(stream, backend, idle, &record.traffic).await;
+            spliced.map_err(TcpError::Broken)
+        };
+        let result = tokio::select! {
+            result = forwarded => result,
+            () = caller.disowned() => Err(TcpError::Disowned),
+            () = server.abort.cancelled() => Err(TcpError::Cut),
+        };
+        record.end(result.as_ref().err());
+    }
+
+    async fn pass_through(
+        &self,
+        server: &Server,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        upstreams: &BTreeMap<String, Arc<Upstream<Tcp>>>,
+    ) {
+        let mut record = TcpRecord::begin(&self.name, peer, server.metrics.clone());
+        let forwarded = async {
+            let hello = client_hello::read(&mut stream);
+            let hello = tokio::time::timeout(server.limits.handshake, hello).await;
+            let ClientHello {
+                server_name,
+                octets,
+            } = hello.map_err(|_| TcpError::TooSlow)??;
+            record.server_name = server_name;
+            let upstream = record.server_name.as_ref();
+            let Some(upstream) = upstream.and_then(|name| upstreams.get(name)) else {
+                client_hello::refuse_name(&mut stream).await;
+                return Err(TcpError::NameUnknown);
+            };
+            let mut backend = connect(upstream, &mut record.lease).await?;
+            backend.write_all(&octets).await.map_err(TcpError::Broken)?;
+            stream.set_nodelay(true).map_err(TcpError::Broken)?;
+            let idle = server.limits.idle;
+            let spliced = splice(stream, backend, idle, &record.traffic).await;
+            spliced.map_err(TcpError::Broken)
+        };
+        let result = tokio::select! {
+            result = forwarded => result,
+            () = server.abort.cancelled() => Err(TcpError::Cut),
+        };
+        record.end(result.as_ref().err());
+    }
+}
+
+/// Connects to one endpoint or another: nothing was sent to those that fail.
+async fn connect(
+    upstream: &Upstream<Tcp>,
+    lease: &mut Option<Lease<()>>,
+) -> Result<Link, TcpError> {
+    let mut tried = Vec::new();
+    let mut last = io::Error::other("there is no endpoint");
+    while tried.len() < upstream.attempts() {
+        let Some(chosen) = upstream.choose(&tried) else {
+            break;
+        };
+        let endpoint = chosen.address();
+        if !tried.is_empty() {
+            upstream.retried();
+        }
+        match upstream.dial().connect(endpoint).await {
+            Ok(link) => {
+                upstream.succeeded(endpoint);
+                *lease = Some(chosen);
+                return Ok(link);
+            }
+            Err(error) => {
+                upstream.failed(endpoint);
+                last = error;
+                tried.push(endpoint);
+            }
+        }
+    }
+    Err(TcpError::Unreachable(last))
+}
