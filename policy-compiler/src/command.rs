@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod dev;
 mod diff;
+mod explain;
 mod init;
 mod inspect;
 mod keys;
@@ -41,6 +42,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run a policy's own tests, offline
     Test(test::Test),
+    /// Show a request's way through a policy
+    Explain(explain::Explain),
     /// Show what changes for callers between two policies
     Diff(diff::Diff),
     /// Make keys
@@ -67,6 +70,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Compile(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Test(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Diff(command) => return command.run(),
         Command::Keys(command) => command.run(),
         Command::Token(command) => command.run(),

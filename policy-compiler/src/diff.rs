@@ -8,14 +8,12 @@
 mod change;
 mod changes;
 mod compare;
-mod meaning;
 mod path;
 mod precedence;
 mod rule;
 mod show;
 mod side;
 mod taker;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

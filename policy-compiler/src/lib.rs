@@ -19,11 +19,14 @@ pub mod credentials;
 mod decode;
 pub mod diagnostic;
 pub mod diff;
+pub mod explain;
 mod lower;
+mod meaning;
 pub mod offline;
 pub mod source;
 mod syntax;
 pub mod token_key;
+mod words;
 mod yaml;
 
 use decode::Decode;
@@ -31,7 +34,9 @@ use diagnostic::{Diagnostic, Diagnostics};
 use source::{Source, Spanned};
 use syntax::Policy;
 
-pub use lower::ir::{Ir, PolicyTest, TestCaller, TestExpectation};
+pub use lower::ir::{
+    InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation, TestRequest,
+};
 
 /// What came of a compilation.
 #[derive(Debug)]

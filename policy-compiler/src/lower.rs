@@ -7,6 +7,7 @@ mod headers;
 pub(crate) mod ir;
 mod issuer;
 mod limit;
+mod places;
 mod predicate;
 mod rewrite;
 mod route;
@@ -182,7 +183,7 @@ pub(crate) fn lower(
             .collect(),
         cors: Vec::new(),
     };
-    let hosts = route::lower(&policy, &mut tables, cx);
+    let (hosts, places) = route::lower(&policy, &mut tables, cx);
     let tests = test::lower(&policy, cx);
     cx.warn_unused("issuer", &policy.issuers);
     cx.warn_unused("ring of API keys", &policy.api_keys);
@@ -193,6 +194,7 @@ pub(crate) fn lower(
         source: source::digest(sources),
         tables,
         hosts,
+        places,
         tests,
     })
 }

@@ -7,15 +7,18 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::{HeaderName, Method};
-use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
+use http::{HeaderName, HeaderValue, Method};
+use tidegate_edge::{
+    AccessRecord, Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, ResponseHead, Routing,
+    Scheme, State,
+};
 use tidegate_shared::bundle::Bundle;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
 use crate::credentials::{Carried, Credentials};
-use crate::{Ir, PolicyTest, TestCaller};
+use crate::{Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
 
 /// What came of a test.
 #[derive(Clone, Debug)]
@@ -40,27 +43,86 @@ fn failed(error: impl std::fmt::Display) -> OfflineError {
 /// # Errors
 /// [`OfflineError`] where the policy cannot be loaded.
 pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
-    let mut ir = ir.clone();
-    let credentials = Credentials::install(&mut ir).map_err(failed)?;
-    let gateway = load(&ir.bundle(1).map_err(failed)?)?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(failed)?;
-    let world = World {
-        now: UnixMillis(u64::try_from(now.as_millis()).map_err(failed)?),
-        secrets: credentials
-            .secrets()
-            .map(|(name, secret)| (name.to_owned(), secret))
-            .collect(),
-    };
-    let result = |test| {
-        let failures = check(test, &ir, &gateway, &credentials, &world)?;
+    let offline = Offline::new(ir)?;
+    let result = |test: &PolicyTest| {
+        let seen = offline.send(&test.request, test.repeat)?;
         Ok(TestResult {
             name: test.name.clone(),
-            failures,
+            failures: seen.differences(&test.expect),
         })
     };
     ir.tests.iter().map(result).collect()
+}
+
+/// A policy that can be asked, with credentials for every caller.
+pub(crate) struct Offline {
+    ir: Ir,
+    gateway: Gateway,
+    credentials: Credentials,
+    world: World,
+}
+
+impl Offline {
+    pub(crate) fn new(ir: &Ir) -> Result<Self, OfflineError> {
+        let mut ir = ir.clone();
+        let credentials = Credentials::install(&mut ir).map_err(failed)?;
+        let gateway = load(&ir.bundle(1).map_err(failed)?)?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_err(failed)?;
+        let world = World {
+            now: UnixMillis(u64::try_from(now.as_millis()).map_err(failed)?),
+            secrets: credentials
+                .secrets()
+                .map(|(name, secret)| (name.to_owned(), secret))
+                .collect(),
+        };
+        Ok(Self {
+            ir,
+            gateway,
+            credentials,
+            world,
+        })
+    }
+
+    /// Sends a request so many times, with an empty memory; the last answer counts.
+    pub(crate) fn send(&self, test: &TestRequest, times: u32) -> Result<Seen, OfflineError> {
+        let request = self.request(test)?;
+        let state = State::new([0; 16]);
+        let mut seen = None;
+        for _ in 0..times {
+            seen = Some(observe(&self.gateway, &state, &self.world, &request)?);
+        }
+        seen.ok_or_else(|| failed("a test that sends nothing"))
+    }
+
+    /// How the gateway routes a request.
+    pub(crate) fn routing(&self, test: &TestRequest) -> Result<Option<Routing>, OfflineError> {
+        Ok(self.gateway.routing(&self.request(test)?))
+    }
+
+    fn request<'t>(&self, test: &'t TestRequest) -> Result<Request<'t>, OfflineError> {
+        let credential = credential(&test.caller, &self.ir, &self.credentials)?;
+        Ok(Request {
+            test,
+            path_and_query: credential.as_ref().map_or_else(
+                || test.path_and_query.clone(),
+                |credential| credential.address(&test.path_and_query),
+            ),
+            field: match credential {
+                Some(Carried::Field(name, value)) => Some((name, value)),
+                Some(Carried::Parameter(..)) | None => None,
+            },
+            peer: Peer {
+                address: Some(test.from),
+                scheme: if test.https {
+                    Scheme::Https
+                } else {
+                    Scheme::Http
+                },
+            },
+        })
+    }
 }
 
 /// A gateway that runs a bundle here, signed for the occasion.
@@ -73,42 +135,6 @@ pub(crate) fn load(bundle: &Bundle) -> Result<Gateway, OfflineError> {
     let signed = Signed::parse(&signed).map_err(failed)?;
     let bundle = signed.verify(&key.trust_key().into()).map_err(failed)?;
     Gateway::load(bundle).map_err(failed)
-}
-
-fn check(
-    test: &PolicyTest,
-    ir: &Ir,
-    gateway: &Gateway,
-    credentials: &Credentials,
-    world: &World,
-) -> Result<Vec<String>, OfflineError> {
-    let credential = credential(&test.caller, ir, credentials)?;
-    let request = Request {
-        test,
-        path_and_query: credential.as_ref().map_or_else(
-            || test.path_and_query.clone(),
-            |credential| credential.address(&test.path_and_query),
-        ),
-        field: match credential {
-            Some(Carried::Field(name, value)) => Some((name, value)),
-            Some(Carried::Parameter(..)) | None => None,
-        },
-        peer: Peer {
-            address: Some(test.from),
-            scheme: if test.https {
-                Scheme::Https
-            } else {
-                Scheme::Http
-            },
-        },
-    };
-    let state = State::new([0; 16]);
-    let mut seen = None;
-    for _ in 0..test.repeat {
-        seen = Some(observe(gateway, &state, world, &request)?);
-    }
-    let seen = seen.ok_or_else(|| failed("a test that sends nothing"))?;
-    Ok(seen.differences(test))
 }
 
 fn credential(
@@ -145,16 +171,15 @@ fn credential(
     })
 }
 
-/// What a test can look at.
-struct Seen {
-    status: Option<u16>,
-    problem: Option<&'static str>,
-    upstream: Option<String>,
-    path: Option<String>,
-    route: Option<String>,
-    /// Why the gateway refused, for whoever mends the policy.
-    reason: Option<String>,
-    headers: Vec<(HeaderName, String)>,
+/// What came of a request.
+pub(crate) struct Seen {
+    pub(crate) record: AccessRecord,
+    /// The status of the gateway's own answer.
+    pub(crate) status: Option<u16>,
+    /// Path and query for the origin, where the request is passed on.
+    pub(crate) path: Option<String>,
+    /// Header fields of the gateway's own answer, or that it sets in the origin's.
+    pub(crate) headers: Vec<(HeaderName, String)>,
 }
 
 fn observe(
@@ -178,42 +203,33 @@ fn observe(
         end: End::Complete,
         now: world.now,
     };
+    let text = |(name, value): &(HeaderName, HeaderValue)| {
+        (
+            name.clone(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
     Ok(match decision {
-        Decision::Respond(reply, exchange) => {
-            let record = gateway.finish(exchange, &outcome(reply.status, None));
-            let text = |(name, value): &(HeaderName, http::HeaderValue)| {
-                (
-                    name.clone(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            };
-            Seen {
-                status: Some(reply.status),
-                problem: record.problem,
-                upstream: None,
-                path: None,
-                route: record.route,
-                reason: record.reason,
-                headers: reply.headers.iter().map(text).collect(),
-            }
-        }
+        Decision::Respond(reply, exchange) => Seen {
+            record: gateway.finish(exchange, &outcome(reply.status, None)),
+            status: Some(reply.status),
+            path: None,
+            headers: reply.headers.iter().map(text).collect(),
+        },
         Decision::Forward(forward) => {
-            let record = gateway.finish(forward.exchange, &outcome(0, Some(&forward.plan)));
+            let edits = gateway.respond(&forward.exchange, &NoHead);
             Seen {
+                record: gateway.finish(forward.exchange, &outcome(0, Some(&forward.plan))),
                 status: None,
-                problem: None,
-                upstream: record.upstream,
                 path: Some(forward.path_and_query),
-                route: record.route,
-                reason: record.reason,
-                headers: Vec::new(),
+                headers: edits.set.iter().chain(&edits.add).map(text).collect(),
             }
         }
     })
 }
 
 impl Seen {
-    fn differences(&self, test: &PolicyTest) -> Vec<String> {
+    fn differences(&self, expect: &TestExpectation) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, expected: Option<String>, found: Option<String>| {
             if expected.is_some() && expected != found {
@@ -225,7 +241,6 @@ impl Seen {
                 ));
             }
         };
-        let expect = &test.expect;
         compare(
             "status",
             expect.status.map(|status| status.to_string()),
@@ -234,11 +249,11 @@ impl Seen {
         compare(
             "problem",
             expect.problem.map(|problem| problem.to_string()),
-            self.problem.map(str::to_owned),
+            self.record.problem.map(str::to_owned),
         );
-        compare("to", expect.to.clone(), self.upstream.clone());
+        compare("to", expect.to.clone(), self.record.upstream.clone());
         compare("path", expect.path.clone(), self.path.clone());
-        compare("route", expect.route.clone(), self.route.clone());
+        compare("route", expect.route.clone(), self.record.route.clone());
         for (name, value) in &expect.headers {
             let found = self
                 .headers
@@ -247,7 +262,12 @@ impl Seen {
                 .map(|(_, value)| value.clone());
             compare(name.as_str(), Some(value.clone()), found);
         }
-        if let Some(reason) = self.reason.as_ref().filter(|_| !differences.is_empty()) {
+        if let Some(reason) = self
+            .record
+            .reason
+            .as_ref()
+            .filter(|_| !differences.is_empty())
+        {
             differences.push(format!("refused because: {reason}"));
         }
         differences
@@ -255,7 +275,7 @@ impl Seen {
 }
 
 struct Request<'t> {
-    test: &'t PolicyTest,
+    test: &'t TestRequest,
     path_and_query: String,
     /// The field that carries the credential.
     field: Option<(HeaderName, String)>,
@@ -284,6 +304,19 @@ impl RequestHead for Request<'_> {
 
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+}
+
+/// An answer of which nothing is known.
+struct NoHead;
+
+impl ResponseHead for NoHead {
+    fn status(&self) -> u16 {
+        200
+    }
+
+    fn header(&self, _: &HeaderName) -> Option<Cow<'_, str>> {
+        None
     }
 }
 

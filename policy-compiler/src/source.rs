@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tidegate_shared::digest::Digest;
 
 /// The largest policy file in octets.
@@ -25,6 +26,35 @@ pub struct Span {
     pub start: usize,
     /// The octet after the last.
     pub end: usize,
+}
+
+/// A place as people name it. Lines and columns count from one; columns count characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Span {
+    /// Where the span begins.
+    pub fn place(self, sources: &[Source]) -> Place {
+        let source = sources.get(self.file);
+        let text = source.map_or("", |source| &source.text);
+        let before = text.get(..self.start).unwrap_or(text);
+        let line_start = before
+            .rfind('\n')
+            .map_or(0, |newline| newline.saturating_add(1));
+        let column = before.get(line_start..).unwrap_or("").chars().count();
+        Place {
+            file: source.map_or_else(String::new, |source| source.path.display().to_string()),
+            line: before.matches('\n').count().saturating_add(1),
+            column: column.saturating_add(1),
+        }
+    }
 }
 
 /// A value and the place where it was written.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Diagnostics, Severity};
-use crate::source::{Source, Span};
+use crate::source::{self, Source, Span};
 
 #[derive(Serialize)]
 struct Record<'d> {
@@ -27,12 +27,10 @@ struct Related<'d> {
     place: Place,
 }
 
-/// Lines and columns count from one; columns count characters.
 #[derive(Serialize)]
 struct Place {
-    file: String,
-    line: usize,
-    column: usize,
+    #[serde(flatten)]
+    place: source::Place,
     text: String,
 }
 
@@ -63,17 +61,11 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source]) -> String {
 }
 
 fn place(span: Span, sources: &[Source]) -> Place {
-    let source = sources.get(span.file);
-    let text = source.map_or("", |source| &source.text);
-    let before = text.get(..span.start).unwrap_or(text);
-    let line_start = before
-        .rfind('\n')
-        .map_or(0, |newline| newline.saturating_add(1));
-    let column = before.get(line_start..).unwrap_or("").chars().count();
+    let text = sources
+        .get(span.file)
+        .and_then(|source| source.text.get(span.start..span.end));
     Place {
-        file: source.map_or_else(String::new, |source| source.path.display().to_string()),
-        line: before.matches('\n').count().saturating_add(1),
-        column: column.saturating_add(1),
-        text: text.get(span.start..span.end).unwrap_or("").to_owned(),
+        place: span.place(sources),
+        text: text.unwrap_or("").to_owned(),
     }
 }

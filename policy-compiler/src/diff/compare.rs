@@ -9,7 +9,7 @@ mod limits;
 mod sets;
 
 use super::change::{Change, ChangeKind, Place, Severity};
-use super::meaning::Meaning;
+use crate::meaning::Meaning;
 
 /// A difference between two routes; which requests it concerns is added later.
 #[derive(Clone, Debug, PartialEq, Eq)]

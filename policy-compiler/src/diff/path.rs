@@ -12,7 +12,7 @@ use super::precedence;
 use super::rule::{Conditions, Rule, reachable};
 use super::side::Host;
 use super::taker::taker;
-use super::words;
+use crate::words;
 
 /// The places of two rules that take the same requests; one is missing where nothing does.
 type Pair = (Option<usize>, Option<usize>);
@@ -101,7 +101,7 @@ fn place(host: &HostPattern, methods: MethodSet, rule: &Rule<'_>) -> Place {
         hosts: vec![host.clone()],
         methods,
         path: rule.meaning.pattern.clone(),
-        conditions: words::conditions(&rule.conditions),
+        conditions: rule.conditions.words(),
         route: rule.name.to_owned(),
     }
 }
@@ -118,7 +118,7 @@ fn added(place: Place, rule: &Rule<'_>, taker: Option<&Rule<'_>>) -> Change {
             Difference::worst(&meanings(&taker.meaning, &rule.meaning))
         }),
         place: Some(place),
-        before: taker.map(words::taken_by),
+        before: taker.map(Rule::taken_by),
         after: Some(words::summary(&rule.meaning)),
     }
 }
@@ -131,6 +131,6 @@ fn removed(place: Place, rule: &Rule<'_>, taker: Option<&Rule<'_>>) -> Change {
         }),
         place: Some(place),
         before: Some(words::summary(&rule.meaning)),
-        after: taker.map(words::taken_by),
+        after: taker.map(Rule::taken_by),
     }
 }

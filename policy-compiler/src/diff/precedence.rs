@@ -9,7 +9,6 @@ use tidegate_shared::method::MethodSet;
 use super::change::{Change, ChangeKind, Place};
 use super::compare::{Difference, meanings};
 use super::rule::{Conditions, Rule, reachable};
-use super::words;
 
 /// Compares the order of every two routes of a path that are on both sides.
 pub(super) fn compare(host: &HostPattern, old: &[Rule<'_>], new: &[Rule<'_>]) -> Vec<Change> {
@@ -43,7 +42,7 @@ pub(super) fn compare(host: &HostPattern, old: &[Rule<'_>], new: &[Rule<'_>]) ->
     }
     let change = |((first, second), methods): ((usize, usize), MethodSet)| {
         let (first, second) = (new.get(first)?, new.get(second)?);
-        let both = [&first.conditions, &second.conditions].map(words::conditions);
+        let both = [&first.conditions, &second.conditions].map(Conditions::words);
         Some(Change {
             kind: ChangeKind::Precedence,
             severity: Difference::worst(&meanings(&second.meaning, &first.meaning)),
@@ -54,8 +53,8 @@ pub(super) fn compare(host: &HostPattern, old: &[Rule<'_>], new: &[Rule<'_>]) ->
                 conditions: both.join(" and "),
                 route: first.name.to_owned(),
             }),
-            before: Some(words::taken_by(second)),
-            after: Some(words::taken_by(first)),
+            before: Some(second.taken_by()),
+            after: Some(first.taken_by()),
         })
     };
     swapped.into_iter().filter_map(change).collect()

@@ -3,9 +3,10 @@
 use tidegate_shared::bundle::{FieldPredicate, PathEntry};
 use tidegate_shared::method::MethodSet;
 
-use super::meaning::Meaning;
 use super::side::Host;
 use crate::lower;
+use crate::meaning::Meaning;
+use crate::words;
 
 /// A route of a path, with what it asks of a request and what it means.
 #[derive(Clone, Debug)]
@@ -36,6 +37,19 @@ impl<'s> Conditions<'s> {
         }
     }
 
+    /// In words; empty for none.
+    pub(super) fn words(&self) -> String {
+        let headers = self
+            .headers
+            .iter()
+            .map(|test| words::predicate("header", test));
+        let query = self
+            .query
+            .iter()
+            .map(|test| words::predicate("query", test));
+        headers.chain(query).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether every request that meets these meets the others too.
     pub(super) fn imply(&self, others: &Self) -> bool {
         lower::follow(&self.headers, &others.headers) && lower::follow(&self.query, &others.query)
@@ -52,6 +66,12 @@ impl<'s> Rule<'s> {
             conditions: Conditions::new(&route.headers, &route.query),
             meaning: Meaning::of(&entry.pattern, route, host.tables())?,
         })
+    }
+
+    /// That requests are taken by it, in words.
+    pub(super) fn taken_by(&self) -> String {
+        let summary = words::summary(&self.meaning);
+        format!("taken by {}: {summary}", words::code(self.name))
     }
 
     /// The rules of a path, in the order in which they are tried.

@@ -5,7 +5,7 @@ mod json;
 mod markdown;
 
 use super::change::{Change, Place};
-use super::words;
+use crate::words;
 
 pub use human::render as render_human;
 pub use json::render as render_json;

@@ -1,6 +1,8 @@
 //! The compiled policy, before it is encoded: what commands that run or change a policy work on.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
 
 use tidegate_shared::bundle::{
     Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, InvalidBundle, Tables,
@@ -10,6 +12,8 @@ use tidegate_shared::envelope;
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::trust::SigningKey;
+
+use crate::source::Span;
 
 /// A compiled policy.
 #[derive(Clone, Debug)]
@@ -22,8 +26,23 @@ pub struct Ir {
     pub tables: Tables,
     /// The routes of each host. Invariant: sorted by host, without repetition.
     pub hosts: Vec<(HostPattern, HostRoutes)>,
+    /// Where each route stands in the sources, by its name.
+    pub places: BTreeMap<String, RoutePlaces>,
     /// The policy's own tests.
     pub tests: Vec<PolicyTest>,
+}
+
+/// Where a route says what it says, or inherits it from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePlaces {
+    /// Its path.
+    pub path: Span,
+    /// Who may call.
+    pub auth: Option<Span>,
+    /// Each limit.
+    pub limits: Vec<Span>,
+    /// Who answers.
+    pub answer: Option<Span>,
 }
 
 impl Ir {
@@ -73,6 +92,17 @@ impl Ir {
 pub struct PolicyTest {
     /// The name in the report.
     pub name: String,
+    /// What is sent.
+    pub request: TestRequest,
+    /// How often to send it; the last answer counts.
+    pub repeat: u32,
+    /// What must come of it.
+    pub expect: TestExpectation,
+}
+
+/// A request to try a policy with.
+#[derive(Clone, Debug)]
+pub struct TestRequest {
     /// The method.
     pub method: http::Method,
     /// `https` or `http`.
@@ -87,10 +117,43 @@ pub struct PolicyTest {
     pub caller: TestCaller,
     /// The client's address.
     pub from: IpAddr,
-    /// How often to send it; the last answer counts.
-    pub repeat: u32,
-    /// What must come of it.
-    pub expect: TestExpectation,
+}
+
+/// The text is no request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a request")]
+pub struct InvalidRequest(String);
+
+impl InvalidRequest {
+    /// What would be right.
+    pub const HELP: &str = "write a method and a URL: `GET https://api.example.com/v1/things`";
+}
+
+/// `GET https://api.example.com/v1/things`: from nobody in particular, at an address from the
+/// range for documentation (RFC 5737).
+impl FromStr for TestRequest {
+    type Err = InvalidRequest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
+        let parse = || {
+            let (method, url) = text.split_once(' ')?;
+            let uri = url.parse::<http::Uri>().ok()?;
+            Some(Self {
+                method: method.parse().ok()?,
+                https: match uri.scheme_str()? {
+                    "https" => true,
+                    "http" => false,
+                    _ => return None,
+                },
+                authority: uri.authority()?.to_string(),
+                path_and_query: uri.path_and_query()?.to_string(),
+                headers: Vec::new(),
+                caller: TestCaller::Anonymous,
+                from: Ipv4Addr::new(192, 0, 2, 1).into(),
+            })
+        };
+        parse().ok_or_else(|| InvalidRequest(text.to_owned()))
+    }
 }
 
 /// Who calls in a test.

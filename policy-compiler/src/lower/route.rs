@@ -12,19 +12,23 @@ use tidegate_shared::path;
 use tidegate_shared::pattern::PathPattern;
 
 use super::arrange::{self, Placed};
-use super::{Context, cors, headers, predicate, rewrite, upstream};
+use super::ir::RoutePlaces;
+use super::{Context, cors, headers, places, predicate, rewrite, upstream};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{self, Api, Policy, Reply, Route};
 
-/// Lowers all routes, host by host.
+/// Lowers all routes, host by host; with where each stands, by its name.
 pub(super) fn lower(
     policy: &Policy,
     tables: &mut Tables,
     cx: &mut Context<'_>,
-) -> Vec<(HostPattern, HostRoutes)> {
+) -> (
+    Vec<(HostPattern, HostRoutes)>,
+    BTreeMap<String, RoutePlaces>,
+) {
     let mut hosts: BTreeMap<HostPattern, Vec<Placed>> = BTreeMap::new();
-    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    let mut places: BTreeMap<String, RoutePlaces> = BTreeMap::new();
     for (name, api) in policy.apis.iter() {
         if api.routes.is_empty() {
             cx.error(
@@ -56,12 +60,13 @@ pub(super) fn lower(
             let Some(placed) = scope.place(route, inherited, tables, cx) else {
                 continue;
             };
-            if let Some(first) = names.insert(placed.route.name.clone(), placed.span) {
+            let stands = places::of(route, api, placed.span);
+            if let Some(first) = places.insert(placed.route.name.clone(), stands) {
                 let message = format!("two routes are called `{}`", placed.route.name);
                 cx.diagnostics.push(
                     Diagnostic::error("duplicate-route", placed.span, message)
                         .label("again here")
-                        .related(first, "first here")
+                        .related(first.path, "first here")
                         .help("make them differ, or give one another `name`"),
                 );
                 continue;
@@ -74,10 +79,11 @@ pub(super) fn lower(
             }
         }
     }
-    hosts
+    let hosts = hosts
         .into_iter()
         .map(|(host, routes)| (host, arrange::arrange(routes, cx)))
-        .collect()
+        .collect();
+    (hosts, places)
 }
 
 /// The API's base path, without a slash at the end: `""` for the root.
@@ -213,7 +219,7 @@ impl Scope<'_> {
             );
             return None;
         };
-        match auth {
+        match &auth.value {
             syntax::Auth::Public => Some(Auth::Public),
             syntax::Auth::Jwt(jwt) => {
                 let issuer = cx.resolve("issuer", &jwt.jwt, &self.policy.issuers)?;

@@ -1,18 +1,14 @@
 //! The policy's own tests: requests and what must come of them, with every name resolved.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use http::HeaderName;
 
 use super::Context;
-use super::ir::{PolicyTest, TestCaller, TestExpectation};
+use super::ir::{InvalidRequest, PolicyTest, TestCaller, TestExpectation, TestRequest};
 use crate::decode::Named;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::{self, Caller, Policy};
 
-/// The address of a test's client, from the range for documentation (RFC 5737).
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const MAX_REPEAT: u64 = 100_000;
 
 pub(super) fn lower(policy: &Spanned<Policy>, cx: &mut Context<'_>) -> Vec<PolicyTest> {
@@ -30,30 +26,15 @@ pub(super) fn lower(policy: &Spanned<Policy>, cx: &mut Context<'_>) -> Vec<Polic
 }
 
 fn one(test: &syntax::PolicyTest, policy: &Policy, cx: &mut Context<'_>) -> Option<PolicyTest> {
-    let sent = test.send.split_once(' ').and_then(|(method, url)| {
-        let uri = url.parse::<http::Uri>().ok()?;
-        let https = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        Some((
-            method.parse().ok()?,
-            https,
-            uri.authority()?.to_string(),
-            uri.path_and_query()?.to_string(),
-        ))
-    });
-    let Some((method, https, authority, path_and_query)) = sent else {
-        cx.diagnostics.push(
-            Diagnostic::error(
-                "invalid-value",
-                test.send.span,
-                format!("`{}` is not a request", test.send.value),
-            )
-            .help("write a method and a URL: `GET https://api.example.com/v1/things`"),
-        );
-        return None;
+    let sent = match test.send.parse::<TestRequest>() {
+        Ok(sent) => sent,
+        Err(error) => {
+            cx.diagnostics.push(
+                Diagnostic::error("invalid-value", test.send.span, error.to_string())
+                    .help(InvalidRequest::HELP),
+            );
+            return None;
+        }
     };
     let repeat = test.repeat.as_ref().map_or(1, |repeat| repeat.value);
     if let Some(given) = test
@@ -73,18 +54,15 @@ fn one(test: &syntax::PolicyTest, policy: &Policy, cx: &mut Context<'_>) -> Opti
     }
     Some(PolicyTest {
         name: test.name.as_ref().unwrap_or(&test.send).value.clone(),
-        method,
-        https,
-        authority,
-        path_and_query,
-        headers: fields(&test.headers, cx),
-        caller: test
-            .caller
-            .as_ref()
-            .map_or(Some(TestCaller::Anonymous), |caller| {
-                self::caller(caller, policy, cx)
-            })?,
-        from: test.from.as_ref().map_or(CLIENT, |from| from.value),
+        request: TestRequest {
+            headers: fields(&test.headers, cx),
+            caller: test
+                .caller
+                .as_ref()
+                .map_or(Some(sent.caller), |caller| self::caller(caller, policy, cx))?,
+            from: test.from.as_ref().map_or(sent.from, |from| from.value),
+            ..sent
+        },
         repeat: u32::try_from(repeat).unwrap_or(1),
         expect: TestExpectation {
             status: expect

@@ -8,9 +8,9 @@ use tidegate_shared::bundle::{
 use tidegate_shared::pattern::PathPattern;
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::meaning::{Answer, Forward, Meaning};
-use super::super::words;
 use super::{Difference, headers};
+use crate::meaning::{Answer, Forward, Meaning};
+use crate::words;
 
 pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> {
     match (&old.answer, &new.answer) {

@@ -3,8 +3,8 @@
 use tidegate_shared::bundle::{AllowedOrigins, Cors};
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::words;
 use super::{Difference, sets};
+use crate::words;
 
 pub(super) fn compare(old: Option<&Cors>, new: Option<&Cors>) -> Vec<Difference> {
     match (old, new) {

@@ -6,9 +6,9 @@ use tidegate_shared::bundle::{ApiKeyRing, Consumer};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::meaning::Caller;
-use super::super::words;
 use super::{Difference, issuer, sets};
+use crate::meaning::Caller;
+use crate::words;
 
 pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
     let switched = |kind, severity| {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidegate_shared::bundle::HeaderEdits;
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::words;
 use super::Difference;
+use crate::words;
 
 pub(super) fn compare(
     kind: ChangeKind,

@@ -6,8 +6,8 @@ use tidegate_shared::bundle::{Issuer, IssuerKeys, TokenRules, TokenType};
 use tidegate_shared::units::Span;
 
 use super::super::change::ChangeKind;
-use super::super::words;
 use super::{Difference, sets};
+use crate::words;
 
 pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
     let Issuer {

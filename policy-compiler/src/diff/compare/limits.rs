@@ -7,9 +7,9 @@ use tidegate_shared::pattern::PathPattern;
 use tidegate_shared::units::Rate;
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::meaning::Meaning;
-use super::super::words;
 use super::{Difference, sets};
+use crate::meaning::Meaning;
+use crate::words;
 
 /// Limits belong together by name, which the answer's fields show and which names their buckets;
 /// of the others, those that are equal but for the name.

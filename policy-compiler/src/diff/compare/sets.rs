@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::super::change::{ChangeKind, Severity};
-use super::super::words;
 use super::Difference;
+use crate::words;
 
 /// A difference between two sets of which a larger one allows more.
 pub(super) fn allowed<T: Ord>(

@@ -11,20 +11,19 @@ use tidegate_shared::bundle::{
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
-use super::meaning::{Answer, Caller, Meaning};
-use super::rule::{Conditions, Rule};
+use crate::meaning::{Answer, Caller, Meaning};
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;
 /// Digits of a digest that tell it from others.
 const DIGITS: usize = 12;
 
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
 /// Items with commas between; `none` where there is none.
-pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn list(items: impl IntoIterator<Item = String>) -> String {
     let items: Vec<String> = items.into_iter().collect();
     if items.is_empty() {
         "none".to_owned()
@@ -34,12 +33,12 @@ pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Items of which the first goes first.
-pub(super) fn ordered(items: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn ordered(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join(", then ")
 }
 
 /// Methods as people write them.
-pub(super) fn methods(methods: MethodSet) -> String {
+pub(crate) fn methods(methods: MethodSet) -> String {
     if methods == MethodSet::ANY {
         return "any method".to_owned();
     }
@@ -54,15 +53,8 @@ pub(super) fn methods(methods: MethodSet) -> String {
     )
 }
 
-/// What must hold of headers and query; empty for nothing.
-pub(super) fn conditions(conditions: &Conditions<'_>) -> String {
-    let Conditions { headers, query } = conditions;
-    let headers = headers.iter().map(|test| predicate("header", test));
-    let query = query.iter().map(|test| predicate("query", test));
-    headers.chain(query).collect::<Vec<_>>().join(", ")
-}
-
-fn predicate(of: &str, FieldPredicate { name, test }: &FieldPredicate) -> String {
+/// What must hold of a header or of a query parameter.
+pub(crate) fn predicate(of: &str, FieldPredicate { name, test }: &FieldPredicate) -> String {
     match test {
         FieldTest::Present => format!("{of} `{name}` present"),
         FieldTest::Exact(value) => format!("{of} `{name}: {value}`"),
@@ -80,7 +72,7 @@ fn short(digest: &Digest) -> String {
     digits
 }
 
-pub(super) fn caller(caller: &Caller<'_>) -> String {
+pub(crate) fn caller(caller: &Caller<'_>) -> String {
     match caller {
         Caller::Public => "everyone".to_owned(),
         Caller::Jwt(issuer, []) => format!("a token of {}", code(&issuer.issuer)),
@@ -97,7 +89,7 @@ pub(super) fn caller(caller: &Caller<'_>) -> String {
     }
 }
 
-pub(super) fn answer(answer: &Answer<'_>) -> String {
+pub(crate) fn answer(answer: &Answer<'_>) -> String {
     match answer {
         Answer::Reply(reply) => format!("the gateway replies {}", self::reply(reply)),
         Answer::Forward(forward) => {
@@ -111,15 +103,11 @@ pub(super) fn answer(answer: &Answer<'_>) -> String {
 }
 
 /// Who may call, and who answers.
-pub(super) fn summary(meaning: &Meaning<'_>) -> String {
+pub(crate) fn summary(meaning: &Meaning<'_>) -> String {
     format!("{}; {}", caller(&meaning.caller), answer(&meaning.answer))
 }
 
-pub(super) fn taken_by(rule: &Rule<'_>) -> String {
-    format!("taken by {}: {}", code(rule.name), summary(&rule.meaning))
-}
-
-pub(super) fn reply(reply: &Reply) -> String {
+pub(crate) fn reply(reply: &Reply) -> String {
     let Reply {
         status,
         headers,
@@ -143,7 +131,7 @@ pub(super) fn reply(reply: &Reply) -> String {
     words
 }
 
-pub(super) fn public_key(key: &PublicKey) -> String {
+pub(crate) fn public_key(key: &PublicKey) -> String {
     let PublicKey {
         id,
         algorithm,
@@ -160,7 +148,7 @@ pub(super) fn public_key(key: &PublicKey) -> String {
     )
 }
 
-pub(super) fn token_source(source: &TokenSource) -> String {
+pub(crate) fn token_source(source: &TokenSource) -> String {
     match source {
         TokenSource::Authorization => "`Authorization: Bearer`".to_owned(),
         TokenSource::Header(name) => format!("the header {}", code(name)),
@@ -169,7 +157,7 @@ pub(super) fn token_source(source: &TokenSource) -> String {
     }
 }
 
-pub(super) fn token_type(token_type: TokenType) -> &'static str {
+pub(crate) fn token_type(token_type: TokenType) -> &'static str {
     match token_type {
         TokenType::Any => "any type",
         TokenType::Jwt => "`JWT`",
@@ -177,7 +165,7 @@ pub(super) fn token_type(token_type: TokenType) -> &'static str {
     }
 }
 
-pub(super) fn claim_rule(rule: &ClaimRule) -> String {
+pub(crate) fn claim_rule(rule: &ClaimRule) -> String {
     let ClaimRule { name, test } = rule;
     match test {
         ClaimTest::Present => format!("{} present", code(name)),
@@ -195,11 +183,11 @@ pub(super) fn claim_rule(rule: &ClaimRule) -> String {
     }
 }
 
-pub(super) fn api_key(consumer: &str, digest: &Digest) -> String {
+pub(crate) fn api_key(consumer: &str, digest: &Digest) -> String {
     format!("key {} of {}", short(digest), code(consumer))
 }
 
-pub(super) fn limit(limit: &Limit) -> String {
+pub(crate) fn limit(limit: &Limit) -> String {
     let Limit {
         name,
         rate,
@@ -215,7 +203,7 @@ pub(super) fn limit(limit: &Limit) -> String {
 }
 
 /// As the language has it.
-pub(super) fn key_part(part: &KeyPart) -> String {
+pub(crate) fn key_part(part: &KeyPart) -> String {
     match part {
         KeyPart::Subject => "auth.subject".to_owned(),
         KeyPart::Issuer => "auth.issuer".to_owned(),
@@ -225,14 +213,14 @@ pub(super) fn key_part(part: &KeyPart) -> String {
     }
 }
 
-pub(super) fn origins(origins: &AllowedOrigins) -> String {
+pub(crate) fn origins(origins: &AllowedOrigins) -> String {
     match origins {
         AllowedOrigins::Any => "pages of every origin".to_owned(),
         AllowedOrigins::Listed(listed) => list(listed.iter().map(|origin| code(origin))),
     }
 }
 
-pub(super) fn retry(retry: &Retry) -> String {
+pub(crate) fn retry(retry: &Retry) -> String {
     let Retry {
         attempts,
         on,
@@ -246,7 +234,7 @@ pub(super) fn retry(retry: &Retry) -> String {
     format!("{attempts} attempts, on {}, budget {}%", list(on), budget.0)
 }
 
-pub(super) fn authorities(trust: &BTreeSet<&ByteBuf>) -> String {
+pub(crate) fn authorities(trust: &BTreeSet<&ByteBuf>) -> String {
     if trust.is_empty() {
         return "the runtime's own authorities".to_owned();
     }
@@ -257,7 +245,7 @@ pub(super) fn authorities(trust: &BTreeSet<&ByteBuf>) -> String {
     )
 }
 
-pub(super) fn rewrite(template: Option<&PathTemplate>) -> String {
+pub(crate) fn rewrite(template: Option<&PathTemplate>) -> String {
     let part = |part: &TemplatePart| match part {
         TemplatePart::Literal(text) => text.clone(),
         TemplatePart::Parameter(name) => format!("{{{name}}}"),
@@ -269,7 +257,7 @@ pub(super) fn rewrite(template: Option<&PathTemplate>) -> String {
     )
 }
 
-pub(super) fn header_edits(edits: &HeaderEdits) -> String {
+pub(crate) fn header_edits(edits: &HeaderEdits) -> String {
     let HeaderEdits { remove, set, add } = edits;
     let field = |(name, value): &(String, String)| code(&format!("{name}: {value}"));
     let remove = remove.iter().map(|name| format!("remove {}", code(name)));

@@ -9,19 +9,19 @@ use tidegate_shared::units::Span;
 
 /// What becomes of the requests of a route.
 #[derive(Clone, Debug)]
-pub(super) struct Meaning<'s> {
+pub(crate) struct Meaning<'s> {
     /// The pattern that names the parameters.
-    pub(super) pattern: &'s PathPattern,
-    pub(super) caller: Caller<'s>,
-    pub(super) limits: Vec<&'s Limit>,
-    pub(super) cors: Option<&'s Cors>,
-    pub(super) answer: Answer<'s>,
-    pub(super) response_headers: &'s HeaderEdits,
+    pub(crate) pattern: &'s PathPattern,
+    pub(crate) caller: Caller<'s>,
+    pub(crate) limits: Vec<&'s Limit>,
+    pub(crate) cors: Option<&'s Cors>,
+    pub(crate) answer: Answer<'s>,
+    pub(crate) response_headers: &'s HeaderEdits,
 }
 
 /// Who may call.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Caller<'s> {
+pub(crate) enum Caller<'s> {
     Public,
     Jwt(&'s Issuer, &'s [String]),
     ApiKey(&'s ApiKeyRing),
@@ -29,23 +29,23 @@ pub(super) enum Caller<'s> {
 
 /// Who answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Answer<'s> {
+pub(crate) enum Answer<'s> {
     Reply(&'s Reply),
     Forward(Forward<'s>),
 }
 
 /// How a request is passed on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Forward<'s> {
-    pub(super) upstream: &'s Upstream,
-    pub(super) timeout: Span,
-    pub(super) rewrite: Option<&'s PathTemplate>,
-    pub(super) request_headers: &'s HeaderEdits,
+pub(crate) struct Forward<'s> {
+    pub(crate) upstream: &'s Upstream,
+    pub(crate) timeout: Span,
+    pub(crate) rewrite: Option<&'s PathTemplate>,
+    pub(crate) request_headers: &'s HeaderEdits,
 }
 
 impl<'s> Meaning<'s> {
     /// `None` where a reference leads nowhere, which no decoded bundle has.
-    pub(super) fn of(
+    pub(crate) fn of(
         pattern: &'s PathPattern,
         route: &'s Route,
         tables: &'s Tables,
@@ -100,7 +100,7 @@ impl<'s> Meaning<'s> {
 }
 
 impl Meaning<'_> {
-    pub(super) fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         matches!(self.caller, Caller::Public)
     }
 }

@@ -1,0 +1,157 @@
+//! Who calls, as a command line says it.
+
+use std::str::FromStr;
+
+use tidegate_policy_compiler::{Ir, TestCaller};
+
+/// A caller, by the names that the policy has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    Token {
+        issuer: String,
+        subject: String,
+        scopes: Vec<String>,
+        expired: bool,
+    },
+    ApiKey {
+        ring: String,
+        consumer: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidCaller {
+    #[error(
+        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, or `api_key:RING,consumer=acme`"
+    )]
+    Form(String),
+    #[error("there is no {0} `{1}`; known here: `{known}`", known = .2.join("`, `"))]
+    Unknown(&'static str, String, Vec<String>),
+}
+
+impl FromStr for Caller {
+    type Err = InvalidCaller;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCaller> {
+        let invalid = || InvalidCaller::Form(text.to_owned());
+        let (kind, rest) = text.split_once(':').ok_or_else(invalid)?;
+        let mut parts = rest.split(',');
+        let name = parts.next().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(invalid)?.to_owned();
+        let (mut subject, mut consumer) = (None, None);
+        let (mut scopes, mut expired) = (Vec::new(), false);
+        for part in parts {
+            match part.split_once('=').unwrap_or((part, "")) {
+                ("subject", value) if kind == "jwt" => subject = Some(value.to_owned()),
+                ("scope", value) if kind == "jwt" => scopes.push(value.to_owned()),
+                ("expired", "") if kind == "jwt" => expired = true,
+                ("consumer", value) if kind == "api_key" => consumer = Some(value.to_owned()),
+                _ => return Err(invalid()),
+            }
+        }
+        match (kind, consumer) {
+            ("jwt", _) => Ok(Self::Token {
+                issuer: name,
+                subject: subject.unwrap_or_else(|| "test".to_owned()),
+                scopes,
+                expired,
+            }),
+            ("api_key", Some(consumer)) => Ok(Self::ApiKey {
+                ring: name,
+                consumer,
+            }),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+impl Caller {
+    /// The caller as the policy knows it.
+    pub(super) fn resolve(&self, ir: &Ir) -> Result<TestCaller, InvalidCaller> {
+        match self {
+            Self::Token {
+                issuer,
+                subject,
+                scopes,
+                expired,
+            } => {
+                let issuers = ir.tables.issuers.iter().map(|issuer| &issuer.name);
+                Ok(TestCaller::Token {
+                    issuer: index("issuer", issuer, issuers)?,
+                    subject: subject.clone(),
+                    scopes: scopes.clone(),
+                    claims: serde_json::Map::new(),
+                    expired: *expired,
+                })
+            }
+            Self::ApiKey { ring, consumer } => {
+                let rings = ir.tables.api_keys.iter();
+                let position = index(
+                    "ring of API keys",
+                    ring,
+                    rings.clone().map(|ring| &ring.name),
+                )?;
+                let consumers = rings
+                    .filter(|own| own.name == *ring)
+                    .flat_map(|ring| &ring.consumers)
+                    .map(|consumer| &consumer.name);
+                index("consumer", consumer, consumers)?;
+                Ok(TestCaller::ApiKey {
+                    ring: position,
+                    consumer: consumer.clone(),
+                })
+            }
+        }
+    }
+}
+
+fn index<'n>(
+    kind: &'static str,
+    name: &str,
+    names: impl Iterator<Item = &'n String> + Clone,
+) -> Result<u32, InvalidCaller> {
+    let mut known = names.clone().zip(0..);
+    let found = known.find(|(own, _)| *own == name);
+    found
+        .map(|(_, index)| index)
+        .ok_or_else(|| InvalidCaller::Unknown(kind, name.to_owned(), names.cloned().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        assert_eq!(
+            "jwt:customers,subject=alice,scope=a,scope=b,expired".parse(),
+            Ok(Caller::Token {
+                issuer: "customers".to_owned(),
+                subject: "alice".to_owned(),
+                scopes: vec!["a".to_owned(), "b".to_owned()],
+                expired: true,
+            })
+        );
+        assert_eq!(
+            "api_key:partners,consumer=acme".parse(),
+            Ok(Caller::ApiKey {
+                ring: "partners".to_owned(),
+                consumer: "acme".to_owned(),
+            })
+        );
+        for text in [
+            "",
+            "jwt",
+            "jwt:",
+            "basic:a",
+            "jwt:a,consumer=b",
+            "api_key:a",
+            "api_key:a,scope=b",
+        ] {
+            assert_eq!(
+                text.parse::<Caller>(),
+                Err(InvalidCaller::Form(text.to_owned()))
+            );
+        }
+    }
+}
