@@ -319,12 +319,12 @@ fn for_programs() {
             {
               "phase": "authenticate",
               "state": "refused",
-              "text": "a token of `https://id.bank.example` with `read`: no bearer token",
+              "text": "a token of `https://id.bank.example` with `read`: no token",
               "places": [
                 {
                   "file": "policy.yaml",
                   "line": 13,
-                  "column": 11
+                  "column": 18
                 }
               ]
             },
@@ -336,7 +336,7 @@ fn for_programs() {
                 {
                   "file": "policy.yaml",
                   "line": 13,
-                  "column": 11
+                  "column": 18
                 }
               ]
             },

@@ -2,7 +2,7 @@
 
 use super::ir::RoutePlaces;
 use crate::source::Span;
-use crate::syntax::{Api, Route};
+use crate::syntax::{Api, Auth, Route};
 
 /// The places of a route, its own before its API's.
 pub(super) fn of(route: &Route, api: &Api, path: Span) -> RoutePlaces {
@@ -11,11 +11,7 @@ pub(super) fn of(route: &Route, api: &Api, path: Span) -> RoutePlaces {
     let to = route.to.as_ref().or(api.to.as_ref()).map(|to| to.span);
     RoutePlaces {
         path,
-        auth: route
-            .auth
-            .as_ref()
-            .or(api.auth.as_ref())
-            .map(|auth| auth.span),
+        auth: route.auth.as_ref().or(api.auth.as_ref()).map(Auth::span),
         limits: limits
             .into_iter()
             .flatten()

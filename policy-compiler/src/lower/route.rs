@@ -219,8 +219,8 @@ impl Scope<'_> {
             );
             return None;
         };
-        match &auth.value {
-            syntax::Auth::Public => Some(Auth::Public),
+        match auth {
+            syntax::Auth::Public(_) => Some(Auth::Public),
             syntax::Auth::Jwt(jwt) => {
                 let issuer = cx.resolve("issuer", &jwt.jwt, &self.policy.issuers)?;
                 let scopes = jwt.scopes.iter().map(|scope| scope.value.clone()).collect();

@@ -21,7 +21,7 @@ record! {
         /// The hosts, where they are not the policy's.
         hosts: Option<Vec<Parsed<HostPattern>>>,
         /// Who may call.
-        auth: Option<Spanned<Auth>>,
+        auth: Option<Auth>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.
@@ -67,7 +67,7 @@ record! {
         /// What must hold of headers and query.
         conditions as "match": Option<Match>,
         /// Who may call.
-        auth: Option<Spanned<Auth>>,
+        auth: Option<Auth>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.

@@ -6,14 +6,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Decode, record, unknown_field, wrong_type};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::yaml::{Kind, Node};
 
 /// Who may call.
 #[derive(Clone, Debug)]
 pub(crate) enum Auth {
     /// Everyone: `public`.
-    Public,
+    Public(Span),
     /// Whoever holds a token.
     Jwt(JwtAuth),
     /// Whoever holds an API key.
@@ -38,10 +38,21 @@ record! {
     }
 }
 
+impl Auth {
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Public(span) => *span,
+            Self::Jwt(auth) => auth.jwt.span,
+            Self::ApiKey(auth) => auth.api_key.span,
+        }
+    }
+}
+
 impl Decode for Auth {
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
-            Kind::Text(text) if text == "public" => Some(Self::Public),
+            Kind::Text(text) if text == "public" => Some(Self::Public(node.span)),
             Kind::Mapping(entries) => {
                 let has = |field: &str| entries.iter().any(|(key, _)| key.value == field);
                 if has("jwt") {
