@@ -108,6 +108,7 @@ fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
         algorithms: vec![algorithm],
         keys,
         leeway: Span(30_000),
+        remote: None,
         rules: TokenRules::default(),
         source: TokenSource::default(),
     }

@@ -80,6 +80,7 @@ impl Credentials {
             let (signer, keys) = signer(issuer)?;
             if let Some(keys) = keys {
                 issuer.keys = IssuerKeys::Pinned(vec![keys]);
+                issuer.remote = None;
             }
             issuers.push((issuer.clone(), signer));
         }

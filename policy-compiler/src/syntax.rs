@@ -16,7 +16,7 @@ pub(crate) use auth::Auth;
 pub(crate) use definitions::{
     ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream,
 };
-pub(crate) use issuer::{Issuer, Profile};
+pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use test::{Caller, PolicyTest};
 
 record! {

@@ -18,8 +18,8 @@ use crate::envelope::Content;
 use crate::host::HostPattern;
 
 pub use issuer::{
-    Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyMaterial, PublicKey,
-    TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
+    Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
+    PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use route::{
     Auth, FieldPredicate, FieldTest, HeaderEdits, HostRoutes, JwtAuth, PathEntry, PathTemplate,

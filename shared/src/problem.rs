@@ -70,6 +70,9 @@ catalogue! {
     CredentialExpired = "credential-expired", 401, "The credential has expired";
     /// The credential is good, but lacks a scope that the route needs.
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
+    /// The keys that the issuer's tokens are verified with cannot be had. Try again after
+    /// `Retry-After`; the credential may well be good.
+    IssuerUnavailable = "issuer-unavailable", 503, "The credential cannot be verified now";
     /// A limit is used up. `Retry-After` says when the next request will be admitted.
     RateLimited = "rate-limited", 429, "Too many requests";
     /// This runtime cannot switch to the protocol that `Upgrade` asks for.

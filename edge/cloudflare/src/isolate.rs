@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::Promise;
+use js_sys::futures::future_to_promise;
 use tidegate_edge::{Gateway, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys, Tables};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
@@ -65,6 +67,26 @@ pub fn load(env: JsValue, octets: Option<Vec<u8>>) {
 #[wasm_bindgen]
 pub fn ready() -> bool {
     Isolate::current().is_some()
+}
+
+/// Asks issuers for key sets that will soon be too old.
+#[wasm_bindgen]
+pub fn refresh() -> Promise {
+    future_to_promise(async {
+        let Some((isolate, gateway)) = Isolate::current() else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        for refreshed in gateway.refresh(&isolate.state, &isolate.ports).await {
+            if let Err(error) = refreshed.keys {
+                let message = format!(
+                    "the keys of issuer `{}` stay as they were",
+                    refreshed.issuer
+                );
+                log::error(&message, &error);
+            }
+        }
+        Ok(JsValue::UNDEFINED)
+    })
 }
 
 impl Isolate {

@@ -12,6 +12,7 @@
 
 mod attempt;
 mod decide;
+mod documents;
 mod fields;
 mod head;
 mod isolate;
@@ -21,4 +22,4 @@ mod webcrypto;
 
 pub use attempt::Attempt;
 pub use decide::{decide, failed};
-pub use isolate::{load, ready};
+pub use isolate::{load, ready, refresh};

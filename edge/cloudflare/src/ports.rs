@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
+use http::{Request, Response};
 use js_sys::{Date, Reflect};
-use tidegate_edge::{PortError, Ports};
+use tidegate_edge::{FetchBounds, PortError, Ports};
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
 use wasm_bindgen::JsValue;
 
+use crate::documents;
 use crate::webcrypto::WebCrypto;
 
 /// The binding for a policy's name: upper case, with `_` for `-`.
@@ -100,5 +102,13 @@ impl Ports for WorkerPorts {
     ) -> Result<bool, PortError> {
         let verified = self.crypto.verify(algorithm, key, message, signature).await;
         verified.map_err(|error| PortError(format!("WebCrypto failed: {error:?}")))
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> Result<Response<Vec<u8>>, PortError> {
+        documents::fetch(request, bounds).await
     }
 }

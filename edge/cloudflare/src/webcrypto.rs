@@ -14,6 +14,10 @@ use web_sys::{
     SubtleCrypto, WorkerGlobalScope,
 };
 
+/// Imported keys that are kept for each algorithm. Issuers change theirs while an isolate lives,
+/// and the old ones are never asked for again.
+const MAX_KEYS: usize = 256;
+
 /// Verifies, and keeps the keys that it has imported.
 #[derive(Debug, Default)]
 pub(crate) struct WebCrypto {
@@ -22,7 +26,7 @@ pub(crate) struct WebCrypto {
 }
 
 impl WebCrypto {
-    /// Forgets the keys. Bounds what is kept by what one bundle holds.
+    /// Forgets the keys.
     pub(crate) fn forget_keys(&self) {
         self.keys.borrow_mut().clear();
     }
@@ -75,9 +79,11 @@ impl WebCrypto {
             .await?
             .unchecked_into();
         let mut keys = self.keys.borrow_mut();
-        keys.entry(algorithm)
-            .or_default()
-            .insert(material.clone(), key.clone());
+        let keys = keys.entry(algorithm).or_default();
+        if keys.len() >= MAX_KEYS {
+            keys.clear();
+        }
+        keys.insert(material.clone(), key.clone());
         Ok(key)
     }
 }

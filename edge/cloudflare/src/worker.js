@@ -1,7 +1,7 @@
 // The Worker's entry. It does the IO that Rust would only do more slowly: it waits for the KV
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
-import { __wbg_reset_state as restart, decide, failed, load, ready } from "tidegate-gateway";
+import { __wbg_reset_state as restart, decide, failed, load, ready, refresh } from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
 
 // Milliseconds between two looks at the KV namespace.
@@ -15,7 +15,7 @@ export default {
       return loadBundle(env).then(() => serve(request, ctx));
     }
     if (Date.now() >= refreshDue) {
-      ctx.waitUntil(loadBundle(env));
+      ctx.waitUntil(loadBundle(env).then(refresh));
     }
     return serve(request, ctx);
   },

@@ -7,11 +7,13 @@ use tidegate_shared::bundle::{Auth, Bundle, Tables, TokenSource, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
 use tidegate_shared::problem::Problem;
+use tidegate_shared::time::UnixMillis;
 
 use crate::attempt::AttemptPlan;
 use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
 use crate::hosts::{Found, Hosts, Routing, Target};
+use crate::key_sets::Refreshed;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate, source};
 use crate::phase::authorise::authorise;
@@ -123,6 +125,24 @@ impl Gateway {
         })
     }
 
+    /// Whether [`refresh`](Self::refresh) has something to do.
+    pub fn refresh_due(&self, state: &State, now: UnixMillis) -> bool {
+        let mut issuers = self.tables.issuers.iter();
+        issuers.any(|issuer| state.key_sets.due(issuer, now))
+    }
+
+    /// Asks issuers for key sets that are in use and will soon be too old. For the adapter to call
+    /// every few seconds, behind the requests; without it, requests wait for the issuers. What
+    /// came of it is for the operator's log.
+    pub async fn refresh(&self, state: &State, ports: &impl Ports) -> Vec<Refreshed> {
+        state.key_sets.retain(&self.tables.issuers);
+        let mut refreshed = Vec::new();
+        for issuer in &self.tables.issuers {
+            refreshed.extend(state.key_sets.refresh(issuer, ports).await);
+        }
+        refreshed
+    }
+
     /// Decides about a request: the phases *accept* to *shape*, in their order.
     pub async fn decide(
         &self,
@@ -188,6 +208,7 @@ impl Gateway {
             &route.auth,
             &self.tables,
             &self.policy,
+            state,
             ports,
             &incoming,
             &mut exchange.response,

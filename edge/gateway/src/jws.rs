@@ -23,6 +23,9 @@ pub enum InvalidJws {
     /// No key is for it.
     #[error("no key for the token: {0}")]
     Key(&'static str),
+    /// No key of the set is the one that it names.
+    #[error("no key for the token: none fits its algorithm and key id")]
+    UnknownKey,
     /// The signature does not hold.
     #[error("the token's signature does not hold")]
     Signature,
@@ -103,9 +106,7 @@ fn select<'k>(
     };
     let named = |key: &&PublicKey| header.kid.is_none() || key.id == header.kid;
     let mut candidates = keys.iter().filter(fits).filter(named);
-    let key = candidates
-        .next()
-        .ok_or(InvalidJws::Key("none fits its algorithm and key id"))?;
+    let key = candidates.next().ok_or(InvalidJws::UnknownKey)?;
     if candidates.next().is_some() {
         return Err(InvalidJws::Key("it names none of several"));
     }

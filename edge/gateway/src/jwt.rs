@@ -5,10 +5,11 @@ mod rules;
 
 use std::borrow::Cow;
 
-use tidegate_shared::bundle::Issuer;
+use tidegate_shared::bundle::{Issuer, IssuerKeys};
 
 use crate::identity::Identity;
-use crate::jws::{InvalidJws, Token};
+use crate::jws::{InvalidJws, Token, Verified};
+use crate::key_sets::{KeySets, NoKeys};
 use crate::ports::Ports;
 use claims::Claims;
 
@@ -18,6 +19,9 @@ pub(crate) enum InvalidToken {
     /// It could not be verified.
     #[error(transparent)]
     Jws(#[from] InvalidJws),
+    /// There is nothing to verify it with.
+    #[error(transparent)]
+    NoKeys(#[from] NoKeys),
     /// Its signature holds, but it is another kind of token.
     #[error("the token's type is not {0}")]
     Type(&'static str),
@@ -34,14 +38,37 @@ pub(crate) enum InvalidToken {
 pub(crate) async fn verify(
     token: &str,
     issuer: &Issuer,
+    key_sets: &KeySets,
     ports: &impl Ports,
 ) -> Result<Identity, InvalidToken> {
-    let token = Token::parse(token)?;
-    let verified = token
-        .verify(&issuer.algorithms, &issuer.keys, ports)
-        .await?;
+    let verified = match &issuer.remote {
+        None => verify_with(token, issuer, &issuer.keys, ports).await?,
+        Some(remote) => {
+            // What is no token costs the issuer nothing.
+            Token::parse(token)?;
+            let keys = key_sets.keys(issuer, remote, ports).await?;
+            match verify_with(token, issuer, &keys, ports).await {
+                Err(InvalidJws::UnknownKey) => {
+                    let keys = key_sets.look_again(issuer, remote, ports).await;
+                    let keys = keys.ok_or(InvalidJws::UnknownKey)?;
+                    verify_with(token, issuer, &keys, ports).await?
+                }
+                verified => verified?,
+            }
+        }
+    };
     rules::check_type(issuer.rules.token_type, verified.typ.as_deref())?;
     Claims::parse(&verified.payload)?.check(issuer, ports.now())
+}
+
+async fn verify_with(
+    token: &str,
+    issuer: &Issuer,
+    keys: &IssuerKeys,
+    ports: &impl Ports,
+) -> Result<Verified, InvalidJws> {
+    let token = Token::parse(token)?;
+    token.verify(&issuer.algorithms, keys, ports).await
 }
 
 fn unacceptable(claim: &'static str) -> InvalidToken {

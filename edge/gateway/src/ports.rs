@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use http::{Request, Response};
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
+use tidegate_shared::units::Span;
 
 use crate::signature;
 
@@ -33,6 +35,27 @@ pub trait Ports {
     ) -> impl Future<Output = Result<bool, PortError>> {
         std::future::ready(Ok(signature::verify(algorithm, key, message, octets)))
     }
+
+    /// Fetches a small document: an issuer's key set. Any status is an answer; a redirect is not
+    /// followed, so that nobody but the policy says where requests go. A runtime that reaches
+    /// nobody leaves this out.
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, PortError>> {
+        let _ = (request, bounds);
+        std::future::ready(Err(PortError("this runtime fetches nothing".to_owned())))
+    }
+}
+
+/// What a fetch may cost. One that costs more is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchBounds {
+    /// Octets of the answer's body.
+    pub octets: usize,
+    /// The time until all of the answer is there.
+    pub time: Span,
 }
 
 /// A port could not do its work. The request is refused; the text is for the operator.

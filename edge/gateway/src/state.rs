@@ -5,6 +5,8 @@ mod buckets;
 mod health;
 mod retries;
 
+use crate::key_sets::KeySets;
+
 pub(crate) use buckets::{Bucket, Buckets, Standing};
 
 /// The memory of a gateway. Survives a change of bundle where the adapter keeps it; then limits
@@ -13,6 +15,7 @@ pub(crate) use buckets::{Bucket, Buckets, Standing};
 pub struct State {
     pub(crate) buckets: Buckets,
     pub(crate) health: health::OriginHealth,
+    pub(crate) key_sets: KeySets,
     pub(crate) retries: retries::RetryBudgets,
 }
 
@@ -23,6 +26,7 @@ impl State {
         Self {
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
+            key_sets: KeySets::default(),
             retries: retries::RetryBudgets::default(),
         }
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_pki_types::CertificateDer;
 use tidegate_shared::bundle::Upstream;
 
@@ -22,7 +23,8 @@ const MAX_IDLE: usize = 256;
 /// origin still has its chance.
 const CONNECT: Duration = Duration::from_secs(2);
 
-type Pool = Client<HttpsConnector<HttpConnector>, RequestBody>;
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+type Pool = Client<Connector, RequestBody>;
 
 /// The connections of one upstream.
 #[derive(Clone, Debug)]
@@ -43,7 +45,10 @@ impl Clients {
     }
 }
 
-fn pool(tls: ClientConfig, http2: bool) -> Pool {
+pub(crate) fn pool<B>(tls: ClientConfig, http2: bool) -> Client<Connector, B>
+where
+    B: Body<Data: Send> + Send,
+{
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -64,22 +69,34 @@ fn pool(tls: ClientConfig, http2: bool) -> Pool {
         .build(connector)
 }
 
+/// TLS to servers with a certificate of a public authority.
+pub(crate) fn public_tls() -> Result<ClientConfig, rustls::Error> {
+    let builder = builder()?.with_root_certificates(public_roots());
+    Ok(builder.with_no_client_auth())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+    let provider = rustls::crypto::ring::default_provider().into();
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+fn public_roots() -> RootCertStore {
+    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+}
+
 fn tls(upstream: &Upstream, identities: &[Identity]) -> Result<ClientConfig, LoadFailure> {
     let unusable = |error: rustls::Error| LoadFailure::Tls(upstream.name.clone(), error);
-    let provider = rustls::crypto::ring::default_provider().into();
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(unusable)?;
-    let mut roots = RootCertStore::empty();
-    if upstream.trust.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
+    let mut roots = if upstream.trust.is_empty() {
+        public_roots()
+    } else {
+        RootCertStore::empty()
+    };
     for der in &upstream.trust {
         roots
             .add(CertificateDer::from(der.to_vec()))
             .map_err(unusable)?;
     }
-    let builder = builder.with_root_certificates(roots);
+    let builder = builder().map_err(unusable)?.with_root_certificates(roots);
     let Some(name) = &upstream.identity else {
         return Ok(builder.with_no_client_auth());
     };

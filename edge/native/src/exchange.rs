@@ -19,6 +19,7 @@ use tracing::debug;
 
 use crate::body::{OriginBody, RequestBody, ResponseBody};
 use crate::bundle::Loaded;
+use crate::fetch::Fetcher;
 use crate::head;
 use crate::ports::{Ports, now};
 use crate::records::Records;
@@ -28,6 +29,7 @@ use crate::tunnel;
 pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) records: Arc<dyn Records>,
+    pub(crate) fetcher: Fetcher,
 }
 
 /// The status in the record of a client that left before its answer: it got none.
@@ -117,6 +119,7 @@ pub(crate) async fn handle(
     }
     let ports = Ports {
         secrets: &loaded.secrets,
+        fetcher: &shared.fetcher,
         entropy,
     };
     let upgrade = hyper::upgrade::on(&mut request);

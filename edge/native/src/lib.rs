@@ -5,10 +5,12 @@ mod body;
 mod bundle;
 mod client;
 mod exchange;
+mod fetch;
 mod head;
 mod identity;
 mod ports;
 mod records;
+mod refresh;
 mod server;
 mod tunnel;
 

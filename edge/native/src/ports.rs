@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::{Request, Response};
+use tidegate_edge::{FetchBounds, PortError};
 use tidegate_shared::time::UnixMillis;
+
+use crate::fetch::Fetcher;
 
 /// Where secrets are found by their names.
 #[derive(Clone)]
@@ -57,6 +61,7 @@ impl Secrets {
 /// The ports of a native process.
 pub(crate) struct Ports<'s> {
     pub(crate) secrets: &'s HashMap<String, Vec<u8>>,
+    pub(crate) fetcher: &'s Fetcher,
     /// Drawn before the request, where a failure can still be answered.
     pub(crate) entropy: [u8; 24],
 }
@@ -82,5 +87,13 @@ impl tidegate_edge::Ports for Ports<'_> {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> Result<Response<Vec<u8>>, PortError> {
+        self.fetcher.fetch(request, bounds).await
     }
 }

@@ -20,9 +20,11 @@ use tracing::{info, warn};
 
 use crate::bundle::{self, LoadFailure, Loaded, Loader};
 use crate::exchange::{self, Shared};
+use crate::fetch::Fetcher;
 use crate::identity::Identity;
 use crate::ports::Secrets;
 use crate::records::Records;
+use crate::refresh;
 
 /// Connections at once; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -125,6 +127,7 @@ impl NativeGateway {
             shared: Arc::new(Shared {
                 state: State::new(seed),
                 records,
+                fetcher: Fetcher::new()?,
             }),
         })
     }
@@ -156,6 +159,10 @@ impl NativeGateway {
 
     /// Serves until `shutdown` is ready, then lets the requests under way end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let refreshing = tokio::spawn(refresh::run(
+            Arc::clone(&self.current),
+            Arc::clone(&self.shared),
+        ));
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let builder = builder();
@@ -215,6 +222,7 @@ impl NativeGateway {
         {
             warn!("requests were still under way after {DRAIN:?}");
         }
+        refreshing.abort();
     }
 }
 

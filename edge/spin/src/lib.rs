@@ -14,6 +14,7 @@
 
 mod bake;
 mod exchange;
+mod fetch;
 mod fields;
 mod head;
 mod log;

@@ -131,9 +131,32 @@ pub(crate) fn freeze(bundle: &[u8], trust: &str) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// Looks for another bundle beside the requests, if that was long ago. The one
-/// in force stays until another one is acceptable.
+/// Looks after what grows old, beside the requests.
 pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
+    refresh_bundle(policy, now);
+    let state = state();
+    if policy.gateway.refresh_due(&state, now) {
+        spawn(refresh_keys(Rc::clone(policy), state));
+    }
+}
+
+async fn refresh_keys(policy: Rc<Policy>, state: Rc<State>) {
+    let ports = ports::SpinPorts {
+        secrets: policy.secrets(),
+    };
+    for refreshed in policy.gateway.refresh(&state, &ports).await {
+        if let Err(error) = refreshed.keys {
+            let issuer = refreshed.issuer;
+            log::warn(&format!(
+                "the keys of issuer `{issuer}` stay as they were: {error}"
+            ));
+        }
+    }
+}
+
+/// Looks for another bundle, if that was long ago. The one in force stays
+/// until another one is acceptable.
+fn refresh_bundle(policy: &Rc<Policy>, now: UnixMillis) {
     let Source::KeyValue { checked } = &policy.source else {
         return;
     };

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use http::{Request, Response};
 use spin_sdk::wasip3::clocks::system_clock;
 use spin_sdk::wasip3::random::random::get_random_bytes;
-use tidegate_edge::Ports;
+use tidegate_edge::{FetchBounds, PortError, Ports};
 use tidegate_shared::time::UnixMillis;
+
+use crate::fetch;
 
 /// The ports of one request.
 pub(crate) struct SpinPorts<'a> {
@@ -26,6 +29,14 @@ impl Ports for SpinPorts<'_> {
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let secret = self.secrets.get(name)?;
         Some(Cow::Borrowed(secret.as_bytes()))
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> Result<Response<Vec<u8>>, PortError> {
+        fetch::fetch(request, bounds).await
     }
 }
 

@@ -6,7 +6,7 @@
 use spin_sdk::wasip3::http::types::{
     ErrorCode, Headers, Request, RequestOptions, Response, Trailers,
 };
-use spin_sdk::wasip3::wit_future;
+use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 /// The body of a message: taken from one, given to another.
@@ -22,6 +22,23 @@ impl Body {
         Self {
             contents: None,
             trailers,
+        }
+    }
+
+    /// Contents from memory.
+    pub(crate) fn of(contents: Vec<u8>) -> Self {
+        let body = Self::empty();
+        if contents.is_empty() {
+            return body;
+        }
+        let (mut writer, reader) = wit_stream::new();
+        spawn(async move {
+            // What the host does not take is of no use to anyone.
+            let _ = writer.write_all(contents).await;
+        });
+        Self {
+            contents: Some(reader),
+            ..body
         }
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn bundle(section: HostSection) -> Bundle {
         algorithms: vec![algorithm],
         keys,
         leeway: Span(0),
+        remote: None,
         rules: TokenRules::default(),
         source: TokenSource::default(),
     };

@@ -1,20 +1,18 @@
-//! Issuers and their key sets (RFC 7517).
+//! Issuers.
 
+mod key_set;
+mod remote;
 mod rules;
 
-use serde::Deserialize;
-use tidegate_edge::jwk::{self, InvalidJwk};
-use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, PublicKey, TokenSource};
+use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys, TokenSource};
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
-use crate::source::Spanned;
-use crate::syntax::Issuer;
+use crate::source::{Span, Spanned};
+use crate::syntax::{Issuer, KeySource};
 
 const DEFAULT_LEEWAY: u64 = 30_000;
 const MAX_LEEWAY: u64 = 300_000;
-/// More keys than this are a mistake, and each costs memory at every location.
-const MAX_KEYS: usize = 64;
 
 pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) -> bundle::Issuer {
     let algorithms: Vec<Algorithm> = issuer
@@ -36,6 +34,7 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         Some(leeway) if leeway.value.0 == 0 => leeway.value,
         leeway => cx.time(leeway.as_ref(), DEFAULT_LEEWAY, MAX_LEEWAY),
     };
+    let (keys, remote) = keys(name, issuer, &algorithms, cx);
     bundle::Issuer {
         name: name.to_owned(),
         issuer: issuer.issuer.value.clone(),
@@ -44,7 +43,8 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
             .iter()
             .map(|audience| audience.value.clone())
             .collect(),
-        keys: keys(name, issuer, &algorithms, cx),
+        keys,
+        remote,
         algorithms,
         leeway,
         rules: rules::lower(issuer, cx),
@@ -71,22 +71,21 @@ fn keys(
     issuer: &Spanned<Issuer>,
     algorithms: &[Algorithm],
     cx: &mut Context<'_>,
-) -> IssuerKeys {
-    let symmetric = algorithms.contains(&Algorithm::HS256);
+) -> (IssuerKeys, Option<RemoteKeys>) {
     match (&issuer.keys, &issuer.secret) {
-        (Some(file), None) => {
-            if symmetric {
-                cx.diagnostics.push(
-                    Diagnostic::error(
-                        "key-confusion",
-                        file.span,
-                        "HS256 with a set of public keys",
-                    )
-                    .label("whoever knows a public key could sign tokens with it")
-                    .help("give HS256 tokens an issuer of their own, with `secret: NAME`"),
-                );
-            }
-            IssuerKeys::Pinned(key_set(file, algorithms, cx))
+        (Some(KeySource::File(file)), None) => {
+            refuse_symmetric(algorithms, file.span, cx);
+            (
+                IssuerKeys::Pinned(key_set::read(file, algorithms, cx)),
+                None,
+            )
+        }
+        (Some(KeySource::Remote(remote)), None) => {
+            refuse_symmetric(algorithms, remote.span, cx);
+            let start = remote.start.as_ref();
+            let start = start.map(|file| key_set::read(file, algorithms, cx));
+            let remote = remote::lower(remote, &issuer.issuer, cx);
+            (IssuerKeys::Pinned(start.unwrap_or_default()), remote)
         }
         (None, Some(secret)) => {
             if algorithms
@@ -110,77 +109,23 @@ fn keys(
                     ),
                 );
             }
-            IssuerKeys::Secret(secret.value.clone())
+            (IssuerKeys::Secret(secret.value.clone()), None)
         }
         (None, None) | (Some(_), Some(_)) => {
             let message =
                 format!("the issuer `{name}` needs either `keys: FILE` or `secret: NAME`");
             cx.error("missing-field", issuer.span, message);
-            IssuerKeys::Pinned(Vec::new())
+            (IssuerKeys::Pinned(Vec::new()), None)
         }
     }
 }
 
-#[derive(Deserialize)]
-struct KeySet {
-    keys: Vec<serde_json::Value>,
-}
-
-fn key_set(
-    file: &Spanned<String>,
-    algorithms: &[Algorithm],
-    cx: &mut Context<'_>,
-) -> Vec<PublicKey> {
-    let Some(content) = cx.read(file) else {
-        return Vec::new();
-    };
-    let set: KeySet = match serde_json::from_slice(&content) {
-        Ok(set) => set,
-        Err(error) => {
-            cx.error(
-                "invalid-key-set",
-                file.span,
-                format!("`{}` is no JWK set: {error}", file.value),
-            );
-            return Vec::new();
-        }
-    };
-    if set.keys.len() > MAX_KEYS {
-        cx.error(
-            "invalid-key-set",
-            file.span,
-            format!("`{}` has more than {MAX_KEYS} keys", file.value),
+fn refuse_symmetric(algorithms: &[Algorithm], span: Span, cx: &mut Context<'_>) {
+    if algorithms.contains(&Algorithm::HS256) {
+        cx.diagnostics.push(
+            Diagnostic::error("key-confusion", span, "HS256 with a set of public keys")
+                .label("whoever knows a public key could sign tokens with it")
+                .help("give HS256 tokens an issuer of their own, with `secret: NAME`"),
         );
-        return Vec::new();
     }
-    let mut keys = Vec::new();
-    for (value, number) in set.keys.into_iter().zip(1..) {
-        match jwk::parse(value) {
-            Ok(Some(key)) => keys.push(key),
-            Ok(None) => {}
-            Err(InvalidJwk::Secret) => cx.diagnostics.push(
-                Diagnostic::error(
-                    "secret-in-policy",
-                    file.span,
-                    format!("key {number} of `{}` is secret", file.value),
-                )
-                .help("a key set holds public keys only; for HS256 use `secret: NAME`"),
-            ),
-            Err(InvalidJwk::Unusable(why)) => {
-                let message = format!("key {number} of `{}` cannot be used: {why}", file.value);
-                cx.error("invalid-key-set", file.span, message);
-            }
-        }
-    }
-    let fits = |key: &PublicKey| {
-        let own = |algorithm: &Algorithm| {
-            key.material.fits(*algorithm) && key.algorithm.is_none_or(|only| only == *algorithm)
-        };
-        algorithms.iter().any(own)
-    };
-    if !algorithms.contains(&Algorithm::HS256) && !keys.iter().any(fits) {
-        let message = format!("no key of `{}` is for one of the algorithms", file.value);
-        cx.error("invalid-key-set", file.span, message);
-    }
-    keys
 }

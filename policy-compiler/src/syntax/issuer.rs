@@ -22,8 +22,8 @@ record! {
         /// The accepted algorithms: HS256, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
         /// EdDSA.
         algorithms: Vec<Parsed<Algorithm>>,
-        /// A JWK set of public keys, relative to the policy file.
-        keys: Option<Spanned<String>>,
+        /// A JWK set of public keys, relative to the policy file, or where the issuer has it.
+        keys: Option<KeySource>,
         /// For HS256: the name under which the platform's secret store has the secret.
         secret: Option<Spanned<String>>,
         /// How far clocks may differ; 30s if absent.
@@ -39,6 +39,53 @@ record! {
         max_age: Option<Parsed<TimeSpan>>,
         /// Claims that a token must have, each with its value or one of several.
         claims: Named<Spanned<OneOrMany<Scalar>>>,
+    }
+}
+
+/// Where an issuer's public keys are.
+#[derive(Clone, Debug)]
+pub(crate) enum KeySource {
+    /// In a file: pinned.
+    File(Spanned<String>),
+    /// With the issuer.
+    Remote(Spanned<RemoteKeys>),
+}
+
+impl Decode for KeySource {
+    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if matches!(node.kind, Kind::Mapping(_)) {
+            return Spanned::decode(node, diagnostics).map(Self::Remote);
+        }
+        if !matches!(node.kind, Kind::Text(_)) {
+            return wrong_type(node, "a file, or `{ url: … }`", diagnostics);
+        }
+        Spanned::decode(node, diagnostics).map(Self::File)
+    }
+}
+
+impl JsonSchema for KeySource {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("KeySource")
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<RemoteKeys>()] })
+    }
+}
+
+record! {
+    /// A key set that its issuer changes while the gateway runs.
+    struct RemoteKeys {
+        /// The address of the JWK set.
+        url: Option<Spanned<String>>,
+        /// Instead of `url`: the provider's configuration, below `issuer`, names it.
+        discover: Option<Spanned<bool>>,
+        /// A JWK set to begin with, relative to the policy file.
+        start: Option<Spanned<String>>,
+        /// How old the set may be, and how long a withdrawn key is good; 10m if absent.
+        refresh: Option<Parsed<TimeSpan>>,
+        /// How long the last good set stays in force while the issuer fails; 24h if absent.
+        keep: Option<Parsed<TimeSpan>>,
     }
 }
 

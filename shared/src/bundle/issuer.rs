@@ -85,6 +85,8 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// What verifies.
     pub keys: IssuerKeys,
+    /// Where the keys are found anew while the gateway runs; `keys` are then those to begin with.
+    pub remote: Option<RemoteKeys>,
     /// How far clocks may differ.
     pub leeway: Span,
     /// What else its tokens must be.
@@ -105,6 +107,27 @@ pub enum TokenSource {
     Cookie(String),
     /// The query parameter of this name (RFC 6750 §2.3).
     Query(String),
+}
+
+/// A key set that its issuer changes while the gateway runs. The gateway asks for it only over
+/// TLS, or on the same machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct RemoteKeys {
+    /// Where it is.
+    pub location: KeyLocation,
+    /// How old the set may be; a key that the issuer withdraws is good for no longer.
+    pub refresh: Span,
+    /// How long the last good set stays in force while the issuer fails.
+    pub keep: Span,
+}
+
+/// Where a key set is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum KeyLocation {
+    /// The URL of a JWK set (RFC 7517 §5).
+    Set(String),
+    /// The URL of a provider's configuration, which names it (OpenID Connect Discovery 1.0 §4).
+    Configuration(String),
 }
 
 /// What the tokens of an issuer must be, beside verified, current and for the audience.

@@ -14,6 +14,7 @@ use crate::head::RequestHead;
 use crate::identity::Identity;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
+use crate::state::State;
 
 /// What this phase looks at.
 pub(crate) struct Incoming<'r, H> {
@@ -28,6 +29,7 @@ pub(crate) async fn authenticate<H: RequestHead>(
     auth: &Auth,
     tables: &Tables,
     realm: &str,
+    state: &State,
     ports: &impl Ports,
     incoming: &Incoming<'_, H>,
     response: &mut HeadEdits,
@@ -46,7 +48,7 @@ pub(crate) async fn authenticate<H: RequestHead>(
                 .issuers
                 .get(at(jwt.issuer))
                 .ok_or_else(missing_entry)?;
-            token::by_token(issuer, realm, ports, incoming, response)
+            token::by_token(issuer, realm, state, ports, incoming, response)
                 .await
                 .map(Some)
         }

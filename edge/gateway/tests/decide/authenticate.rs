@@ -10,6 +10,8 @@ mod challenges;
 mod claims;
 #[path = "authenticate/headers.rs"]
 mod headers;
+#[path = "authenticate/key_sets.rs"]
+mod key_sets;
 #[path = "authenticate/keys.rs"]
 mod keys;
 #[path = "authenticate/rfc8725.rs"]
@@ -28,6 +30,7 @@ use tidegate_shared::bundle::{
     Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables,
     TokenRules, TokenSource,
 };
+use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
 use crate::kit::*;
@@ -41,6 +44,7 @@ pub(crate) fn issuer() -> Issuer {
         algorithms: vec![Algorithm::HS256],
         keys: IssuerKeys::Secret("legacy".to_owned()),
         leeway: Span(30_000),
+        remote: None,
         rules: TokenRules::default(),
         source: TokenSource::default(),
     }

@@ -1,14 +1,16 @@
 //! A policy in a few lines, a request in one, and a clock that stands still.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
 use tidegate_edge::{
-    Decision, Forward, Gateway, LoadError, Peer, Ports, Reply, RequestHead, Scheme, State,
+    Decision, FetchBounds, Forward, Gateway, LoadError, Peer, PortError, Ports, Refreshed, Reply,
+    RequestHead, Scheme, State,
 };
 use tidegate_shared::bundle::{
     Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
@@ -209,10 +211,14 @@ impl RequestHead for Request {
     }
 }
 
-/// A world with a settable clock, two secrets, and signatures in software.
+/// A world with a settable clock, two secrets, documents to fetch, and signatures in software.
 pub(crate) struct World {
     pub(crate) now: Cell<UnixMillis>,
     pub(crate) state: State,
+    /// What lies at each address; what does not fails.
+    pub(crate) documents: RefCell<BTreeMap<String, String>>,
+    /// How often any was asked for.
+    pub(crate) fetches: Cell<usize>,
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
@@ -225,18 +231,22 @@ impl World {
         Self {
             now: Cell::new(NOW),
             state: State::new([9; 16]),
+            documents: RefCell::default(),
+            fetches: Cell::new(0),
         }
     }
 
     pub(crate) fn decide(&self, gateway: &Gateway, request: &Request) -> Decision {
-        let mut decision = pin!(gateway.decide(&self.state, self, request));
-        match decision
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(decision) => decision,
-            Poll::Pending => panic!("nothing here is asynchronous"),
-        }
+        ready(gateway.decide(&self.state, self, request))
+    }
+
+    /// What the adapter does behind the requests.
+    pub(crate) fn refresh(&self, gateway: &Gateway) -> Vec<Refreshed> {
+        ready(gateway.refresh(&self.state, self))
+    }
+
+    pub(crate) fn pass(&self, time: Span) {
+        self.now.set(self.now.get().plus(time.0));
     }
 
     pub(crate) fn reply(&self, gateway: &Gateway, request: &Request) -> Reply {
@@ -265,6 +275,14 @@ impl World {
     }
 }
 
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nothing here is asynchronous"),
+    }
+}
+
 impl Ports for World {
     fn now(&self) -> UnixMillis {
         self.now.get()
@@ -280,6 +298,28 @@ impl Ports for World {
             "weak" => Some(Cow::Borrowed(WEAK_SECRET)),
             _ => None,
         }
+    }
+
+    async fn fetch(
+        &self,
+        request: http::Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> Result<http::Response<Vec<u8>>, PortError> {
+        self.fetches.set(self.fetches.get() + 1);
+        let documents = self.documents.borrow();
+        let document = documents.get(&request.uri().to_string());
+        let document = document.ok_or(PortError("connection refused".to_owned()))?;
+        if document.len() > bounds.octets {
+            return Err(PortError("too large".to_owned()));
+        }
+        // A number alone is a status.
+        let response = match document.parse() {
+            Ok(status) => http::Response::builder()
+                .status::<u16>(status)
+                .body(Vec::new()),
+            Err(_) => Ok(http::Response::new(document.clone().into_bytes())),
+        };
+        Ok(response.unwrap())
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
             algorithms: vec![Algorithm::HS256],
             keys: IssuerKeys::Secret("CUSTOMERS-SECRET".to_owned()),
             leeway: Span(0),
+            remote: None,
             rules: TokenRules::default(),
             source: TokenSource::default(),
         }],

@@ -1,6 +1,6 @@
 //! Callers with a token (RFC 6750).
 
-use http::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use tidegate_shared::bundle::{Issuer, TokenSource};
 use tidegate_shared::problem::Problem;
 
@@ -12,10 +12,15 @@ use crate::jws::InvalidJws;
 use crate::jwt::{self, InvalidToken};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
+use crate::state::State;
+
+/// Seconds after which an issuer's keys may be there.
+const RETRY_ISSUER: &str = "5";
 
 pub(super) async fn by_token<H: RequestHead>(
     issuer: &Issuer,
     realm: &str,
+    state: &State,
     ports: &impl Ports,
     incoming: &Incoming<'_, H>,
     response: &mut HeadEdits,
@@ -40,7 +45,7 @@ pub(super) async fn by_token<H: RequestHead>(
             response.add.push((CACHE_CONTROL, private));
         }
     }
-    jwt::verify(&token, issuer, ports)
+    jwt::verify(&token, issuer, &state.key_sets, ports)
         .await
         .map_err(|error| refusal(&error, realm))
 }
@@ -51,7 +56,16 @@ fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
         InvalidToken::Jws(
             InvalidJws::Port(_) | InvalidJws::NoSecret(_) | InvalidJws::WeakSecret(_),
         ) => Problem::Internal,
-        InvalidToken::Jws(InvalidJws::Shape(_) | InvalidJws::Key(_) | InvalidJws::Signature)
+        InvalidToken::NoKeys(_) => {
+            return Refusal::new(Problem::IssuerUnavailable, error.to_string())
+                .with(RETRY_AFTER, RETRY_ISSUER);
+        }
+        InvalidToken::Jws(
+            InvalidJws::Shape(_)
+            | InvalidJws::Key(_)
+            | InvalidJws::UnknownKey
+            | InvalidJws::Signature,
+        )
         | InvalidToken::Type(_)
         | InvalidToken::Claim(_) => Problem::CredentialInvalid,
     };

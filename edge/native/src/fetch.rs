@@ -1,0 +1,47 @@
+//! Small documents of authorities, such as an issuer's key set.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use tidegate_edge::{FetchBounds, PortError};
+
+use crate::client::{self, Connector};
+
+/// Connections to authorities, which must hold a certificate of a public one where TLS is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetcher(Client<Connector, Full<Bytes>>);
+
+impl Fetcher {
+    pub(crate) fn new() -> Result<Self, rustls::Error> {
+        Ok(Self(client::pool(client::public_tls()?, true)))
+    }
+
+    pub(crate) async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: FetchBounds,
+    ) -> Result<Response<Vec<u8>>, PortError> {
+        let whole = async {
+            let response = self.0.request(request.map(|body| Full::new(body.into())));
+            let (head, body) = response.await.map_err(failed)?.into_parts();
+            let body = Limited::new(body, bounds.octets).collect();
+            let body = body.await.map_err(|error| PortError(error.to_string()))?;
+            Ok(Response::from_parts(head, body.to_bytes().to_vec()))
+        };
+        let time = std::time::Duration::from_millis(bounds.time.0);
+        let ended = tokio::time::timeout(time, whole).await;
+        ended.unwrap_or_else(|_| Err(PortError(format!("no answer within {}", bounds.time))))
+    }
+}
+
+/// hyper's own text leaves out why; the causes have it.
+fn failed(error: hyper_util::client::legacy::Error) -> PortError {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    PortError(text)
+}

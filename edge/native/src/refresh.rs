@@ -1,0 +1,38 @@
+//! What the gateway asks of others behind the requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tracing::{info, warn};
+
+use crate::bundle::Loaded;
+use crate::exchange::Shared;
+use crate::ports::Ports;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Keeps key sets in use fresh, until it is dropped.
+pub(crate) async fn run(current: Arc<ArcSwap<Loaded>>, shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    loop {
+        ticks.tick().await;
+        let loaded = current.load_full();
+        let ports = Ports {
+            secrets: &loaded.secrets,
+            fetcher: &shared.fetcher,
+            // Names requests, and there is none.
+            entropy: [0; 24],
+        };
+        for refreshed in loaded.gateway.refresh(&shared.state, &ports).await {
+            let issuer = refreshed.issuer;
+            match refreshed.keys {
+                Ok(keys) => info!(issuer, keys, "key set fetched"),
+                Err(error) => warn!(
+                    issuer,
+                    error, "key set not fetched; the last good one stays"
+                ),
+            }
+        }
+    }
+}
