@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, ClaimRule, ClaimTest, ClaimValue, FieldPredicate, FieldTest, HeaderEdits,
-    KeyPart, Limit, PathTemplate, PublicKey, Reply, Retry, RetryOn, TemplatePart, TokenSource,
-    TokenType,
+    KeyLocation, KeyPart, Limit, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn,
+    TemplatePart, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
@@ -155,6 +155,22 @@ pub(crate) fn token_source(source: &TokenSource) -> String {
         TokenSource::Cookie(name) => format!("the cookie {}", code(name)),
         TokenSource::Query(name) => format!("the query parameter {}", code(name)),
     }
+}
+
+pub(crate) fn key_source(remote: Option<&RemoteKeys>) -> String {
+    let Some(remote) = remote else {
+        return "the policy alone".to_owned();
+    };
+    let RemoteKeys {
+        location,
+        refresh,
+        keep,
+    } = remote;
+    let place = match location {
+        KeyLocation::Set(url) => code(url),
+        KeyLocation::Configuration(url) => format!("what {} names", code(url)),
+    };
+    format!("{place}, every {refresh}, kept for {keep}")
 }
 
 pub(crate) fn token_type(token_type: TokenType) -> &'static str {

@@ -262,7 +262,7 @@ impl Outgoing {
 }
 
 /// An error with its causes, for the operator.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

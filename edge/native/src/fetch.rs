@@ -7,6 +7,7 @@ use hyper_util::client::legacy::Client;
 use tidegate_edge::{FetchBounds, PortError};
 
 use crate::client::{self, Connector};
+use crate::exchange::chain;
 
 /// Connections to authorities, which must hold a certificate of a public one where TLS is used.
 #[derive(Clone, Debug)]
@@ -24,7 +25,10 @@ impl Fetcher {
     ) -> Result<Response<Vec<u8>>, PortError> {
         let whole = async {
             let response = self.0.request(request.map(|body| Full::new(body.into())));
-            let (head, body) = response.await.map_err(failed)?.into_parts();
+            let (head, body) = response
+                .await
+                .map_err(|error| PortError(chain(&error)))?
+                .into_parts();
             let body = Limited::new(body, bounds.octets).collect();
             let body = body.await.map_err(|error| PortError(error.to_string()))?;
             Ok(Response::from_parts(head, body.to_bytes().to_vec()))
@@ -33,15 +37,4 @@ impl Fetcher {
         let ended = tokio::time::timeout(time, whole).await;
         ended.unwrap_or_else(|_| Err(PortError(format!("no answer within {}", bounds.time))))
     }
-}
-
-/// hyper's own text leaves out why; the causes have it.
-fn failed(error: hyper_util::client::legacy::Error) -> PortError {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    PortError(text)
 }

@@ -5,6 +5,7 @@ pub mod authority;
 pub mod claims;
 pub mod envelope;
 mod gateway;
+pub mod jwk;
 pub mod path;
 pub mod pattern;
 pub mod payload;
@@ -35,7 +36,7 @@ macro_rules! targets {
 }
 
 targets!(
-    authority, claims, envelope, path, pattern, payload, policy, section, token
+    authority, claims, envelope, jwk, path, pattern, payload, policy, section, token
 );
 
 /// Texts as inputs.

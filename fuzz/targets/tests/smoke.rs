@@ -86,6 +86,7 @@ smoke! {
     authority: 500_000,
     claims: 40_000,
     envelope: 50_000,
+    jwk: 40_000,
     path: 500_000,
     pattern: 300_000,
     payload: 20_000,

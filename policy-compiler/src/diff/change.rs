@@ -71,6 +71,8 @@ kinds! {
     Algorithms = "algorithms";
     /// Which keys an issuer's tokens are verified with.
     IssuerKeys = "issuer-keys";
+    /// Whether, where and how often an issuer's keys are asked for at run time.
+    KeySource = "key-source";
     /// How far clocks may differ.
     Leeway = "leeway";
     /// Which types of token are accepted.

@@ -17,6 +17,7 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         audiences,
         algorithms,
         keys,
+        remote,
         leeway,
         rules,
         source,
@@ -38,6 +39,9 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
             |algorithm| algorithm.name().to_owned(),
         ),
         self::keys(keys, &new.keys),
+        Difference::between(ChangeKind::KeySource, remote, &new.remote, |remote| {
+            words::key_source(remote.as_ref())
+        }),
         sets::amount(ChangeKind::Leeway, leeway, &new.leeway, |leeway| {
             leeway.to_string()
         }),
