@@ -7,12 +7,14 @@
 mod bake;
 mod check;
 mod compile;
+mod completions;
 mod dev;
 mod diff;
 mod explain;
 mod init;
 mod inspect;
 mod keys;
+mod man;
 mod output;
 mod schema;
 mod test;
@@ -42,9 +44,12 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run a policy's own tests, offline
     Test(test::Test),
-    /// Show a request's way through a policy
+    /// Show a request's way through a policy: which route, phase by phase, which line decided
     Explain(explain::Explain),
-    /// Show what changes for callers between two policies
+    /// Show what changes for callers between two policies, and not which lines changed
+    ///
+    /// Exit status: 0 where nothing changes, 1 where something does, 2 for trouble: a policy that
+    /// does not compile, a bundle that is not trusted, a wrong call.
     Diff(diff::Diff),
     /// Make keys
     Keys(keys::Keys),
@@ -57,6 +62,10 @@ enum Command {
     /// Freeze a bundle into the gateway's Spin component
     #[cfg(feature = "bake")]
     Bake(bake::Bake),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Write the manual pages
+    Man(man::Man),
 }
 
 /// A command failed; the text says how.
@@ -76,6 +85,8 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Dev(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
         #[cfg(feature = "bake")]
         Command::Bake(command) => command.run(),
     };

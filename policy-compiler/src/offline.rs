@@ -1,6 +1,8 @@
 //! Runs a policy's own tests on the gateway's core: no network, no origin, and a clock that
 //! stands still while a test runs.
 
+mod coverage;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::pin;
@@ -10,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::{HeaderName, HeaderValue, Method};
 use tidegate_edge::{
     AccessRecord, Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, ResponseHead, Routing,
-    Scheme, State,
+    Scheme, State, Verdict,
 };
 use tidegate_shared::bundle::Bundle;
 use tidegate_shared::envelope::{self, Signed};
@@ -20,6 +22,8 @@ use tidegate_shared::trust::SigningKey;
 use crate::credentials::{Carried, Credentials};
 use crate::{Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
 
+pub use coverage::{Covered, coverage};
+
 /// What came of a test.
 #[derive(Clone, Debug)]
 pub struct TestResult {
@@ -27,6 +31,10 @@ pub struct TestResult {
     pub name: String,
     /// What was not as expected; empty where all was.
     pub failures: Vec<String>,
+    /// The route that took the request.
+    pub route: Option<String>,
+    /// Whether the request was not refused.
+    pub let_through: bool,
 }
 
 /// The tests could not be run.
@@ -49,6 +57,8 @@ pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
         Ok(TestResult {
             name: test.name.clone(),
             failures: seen.differences(&test.expect),
+            let_through: seen.record.decision != Verdict::Refuse,
+            route: seen.record.route,
         })
     };
     ir.tests.iter().map(result).collect()

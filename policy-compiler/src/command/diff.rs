@@ -14,10 +14,6 @@ use tidegate_shared::trust::TrustKeys;
 
 use super::{Failure, output};
 
-/// Show what changes for callers between two policies, and not which lines changed.
-///
-/// Exit status: 0 where nothing changes, 1 where something does, 2 for trouble: a policy that does
-/// not compile, a bundle that is not trusted, a wrong call.
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// The policy before: a file, a folder, or a bundle

@@ -14,7 +14,6 @@ use tidegate_policy_compiler::{InvalidRequest, TestRequest};
 use super::{Failure, output};
 use caller::Caller;
 
-/// Show a request's way through a policy: which route, phase by phase, which line decided.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     /// A policy file, or a folder of them
