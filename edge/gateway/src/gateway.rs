@@ -24,7 +24,7 @@ use crate::ports::Ports;
 use crate::record::{AccessRecord, Outcome, Verdict};
 use crate::refusal::{Refusal, problem_reply};
 use crate::signature;
-use crate::state::State;
+use crate::state::{Memory, State};
 
 /// A bundle, ready to decide. Immutable: share it between requests, and replace it whole.
 #[derive(Debug)]
@@ -208,7 +208,10 @@ impl Gateway {
             &route.auth,
             &self.tables,
             &self.policy,
-            state,
+            &Memory {
+                state,
+                bundle: self.digest,
+            },
             ports,
             &incoming,
             &mut exchange.response,
@@ -217,13 +220,13 @@ impl Gateway {
         exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
 
         exchange.phase = Phase::Authorise;
-        authorise(&route.auth, identity.as_ref(), &self.policy)?;
+        authorise(&route.auth, identity.as_deref(), &self.policy)?;
 
         if !route.limits.is_empty() {
             exchange.phase = Phase::Limit;
             let captures = found.pattern.captures(&target.path);
             let caller = Caller {
-                identity: identity.as_ref(),
+                identity: identity.as_deref(),
                 head,
                 captures,
             };

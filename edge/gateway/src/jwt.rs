@@ -4,13 +4,16 @@ mod claims;
 mod rules;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tidegate_shared::bundle::{Issuer, IssuerKeys};
+use tidegate_shared::time::UnixMillis;
 
 use crate::identity::Identity;
 use crate::jws::{InvalidJws, Token, Verified};
-use crate::key_sets::{KeySets, NoKeys};
+use crate::key_sets::NoKeys;
 use crate::ports::Ports;
+use crate::state::{Known, Lifetime, Memory, Verifier};
 use claims::Claims;
 
 /// Why a token is refused. No text repeats anything of the token itself but names of members.
@@ -28,37 +31,87 @@ pub(crate) enum InvalidToken {
     /// The signature holds, a claim does not.
     #[error("claim `{0}` is missing, malformed or not acceptable")]
     Claim(Cow<'static, str>),
+    /// It will be good.
+    #[error("the token is not valid yet")]
+    NotYet,
     /// It was good.
     #[error("the token has expired")]
     Expired,
 }
 
 /// Verifies a token of an issuer: form, algorithm, key, signature, type, claims, in this order, so
-/// that nothing of an unverified payload is believed.
+/// that nothing of an unverified payload is believed. One that was verified lately, by the same
+/// rules and keys, is looked up instead; its dates are held against the time again.
 pub(crate) async fn verify(
     token: &str,
     issuer: &Issuer,
-    key_sets: &KeySets,
+    memory: &Memory<'_>,
     ports: &impl Ports,
-) -> Result<Identity, InvalidToken> {
-    let verified = match &issuer.remote {
-        None => verify_with(token, issuer, &issuer.keys, ports).await?,
-        Some(remote) => {
-            // What is no token costs the issuer nothing.
-            Token::parse(token)?;
-            let keys = key_sets.keys(issuer, remote, ports).await?;
-            match verify_with(token, issuer, &keys, ports).await {
-                Err(InvalidJws::UnknownKey) => {
-                    let keys = key_sets.look_again(issuer, remote, ports).await;
-                    let keys = keys.ok_or(InvalidJws::UnknownKey)?;
-                    verify_with(token, issuer, &keys, ports).await?
-                }
-                verified => verified?,
-            }
+) -> Result<Arc<Identity>, InvalidToken> {
+    let by = Verifier {
+        bundle: memory.bundle,
+        issuer: &issuer.name,
+    };
+    let known = memory.state.tokens.find(by, token, ports.now());
+    if known.is_none() {
+        // What is no token costs the issuer nothing.
+        Token::parse(token)?;
+    }
+    let mut keys = match &issuer.remote {
+        None => None,
+        Some(remote) => Some(memory.state.key_sets.keys(issuer, remote, ports).await?),
+    };
+    if let Some(known) = known.filter(|known| same(known.keys.as_ref(), keys.as_ref())) {
+        known.lifetime.check(ports.now())?;
+        return Ok(known.identity);
+    }
+    let with = keys.as_deref().unwrap_or(&issuer.keys);
+    let verified = match (
+        verify_with(token, issuer, with, ports).await,
+        &issuer.remote,
+    ) {
+        (Err(InvalidJws::UnknownKey), Some(remote)) => {
+            let anew = memory
+                .state
+                .key_sets
+                .look_again(issuer, remote, ports)
+                .await;
+            let anew = keys.insert(anew.ok_or(InvalidJws::UnknownKey)?);
+            verify_with(token, issuer, anew, ports).await?
         }
+        (verified, _) => verified?,
     };
     rules::check_type(issuer.rules.token_type, verified.typ.as_deref())?;
-    Claims::parse(&verified.payload)?.check(issuer, ports.now())
+    let (identity, lifetime) = Claims::parse(&verified.payload)?.check(issuer, ports.now())?;
+    let known = Known {
+        identity: Arc::new(identity),
+        lifetime,
+        keys,
+    };
+    let identity = Arc::clone(&known.identity);
+    memory.state.tokens.put(by, token, known, ports.now());
+    Ok(identity)
+}
+
+/// Whether two sets of keys are one: fetched at once, or both the bundle's own.
+fn same(one: Option<&Arc<IssuerKeys>>, other: Option<&Arc<IssuerKeys>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+impl Lifetime {
+    fn check(self, now: UnixMillis) -> Result<(), InvalidToken> {
+        if now.seconds() >= self.ends {
+            return Err(InvalidToken::Expired);
+        }
+        if now.seconds() < self.begins {
+            return Err(InvalidToken::NotYet);
+        }
+        Ok(())
+    }
 }
 
 async fn verify_with(

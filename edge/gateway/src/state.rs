@@ -4,10 +4,14 @@
 mod buckets;
 mod health;
 mod retries;
+mod tokens;
+
+use tidegate_shared::digest::Digest;
 
 use crate::key_sets::KeySets;
 
 pub(crate) use buckets::{Bucket, Buckets, Standing};
+pub(crate) use tokens::{Known, Lifetime, Verifier};
 
 /// The memory of a gateway. Survives a change of bundle where the adapter keeps it; then limits
 /// of the same definition stay in force.
@@ -17,17 +21,26 @@ pub struct State {
     pub(crate) health: health::OriginHealth,
     pub(crate) key_sets: KeySets,
     pub(crate) retries: retries::RetryBudgets,
+    pub(crate) tokens: tokens::Tokens,
 }
 
 impl State {
     /// An empty memory. The seed must be unpredictable: it keeps a client from choosing limit
-    /// keys that collide.
+    /// keys, or tokens, that collide.
     pub fn new(seed: [u8; 16]) -> Self {
         Self {
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
             key_sets: KeySets::default(),
             retries: retries::RetryBudgets::default(),
+            tokens: tokens::Tokens::new(seed),
         }
     }
+}
+
+/// The memory, as a gateway with one bundle looks at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory<'m> {
+    pub(crate) state: &'m State,
+    pub(crate) bundle: Digest,
 }

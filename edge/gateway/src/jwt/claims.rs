@@ -8,6 +8,7 @@ use super::{InvalidToken, rules, unacceptable};
 use crate::identity::Identity;
 use crate::json;
 use crate::jws::InvalidJws;
+use crate::state::Lifetime;
 
 /// The latest date that is believed: the year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
@@ -23,9 +24,13 @@ impl Claims {
         Ok(Self(members))
     }
 
-    /// Holds the claims against what the policy says of the issuer. `exp` and `sub` are required:
-    /// a token without an end or an owner is of no use to a gateway.
-    pub(super) fn check(&self, issuer: &Issuer, now: UnixMillis) -> Result<Identity, InvalidToken> {
+    /// Holds the claims against what the policy says of the issuer, and says when they do. `exp`
+    /// and `sub` are required: a token without an end or an owner is of no use to a gateway.
+    pub(super) fn check(
+        &self,
+        issuer: &Issuer,
+        now: UnixMillis,
+    ) -> Result<(Identity, Lifetime), InvalidToken> {
         if self.0.get("iss").and_then(Value::as_str) != Some(&issuer.issuer) {
             return Err(unacceptable("iss"));
         }
@@ -36,19 +41,8 @@ impl Claims {
         {
             return Err(unacceptable("aud"));
         }
-        let leeway = issuer.leeway.0 / 1000;
-        let now = now.seconds();
-        let expires = self.date("exp")?.ok_or_else(|| unacceptable("exp"))?;
-        if now >= expires.saturating_add(leeway) {
-            return Err(InvalidToken::Expired);
-        }
-        let (begins, issued) = (self.date("nbf")?, self.date("iat")?);
-        for (name, date) in [("nbf", begins), ("iat", issued)] {
-            if date.is_some_and(|date| date > now.saturating_add(leeway)) {
-                return Err(unacceptable(name));
-            }
-        }
-        rules::check_age(&issuer.rules, issued, now, leeway)?;
+        let lifetime = self.lifetime(issuer)?;
+        lifetime.check(now)?;
         rules::check_claims(&issuer.rules, &self.0)?;
         let subject = self
             .0
@@ -56,10 +50,24 @@ impl Claims {
             .and_then(Value::as_str)
             .filter(|subject| !subject.is_empty());
         let subject = subject.ok_or_else(|| unacceptable("sub"))?;
-        Ok(Identity {
+        let identity = Identity {
             issuer: issuer.name.clone(),
             subject: subject.to_owned(),
             scopes: self.scopes()?.into_iter().map(str::to_owned).collect(),
+        };
+        Ok((identity, lifetime))
+    }
+
+    fn lifetime(&self, issuer: &Issuer) -> Result<Lifetime, InvalidToken> {
+        let leeway = issuer.leeway.0 / 1000;
+        let expires = self.date("exp")?.ok_or_else(|| unacceptable("exp"))?;
+        let (begins, issued) = (self.date("nbf")?, self.date("iat")?);
+        let too_old = rules::too_old(&issuer.rules, issued)?;
+        Ok(Lifetime {
+            begins: begins.max(issued).unwrap_or(0).saturating_sub(leeway),
+            ends: too_old
+                .map_or(expires, |end| end.min(expires))
+                .saturating_add(leeway),
         })
     }
 

@@ -4,6 +4,8 @@ mod cross_site;
 pub(crate) mod source;
 mod token;
 
+use std::sync::Arc;
+
 use http::header::{HeaderName, WWW_AUTHENTICATE};
 use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Tables};
 use tidegate_shared::digest::Digest;
@@ -14,7 +16,7 @@ use crate::head::RequestHead;
 use crate::identity::Identity;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Memory;
 
 /// What this phase looks at.
 pub(crate) struct Incoming<'r, H> {
@@ -29,11 +31,11 @@ pub(crate) async fn authenticate<H: RequestHead>(
     auth: &Auth,
     tables: &Tables,
     realm: &str,
-    state: &State,
+    memory: &Memory<'_>,
     ports: &impl Ports,
     incoming: &Incoming<'_, H>,
     response: &mut HeadEdits,
-) -> Result<Option<Identity>, Refusal> {
+) -> Result<Option<Arc<Identity>>, Refusal> {
     let missing_entry = || {
         Refusal::new(
             Problem::Internal,
@@ -48,13 +50,13 @@ pub(crate) async fn authenticate<H: RequestHead>(
                 .issuers
                 .get(at(jwt.issuer))
                 .ok_or_else(missing_entry)?;
-            token::by_token(issuer, realm, state, ports, incoming, response)
+            token::by_token(issuer, realm, memory, ports, incoming, response)
                 .await
                 .map(Some)
         }
         Auth::ApiKey(ring) => {
             let ring = tables.api_keys.get(at(*ring)).ok_or_else(missing_entry)?;
-            by_api_key(ring, realm, incoming.head).map(Some)
+            by_api_key(ring, realm, incoming.head).map(|identity| Some(Arc::new(identity)))
         }
     }
 }

@@ -4,6 +4,8 @@
 mod algorithms;
 #[path = "authenticate/api_keys.rs"]
 mod api_keys;
+#[path = "authenticate/cache.rs"]
+mod cache;
 #[path = "authenticate/challenges.rs"]
 mod challenges;
 #[path = "authenticate/claims.rs"]

@@ -10,11 +10,11 @@ use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
 use tidegate_edge::{
     Decision, FetchBounds, Forward, Gateway, LoadError, Peer, PortError, Ports, Refreshed, Reply,
-    RequestHead, Scheme, State,
+    RequestHead, Scheme, State, signature,
 };
 use tidegate_shared::bundle::{
-    Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
-    Retry, RetryOn, Route, Tables, Target, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
+    KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -219,6 +219,8 @@ pub(crate) struct World {
     pub(crate) documents: RefCell<BTreeMap<String, String>>,
     /// How often any was asked for.
     pub(crate) fetches: Cell<usize>,
+    /// Signatures of key pairs that were checked.
+    pub(crate) verifications: Cell<usize>,
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
@@ -233,6 +235,7 @@ impl World {
             state: State::new([9; 16]),
             documents: RefCell::default(),
             fetches: Cell::new(0),
+            verifications: Cell::new(0),
         }
     }
 
@@ -298,6 +301,17 @@ impl Ports for World {
             "weak" => Some(Cow::Borrowed(WEAK_SECRET)),
             _ => None,
         }
+    }
+
+    async fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        message: &[u8],
+        octets: &[u8],
+    ) -> Result<bool, PortError> {
+        self.verifications.set(self.verifications.get() + 1);
+        Ok(signature::verify(algorithm, key, message, octets))
     }
 
     async fn fetch(

@@ -1,5 +1,7 @@
 //! Callers with a token (RFC 6750).
 
+use std::sync::Arc;
+
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use tidegate_shared::bundle::{Issuer, TokenSource};
 use tidegate_shared::problem::Problem;
@@ -12,7 +14,7 @@ use crate::jws::InvalidJws;
 use crate::jwt::{self, InvalidToken};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Memory;
 
 /// Seconds after which an issuer's keys may be there.
 const RETRY_ISSUER: &str = "5";
@@ -20,11 +22,11 @@ const RETRY_ISSUER: &str = "5";
 pub(super) async fn by_token<H: RequestHead>(
     issuer: &Issuer,
     realm: &str,
-    state: &State,
+    memory: &Memory<'_>,
     ports: &impl Ports,
     incoming: &Incoming<'_, H>,
     response: &mut HeadEdits,
-) -> Result<Identity, Refusal> {
+) -> Result<Arc<Identity>, Refusal> {
     let found = source::find([&issuer.source].into_iter(), incoming.head, incoming.query);
     let Ok(found) = found else {
         // RFC 6750 §3.1: more than one way of sending a token is an invalid request.
@@ -45,7 +47,7 @@ pub(super) async fn by_token<H: RequestHead>(
             response.add.push((CACHE_CONTROL, private));
         }
     }
-    jwt::verify(&token, issuer, &state.key_sets, ports)
+    jwt::verify(&token, issuer, memory, ports)
         .await
         .map_err(|error| refusal(&error, realm))
 }
@@ -67,6 +69,7 @@ fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
             | InvalidJws::Signature,
         )
         | InvalidToken::Type(_)
+        | InvalidToken::NotYet
         | InvalidToken::Claim(_) => Problem::CredentialInvalid,
     };
     let refusal = Refusal::new(problem, error.to_string());
