@@ -161,7 +161,7 @@ impl SignedBundle {
         };
         let [mut forwarding, replying] = ["accounts", "status"].map(|name| Route {
             auth: Auth::Jwt(JwtAuth {
-                issuer: 0,
+                issuers: vec![0],
                 scopes: vec![],
             }),
             ..route(name.to_owned())
@@ -196,7 +196,7 @@ impl SignedBundle {
         };
         let route = Route {
             auth: Auth::Jwt(JwtAuth {
-                issuer: 0,
+                issuers: vec![0],
                 scopes: vec![],
             }),
             limits: if limited { vec![0] } else { vec![] },

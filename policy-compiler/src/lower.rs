@@ -2,6 +2,7 @@
 //! checked. Errors accumulate; what is broken is left out.
 
 mod arrange;
+mod auth;
 mod cors;
 mod headers;
 pub(crate) mod ir;

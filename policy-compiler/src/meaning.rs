@@ -20,10 +20,10 @@ pub(crate) struct Meaning<'s> {
 }
 
 /// Who may call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Caller<'s> {
     Public,
-    Jwt(&'s Issuer, &'s [String]),
+    Jwt(Vec<&'s Issuer>, &'s [String]),
     ApiKey(&'s ApiKeyRing),
 }
 
@@ -68,8 +68,9 @@ impl<'s> Meaning<'s> {
         } = route;
         let caller = match auth {
             Auth::Public => Caller::Public,
-            Auth::Jwt(JwtAuth { issuer, scopes }) => {
-                Caller::Jwt(at(&tables.issuers, *issuer)?, scopes)
+            Auth::Jwt(JwtAuth { issuers, scopes }) => {
+                let issuers = issuers.iter().map(|index| at(&tables.issuers, *index));
+                Caller::Jwt(issuers.collect::<Option<_>>()?, scopes)
             }
             Auth::ApiKey(ring) => Caller::ApiKey(at(&tables.api_keys, *ring)?),
         };

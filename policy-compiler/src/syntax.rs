@@ -12,7 +12,7 @@ use crate::source::Spanned;
 use tidegate_shared::host::HostPattern;
 
 pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
-pub(crate) use auth::Auth;
+pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use definitions::{
     ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream,
 };

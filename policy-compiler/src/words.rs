@@ -75,16 +75,14 @@ fn short(digest: &Digest) -> String {
 pub(crate) fn caller(caller: &Caller<'_>) -> String {
     match caller {
         Caller::Public => "everyone".to_owned(),
-        Caller::Jwt(issuer, []) => format!("a token of {}", code(&issuer.issuer)),
-        Caller::Jwt(issuer, scopes) => format!(
-            "a token of {} with {}",
-            code(&issuer.issuer),
-            scopes
-                .iter()
-                .map(|scope| code(scope))
-                .collect::<Vec<_>>()
-                .join(" and ")
-        ),
+        Caller::Jwt(issuers, scopes) => {
+            let issuers = issuers.iter().map(|issuer| code(&issuer.issuer));
+            let issuers = issuers.collect::<Vec<_>>().join(" or ");
+            let scopes = scopes.iter().map(|scope| code(scope));
+            let scopes = scopes.collect::<Vec<_>>().join(" and ");
+            let with = if scopes.is_empty() { "" } else { " with " };
+            format!("a token of {issuers}{with}{scopes}")
+        }
         Caller::ApiKey(ring) => format!("an API key in {}", code(&ring.header)),
     }
 }

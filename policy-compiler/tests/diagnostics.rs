@@ -12,8 +12,9 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 28] = [
+const CODES: [&str; 29] = [
     "alias",
+    "ambiguous-issuer",
     "any-cors",
     "conflicting-path",
     "duplicate-definition",

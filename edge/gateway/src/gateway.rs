@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tidegate_shared::bundle::{Auth, Bundle, Tables, TokenSource, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
@@ -294,18 +295,23 @@ impl Gateway {
     /// The query for the origin. Addresses are logged, so that no token stays in one (RFC 6750
     /// §5.3).
     fn query_without_token<'q>(&self, auth: &Auth, query: Option<&'q str>) -> Option<Cow<'q, str>> {
-        let issuer = match auth {
-            Auth::Public | Auth::ApiKey(_) => None,
-            Auth::Jwt(jwt) => usize::try_from(jwt.issuer)
-                .ok()
-                .and_then(|index| self.tables.issuers.get(index)),
+        let issuers = match auth {
+            Auth::Public | Auth::ApiKey(_) => &[],
+            Auth::Jwt(jwt) => jwt.issuers.as_slice(),
         };
-        match issuer.map(|issuer| &issuer.source) {
-            Some(TokenSource::Query(name)) => {
-                source::without_parameters(query?, &[name]).map(Cow::Owned)
-            }
-            Some(TokenSource::Authorization | TokenSource::Header(_) | TokenSource::Cookie(_))
-            | None => query.map(Cow::Borrowed),
+        let issuers = issuers.iter().filter_map(|index| {
+            let index = usize::try_from(*index).ok()?;
+            self.tables.issuers.get(index)
+        });
+        let names = issuers.filter_map(|issuer| match &issuer.source {
+            TokenSource::Query(name) => Some(name.as_str()),
+            TokenSource::Authorization | TokenSource::Header(_) | TokenSource::Cookie(_) => None,
+        });
+        let names: SmallVec<[&str; 2]> = names.collect();
+        if names.is_empty() {
+            query.map(Cow::Borrowed)
+        } else {
+            source::without_parameters(query?, &names).map(Cow::Owned)
         }
     }
 

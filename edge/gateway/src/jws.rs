@@ -41,25 +41,30 @@ pub enum InvalidJws {
 }
 
 /// What a token says whose signature holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified<'t> {
     /// `typ` of the header.
-    pub typ: Option<String>,
+    pub typ: Option<&'t str>,
     /// The payload's octets.
-    pub payload: Vec<u8>,
+    pub payload: &'t [u8],
 }
 
 impl Token<'_> {
+    /// What the token says, be it true or not: good for choosing who verifies it.
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     /// Verifies the token: algorithm, key, signature, in this order.
     ///
     /// # Errors
     /// [`InvalidJws`].
     pub async fn verify(
-        self,
+        &self,
         algorithms: &[Algorithm],
         keys: &IssuerKeys,
         ports: &impl Ports,
-    ) -> Result<Verified, InvalidJws> {
+    ) -> Result<Verified<'_>, InvalidJws> {
         // RFC 8725 §3.1: the algorithm is the policy's choice, the token's `alg` only picks from it.
         let algorithm = algorithms
             .iter()
@@ -88,8 +93,8 @@ impl Token<'_> {
             return Err(InvalidJws::Signature);
         }
         Ok(Verified {
-            typ: self.header.typ,
-            payload: self.payload,
+            typ: self.header.typ.as_deref(),
+            payload: &self.payload,
         })
     }
 }

@@ -10,7 +10,7 @@ use tidegate_shared::bundle::{Issuer, IssuerKeys};
 use tidegate_shared::time::UnixMillis;
 
 use crate::identity::Identity;
-use crate::jws::{InvalidJws, Token, Verified};
+use crate::jws::{InvalidJws, Token};
 use crate::key_sets::NoKeys;
 use crate::ports::Ports;
 use crate::state::{Known, Lifetime, Memory, Verifier};
@@ -39,35 +39,43 @@ pub(crate) enum InvalidToken {
     Expired,
 }
 
-/// Verifies a token of an issuer: form, algorithm, key, signature, type, claims, in this order, so
-/// that nothing of an unverified payload is believed. One that was verified lately, by the same
-/// rules and keys, is looked up instead; its dates are held against the time again.
+/// Verifies a token of one of the issuers: form, algorithm, key, signature, type, claims, in this
+/// order, so that nothing of an unverified payload is believed. One that was verified lately, by
+/// the same rules and keys, is looked up instead; its dates are held against the time again.
 pub(crate) async fn verify(
     token: &str,
-    issuer: &Issuer,
+    issuers: &[&Issuer],
     memory: &Memory<'_>,
     ports: &impl Ports,
 ) -> Result<Arc<Identity>, InvalidToken> {
-    let by = Verifier {
-        bundle: memory.bundle,
-        issuer: &issuer.name,
+    let lately = |issuer: &&Issuer| {
+        let by = verifier(memory, issuer);
+        memory.state.tokens.find(by, token, ports.now())
     };
-    let known = memory.state.tokens.find(by, token, ports.now());
-    if known.is_none() {
-        // What is no token costs the issuer nothing.
-        Token::parse(token)?;
-    }
+    let known = issuers
+        .iter()
+        .find_map(|issuer| Some((*issuer, lately(issuer)?)));
+    let issuer = match (&known, issuers) {
+        (Some((issuer, _)), _) => issuer,
+        // What is no token costs an issuer nothing.
+        (None, [only]) => {
+            Token::parse(token)?;
+            only
+        }
+        (None, several) => named(&Token::parse(token)?, several)?,
+    };
     let mut keys = match &issuer.remote {
         None => None,
         Some(remote) => Some(memory.state.key_sets.keys(issuer, remote, ports).await?),
     };
-    if let Some(known) = known.filter(|known| same(known.keys.as_ref(), keys.as_ref())) {
+    if let Some((_, known)) = known.filter(|(_, known)| same(known.keys.as_ref(), keys.as_ref())) {
         known.lifetime.check(ports.now())?;
         return Ok(known.identity);
     }
+    let parsed = Token::parse(token)?;
     let with = keys.as_deref().unwrap_or(&issuer.keys);
     let verified = match (
-        verify_with(token, issuer, with, ports).await,
+        parsed.verify(&issuer.algorithms, with, ports).await,
         &issuer.remote,
     ) {
         (Err(InvalidJws::UnknownKey), Some(remote)) => {
@@ -77,20 +85,28 @@ pub(crate) async fn verify(
                 .look_again(issuer, remote, ports)
                 .await;
             let anew = keys.insert(anew.ok_or(InvalidJws::UnknownKey)?);
-            verify_with(token, issuer, anew, ports).await?
+            parsed.verify(&issuer.algorithms, anew, ports).await?
         }
         (verified, _) => verified?,
     };
-    rules::check_type(issuer.rules.token_type, verified.typ.as_deref())?;
-    let (identity, lifetime) = Claims::parse(&verified.payload)?.check(issuer, ports.now())?;
+    rules::check_type(issuer.rules.token_type, verified.typ)?;
+    let (identity, lifetime) = Claims::parse(verified.payload)?.check(issuer, ports.now())?;
     let known = Known {
         identity: Arc::new(identity),
         lifetime,
         keys,
     };
     let identity = Arc::clone(&known.identity);
+    let by = verifier(memory, issuer);
     memory.state.tokens.put(by, token, known, ports.now());
     Ok(identity)
+}
+
+fn verifier<'v>(memory: &Memory<'_>, issuer: &'v Issuer) -> Verifier<'v> {
+    Verifier {
+        bundle: memory.bundle,
+        issuer: &issuer.name,
+    }
 }
 
 /// Whether two sets of keys are one: fetched at once, or both the bundle's own.
@@ -114,14 +130,15 @@ impl Lifetime {
     }
 }
 
-async fn verify_with(
-    token: &str,
-    issuer: &Issuer,
-    keys: &IssuerKeys,
-    ports: &impl Ports,
-) -> Result<Verified, InvalidJws> {
-    let token = Token::parse(token)?;
-    token.verify(&issuer.algorithms, keys, ports).await
+/// The issuer that the token says it is of. That is believed for nothing but which keys to try:
+/// with them the whole token is verified, `iss` included.
+fn named<'i>(token: &Token<'_>, issuers: &[&'i Issuer]) -> Result<&'i Issuer, InvalidToken> {
+    let claims = Claims::parse(token.unverified_payload())?;
+    let issuer = claims.issuer().and_then(|name| {
+        let mut issuers = issuers.iter().copied();
+        issuers.find(|issuer| issuer.issuer == name)
+    });
+    issuer.ok_or_else(|| unacceptable("iss"))
 }
 
 fn unacceptable(claim: &'static str) -> InvalidToken {

@@ -115,7 +115,7 @@ pub(crate) fn routes() -> HostRoutes {
     });
     let jwt = |issuer| {
         Auth::Jwt(JwtAuth {
-            issuer,
+            issuers: vec![issuer],
             scopes: vec![],
         })
     };

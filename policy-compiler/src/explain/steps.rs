@@ -187,7 +187,7 @@ fn screened(meaning: &Meaning<'_>) -> String {
 }
 
 fn authorised(meaning: &Meaning<'_>) -> String {
-    match meaning.caller {
+    match &meaning.caller {
         Caller::Public | Caller::ApiKey(_) | Caller::Jwt(_, []) => "asks for no scope".to_owned(),
         Caller::Jwt(_, scopes) => {
             let scopes = scopes.iter().map(|scope| words::code(scope));

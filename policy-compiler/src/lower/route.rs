@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use tidegate_shared::bundle::{
-    self, Auth, HeaderEdits, HostRoutes, JwtAuth, KeyPart, Tables, Target,
-};
+use tidegate_shared::bundle::{self, Auth, HeaderEdits, HostRoutes, KeyPart, Tables, Target};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::path;
@@ -13,10 +11,10 @@ use tidegate_shared::pattern::PathPattern;
 
 use super::arrange::{self, Placed};
 use super::ir::RoutePlaces;
-use super::{Context, cors, headers, places, predicate, rewrite, upstream};
+use super::{Context, auth, cors, headers, places, predicate, rewrite, upstream};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
-use crate::syntax::{self, Api, Policy, Reply, Route};
+use crate::syntax::{Api, Policy, Reply, Route};
 
 /// Lowers all routes, host by host; with where each stands, by its name.
 pub(super) fn lower(
@@ -219,24 +217,7 @@ impl Scope<'_> {
             );
             return None;
         };
-        match auth {
-            syntax::Auth::Public(_) => Some(Auth::Public),
-            syntax::Auth::Jwt(jwt) => {
-                let issuer = cx.resolve("issuer", &jwt.jwt, &self.policy.issuers)?;
-                let scopes = jwt.scopes.iter().map(|scope| scope.value.clone()).collect();
-                for scope in jwt.scopes.iter().filter(|scope| !is_scope(scope)) {
-                    cx.error(
-                        "invalid-value",
-                        scope.span,
-                        format!("`{}` is not one scope", scope.value),
-                    );
-                }
-                Some(Auth::Jwt(JwtAuth { issuer, scopes }))
-            }
-            syntax::Auth::ApiKey(key) => cx
-                .resolve("ring of API keys", &key.api_key, &self.policy.api_keys)
-                .map(Auth::ApiKey),
-        }
+        auth::lower(auth, self.policy, cx)
     }
 
     fn target(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Target> {
@@ -385,14 +366,6 @@ fn label(methods: MethodSet) -> String {
         .map(|method| method.to_string())
         .collect();
     names.join("|")
-}
-
-/// `scope-token` of RFC 6749 §3.3.
-fn is_scope(scope: &str) -> bool {
-    !scope.is_empty()
-        && scope
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 fn reply_of(reply: &Spanned<Reply>, cx: &mut Context<'_>) -> Option<bundle::Reply> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::decode::{Decode, record, unknown_field, wrong_type};
+use crate::decode::{Decode, OneOrMany, record, unknown_field, wrong_type};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Kind, Node};
@@ -23,8 +23,8 @@ pub(crate) enum Auth {
 record! {
     /// Whoever holds a token of an issuer.
     struct JwtAuth {
-        /// The issuer.
-        jwt: Spanned<String>,
+        /// The issuer, or the issuers.
+        jwt: Spanned<OneOrMany<Spanned<String>>>,
         /// Scopes that the token must all have.
         scopes: Vec<Spanned<String>>,
     }

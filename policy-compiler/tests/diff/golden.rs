@@ -244,6 +244,36 @@ fn credentials_scopes_and_limits() {
 }
 
 #[test]
+fn another_issuer_and_another_place_for_tokens() {
+    check(
+        &[
+            (
+                "secret: one }",
+                "secret: one, from: { header: x-token } }\n  staff: { issuer: \"https://staff.bank.example\", audiences: [desk], algorithms: [HS256], secret: two }",
+            ),
+            (
+                "jwt: customers, scopes: [read] }",
+                "jwt: [customers, staff], scopes: [read] }",
+            ),
+        ],
+        &expect![[r#"
+            loosens: issuer
+              GET, HEAD api.bank.example/accounts/{id}
+                - `https://id.bank.example`
+                + `https://id.bank.example`, `https://staff.bank.example`
+
+            changes: token-source
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - `Authorization: Bearer`
+                + the header `x-token`
+
+            3 changes: 1 loosens, 2 changes
+        "#]],
+    );
+}
+
+#[test]
 fn destinations_headers_cors_and_replies() {
     check(
         &[

@@ -36,7 +36,11 @@ impl HostRoutes {
         let route = |route: &Route| {
             let auth = match &route.auth {
                 Auth::Public => true,
-                Auth::Jwt(jwt) => has(jwt.issuer, tables.issuers.len()),
+                Auth::Jwt(jwt) => {
+                    let mut issuers = jwt.issuers.iter();
+                    !jwt.issuers.is_empty()
+                        && issuers.all(|issuer| has(*issuer, tables.issuers.len()))
+                }
                 Auth::ApiKey(ring) => has(*ring, tables.api_keys.len()),
             };
             let target = match &route.target {
@@ -124,7 +128,7 @@ pub enum FieldTest {
 pub enum Auth {
     /// Everyone.
     Public,
-    /// Whoever holds a token of an issuer.
+    /// Whoever holds a token of one of some issuers.
     Jwt(JwtAuth),
     /// Whoever holds an API key of the ring of this index.
     ApiKey(u32),
@@ -133,8 +137,8 @@ pub enum Auth {
 /// Which tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct JwtAuth {
-    /// The issuer, by index.
-    pub issuer: u32,
+    /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
+    pub issuers: Vec<u32>,
     /// Scopes that the token must all have.
     pub scopes: Vec<String>,
 }

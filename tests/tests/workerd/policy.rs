@@ -133,7 +133,7 @@ impl Policy {
 /// A token of the issuer of this index is needed.
 pub(crate) fn jwt(issuer: u32) -> Auth {
     Auth::Jwt(JwtAuth {
-        issuer,
+        issuers: vec![issuer],
         scopes: vec![],
     })
 }

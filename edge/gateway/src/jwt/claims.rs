@@ -24,6 +24,11 @@ impl Claims {
         Ok(Self(members))
     }
 
+    /// `iss`.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.0.get("iss").and_then(Value::as_str)
+    }
+
     /// Holds the claims against what the policy says of the issuer, and says when they do. `exp`
     /// and `sub` are required: a token without an end or an owner is of no use to a gateway.
     pub(super) fn check(
@@ -31,7 +36,7 @@ impl Claims {
         issuer: &Issuer,
         now: UnixMillis,
     ) -> Result<(Identity, Lifetime), InvalidToken> {
-        if self.0.get("iss").and_then(Value::as_str) != Some(&issuer.issuer) {
+        if self.issuer() != Some(&issuer.issuer) {
             return Err(unacceptable("iss"));
         }
         if !self

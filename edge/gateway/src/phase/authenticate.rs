@@ -7,7 +7,8 @@ mod token;
 use std::sync::Arc;
 
 use http::header::{HeaderName, WWW_AUTHENTICATE};
-use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Tables};
+use smallvec::SmallVec;
+use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Issuer, Tables};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 
@@ -46,11 +47,13 @@ pub(crate) async fn authenticate<H: RequestHead>(
     match auth {
         Auth::Public => Ok(None),
         Auth::Jwt(jwt) => {
-            let issuer = tables
+            let issuers = jwt
                 .issuers
-                .get(at(jwt.issuer))
-                .ok_or_else(missing_entry)?;
-            token::by_token(issuer, realm, memory, ports, incoming, response)
+                .iter()
+                .map(|index| tables.issuers.get(at(*index)));
+            let issuers: Option<SmallVec<[&Issuer; 2]>> = issuers.collect();
+            let issuers = issuers.ok_or_else(missing_entry)?;
+            token::by_token(&issuers, realm, memory, ports, incoming, response)
                 .await
                 .map(Some)
         }

@@ -12,6 +12,8 @@ mod challenges;
 mod claims;
 #[path = "authenticate/headers.rs"]
 mod headers;
+#[path = "authenticate/issuers.rs"]
+mod issuers;
 #[path = "authenticate/key_sets.rs"]
 mod key_sets;
 #[path = "authenticate/keys.rs"]
@@ -69,12 +71,19 @@ fn pinned(algorithms: &[Algorithm], keys: Vec<PublicKey>) -> Issuer {
 }
 
 fn gateway_with(issuer: Issuer, scopes: &[&str]) -> Gateway {
+    gateway_of_issuers(vec![issuer], scopes)
+}
+
+fn gateway_of_issuers(issuers: Vec<Issuer>, scopes: &[&str]) -> Gateway {
+    let indices = (0..).take(issuers.len()).collect();
     let tables = Tables {
-        issuers: vec![issuer],
+        issuers,
         ..tables()
     };
-    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let auth = Auth::Jwt(JwtAuth { issuer: 0, scopes });
+    let auth = Auth::Jwt(JwtAuth {
+        issuers: indices,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+    });
     gateway(tables, vec![("/a", Route { auth, ..route("a") })])
 }
 

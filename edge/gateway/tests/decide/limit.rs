@@ -122,7 +122,7 @@ fn a_refused_credential_uses_nothing_up() {
         ..tables()
     };
     let auth = Auth::Jwt(JwtAuth {
-        issuer: 0,
+        issuers: vec![0],
         scopes: vec![],
     });
     let routes = vec![

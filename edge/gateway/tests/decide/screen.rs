@@ -24,7 +24,7 @@ fn world_with(cors: Cors) -> (World, tidegate_edge::Gateway) {
         ..tables()
     };
     let auth = Auth::Jwt(JwtAuth {
-        issuer: 0,
+        issuers: vec![0],
         scopes: vec![],
     });
     (

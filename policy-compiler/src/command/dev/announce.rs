@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::Map;
 use tidegate_policy_compiler::Ir;
 use tidegate_policy_compiler::credentials::Credentials;
-use tidegate_shared::bundle::{Auth, JwtAuth, Limit, Route, Target, TokenSource};
+use tidegate_shared::bundle::{Auth, Limit, Route, Target, TokenSource};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::pattern::{PathPattern, Segment};
 
@@ -15,7 +15,8 @@ use tidegate_shared::pattern::{PathPattern, Segment};
 struct Example<'i> {
     host: String,
     path: String,
-    jwt: &'i JwtAuth,
+    issuer: u32,
+    scopes: &'i [String],
     limit: Option<&'i Limit>,
 }
 
@@ -25,13 +26,8 @@ pub(super) fn text(ir: &Ir, credentials: &Credentials, address: SocketAddr) -> S
     let Some(example) = example(ir) else {
         return text.trim_end().to_owned();
     };
-    let Ok(token) = credentials.token(
-        example.jwt.issuer,
-        "alice",
-        &example.jwt.scopes,
-        Map::new(),
-        false,
-    ) else {
+    let Ok(token) = credentials.token(example.issuer, "alice", example.scopes, Map::new(), false)
+    else {
         return text.trim_end().to_owned();
     };
     let Example {
@@ -84,10 +80,11 @@ fn of<'i>(
     let Auth::Jwt(jwt) = &route.auth else {
         return None;
     };
-    let issuer = usize::try_from(jwt.issuer)
+    let issuer = *jwt.issuers.first()?;
+    let definition = usize::try_from(issuer)
         .ok()
         .and_then(|index| ir.tables.issuers.get(index))?;
-    if issuer.source != TokenSource::Authorization {
+    if definition.source != TokenSource::Authorization {
         return None;
     }
     let plain = route.methods.contains(&Method::GET) && !pattern.is_prefix();
@@ -103,7 +100,8 @@ fn of<'i>(
     (plain && forwards).then(|| Example {
         host,
         path: path(pattern),
-        jwt,
+        issuer,
+        scopes: &jwt.scopes,
         limit,
     })
 }

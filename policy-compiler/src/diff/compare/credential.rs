@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate_shared::bundle::{ApiKeyRing, Consumer};
+use tidegate_shared::bundle::{ApiKeyRing, Consumer, Issuer};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
@@ -31,7 +31,7 @@ pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
             switched(ChangeKind::CredentialKind, Severity::Changes)
         }
         (Caller::Jwt(old, old_scopes), Caller::Jwt(new, new_scopes)) => {
-            let mut differences = issuer::compare(old, new);
+            let mut differences = issuers(old, new);
             differences.extend(sets::required(
                 ChangeKind::Scopes,
                 *old_scopes,
@@ -42,6 +42,24 @@ pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
         }
         (Caller::ApiKey(old), Caller::ApiKey(new)) => rings(old, new),
     }
+}
+
+/// Issuers of one `iss` are compared with each other; so are two that are alone.
+fn issuers(old: &[&Issuer], new: &[&Issuer]) -> Vec<Difference> {
+    if let ([old], [new]) = (old, new) {
+        return issuer::compare(old, new);
+    }
+    let names = |issuers: &[&Issuer]| -> Vec<String> {
+        issuers.iter().map(|issuer| issuer.issuer.clone()).collect()
+    };
+    let accepted = sets::allowed(ChangeKind::Issuer, names(old), names(new), |issuer| {
+        words::code(issuer)
+    });
+    let pairs = old.iter().filter_map(|old| {
+        let new = new.iter().find(|new| new.issuer == old.issuer)?;
+        Some(issuer::compare(old, new))
+    });
+    accepted.into_iter().chain(pairs.flatten()).collect()
 }
 
 fn rings(old: &ApiKeyRing, new: &ApiKeyRing) -> Vec<Difference> {

@@ -55,7 +55,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
         ..Tables::default()
     };
     let jwt = Auth::Jwt(JwtAuth {
-        issuer: 0,
+        issuers: vec![0],
         scopes: vec![],
     });
     let reply = Target::Reply(Reply {

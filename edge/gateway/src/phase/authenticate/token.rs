@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use smallvec::SmallVec;
 use tidegate_shared::bundle::{Issuer, TokenSource};
 use tidegate_shared::problem::Problem;
 
@@ -20,14 +21,15 @@ use crate::state::Memory;
 const RETRY_ISSUER: &str = "5";
 
 pub(super) async fn by_token<H: RequestHead>(
-    issuer: &Issuer,
+    issuers: &[&Issuer],
     realm: &str,
     memory: &Memory<'_>,
     ports: &impl Ports,
     incoming: &Incoming<'_, H>,
     response: &mut HeadEdits,
 ) -> Result<Arc<Identity>, Refusal> {
-    let found = source::find([&issuer.source].into_iter(), incoming.head, incoming.query);
+    let sources = issuers.iter().map(|issuer| &issuer.source);
+    let found = source::find(sources, incoming.head, incoming.query);
     let Ok(found) = found else {
         // RFC 6750 §3.1: more than one way of sending a token is an invalid request.
         let refusal = Refusal::new(Problem::CredentialAmbiguous, "several tokens");
@@ -47,7 +49,11 @@ pub(super) async fn by_token<H: RequestHead>(
             response.add.push((CACHE_CONTROL, private));
         }
     }
-    jwt::verify(&token, issuer, memory, ports)
+    let candidates = issuers.iter().copied();
+    let candidates: SmallVec<[&Issuer; 2]> = candidates
+        .filter(|issuer| issuer.source == *source)
+        .collect();
+    jwt::verify(&token, &candidates, memory, ports)
         .await
         .map_err(|error| refusal(&error, realm))
 }

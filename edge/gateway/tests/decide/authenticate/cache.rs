@@ -26,7 +26,10 @@ fn gateway_for(audience: &str, pair: &Ed25519KeyPair) -> Gateway {
     };
     let by = |issuer, scopes: &[&str]| {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        Auth::Jwt(JwtAuth { issuer, scopes })
+        Auth::Jwt(JwtAuth {
+            issuers: vec![issuer],
+            scopes,
+        })
     };
     let guarded = |name, auth| Route {
         auth,

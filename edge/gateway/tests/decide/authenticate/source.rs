@@ -176,7 +176,7 @@ fn cookies_of_an_allowed_page() {
             ..tables()
         };
         let auth = Auth::Jwt(JwtAuth {
-            issuer: 0,
+            issuers: vec![0],
             scopes: vec![],
         });
         let route = Route {
