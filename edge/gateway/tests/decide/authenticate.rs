@@ -12,6 +12,8 @@ mod challenges;
 mod claims;
 #[path = "authenticate/headers.rs"]
 mod headers;
+#[path = "authenticate/hostile.rs"]
+mod hostile;
 #[path = "authenticate/issuers.rs"]
 mod issuers;
 #[path = "authenticate/key_sets.rs"]
