@@ -35,9 +35,12 @@ const PING: Duration = Duration::from_secs(30);
 impl Server {
     /// Serves HTTP on one connection to its end.
     pub(crate) async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // Each in an allocation of its own, so that an idle connection keeps nothing of the
+        // handshake and nothing of the other version of HTTP.
         let secured = self.secure(stream, peer, |credentials| credentials.server.clone());
-        if let Some((stream, caller)) = secured.await {
-            self.serve(stream, Arc::new(caller)).await;
+        let secured = Box::pin(secured).await;
+        if let Some((stream, caller)) = secured {
+            Box::pin(self.serve(stream, Arc::new(caller))).await;
         }
     }
 
@@ -103,7 +106,7 @@ impl Server {
                 .max_header_list_size(self.limits.header_bytes)
                 .keep_alive_interval(PING)
                 .serve_connection(io, service);
-            self.drive(connection, &caller, &activity).await
+            self.drive(Box::pin(connection), &caller, &activity).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -111,7 +114,7 @@ impl Server {
                 .header_read_timeout(self.limits.header_read)
                 .serve_connection(io, service)
                 .with_upgrades();
-            self.drive(connection, &caller, &activity).await
+            self.drive(Box::pin(connection), &caller, &activity).await
         };
         if let Err(error) = result {
             tracing::debug!(peer = %caller.peer, %error, "connection ended");
@@ -123,14 +126,13 @@ impl Server {
     /// let in is cut off.
     async fn drive<C>(
         &self,
-        connection: C,
+        mut connection: Pin<Box<C>>,
         caller: &Caller,
         activity: &Activity,
     ) -> Result<(), hyper::Error>
     where
         C: Draining + Future<Output = Result<(), hyper::Error>>,
     {
-        let mut connection = pin!(connection);
         let enough = async {
             tokio::select! {
                 () = self.drain.cancelled() => {}

@@ -57,6 +57,7 @@ pub(crate) async fn connect_by(
     };
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
     let name = CONNECTOR.try_into().unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)

@@ -14,6 +14,7 @@ mod grpc;
 mod grpc_web;
 mod heads;
 mod in_process;
+mod memory;
 mod mesh;
 mod origin;
 mod program;

@@ -84,6 +84,7 @@ impl Origin {
     async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
             let (origin, tls) = (self.clone(), tls.clone());
             tokio::spawn(async move {
                 let answer = service_fn(|request| {

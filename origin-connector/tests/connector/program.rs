@@ -191,6 +191,24 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    /// Octets of memory that the process has to itself.
+    pub(crate) fn memory(&self) -> u64 {
+        let id = self.child.id().unwrap();
+        let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap();
+        let lines = rollup.lines();
+        let private = lines.filter_map(|line| line.strip_prefix("Private_Dirty:"));
+        let kib: u64 = private
+            .map(|size| {
+                size.trim()
+                    .strip_suffix(" kB")
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap()
+            })
+            .sum();
+        kib * 1024
+    }
+
     /// Waits for the end and returns what else was logged.
     pub(crate) async fn ended(mut self) -> (ExitStatus, Vec<Value>) {
         let status = patient(self.child.wait()).await.unwrap();
