@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use tidegate_policy_compiler::source::{self, Source};
-use tidegate_policy_compiler::{Output, compile, diagnostic};
+use tidegate_policy_compiler::{Output, compile, diagnostic, offline};
 use tidegate_shared::bundle::PathEntry;
 use tidegate_shared::trust::SigningKey;
 
@@ -92,6 +92,35 @@ fn the_documented_language_is_the_language() {
     let output = compile(&sources);
     let report = diagnostic::render_human(&output.diagnostics, &sources, false);
     assert!(output.ir.is_some(), "{report}");
+}
+
+#[test]
+fn routes_of_one_path_may_name_its_parameters_differently() {
+    let (output, _) = compile_text(
+        r#"
+tidegate: v1
+name: p
+hosts: [h.example]
+limits: { each: { rate: 1/m, key: 'request.path["id"]' } }
+upstreams: { u: { origins: { o: { url: "https://o.example" } } } }
+apis:
+  a:
+    auth: public
+    limit: [each]
+    to: u
+    routes:
+      - { get: "/{number}/x", limit: [] }
+      - { post: "/{id}/x", rewrite: { path: "/y/{id}" } }
+      - { put: "/z/{id}" }
+tests:
+  - { send: POST https://h.example/7/x, expect: { to: u, path: /y/7 } }
+  - { send: POST https://h.example/7/x, repeat: 2, expect: { status: 429 } }
+  - { send: PUT https://h.example/z/7, repeat: 2, expect: { status: 429 } }
+"#,
+    );
+    let results = offline::run(&output.ir.unwrap()).unwrap();
+    let failures: Vec<_> = results.iter().flat_map(|result| &result.failures).collect();
+    assert_eq!(failures, Vec::<&String>::new());
 }
 
 proptest! {

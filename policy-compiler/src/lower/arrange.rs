@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use matchit::Router;
 use tidegate_shared::bundle::{
-    FieldPredicate, FieldTest, HostRoutes, PathEntry, Route, TemplatePart,
+    FieldPredicate, FieldTest, HostRoutes, KeyPart, PathEntry, Route, Tables, TemplatePart,
 };
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::PathPattern;
@@ -30,7 +30,11 @@ pub(super) struct Placed {
     pub(super) span: Span,
 }
 
-pub(super) fn arrange(routes: Vec<Placed>, cx: &mut Context<'_>) -> HostRoutes {
+pub(super) fn arrange(
+    routes: Vec<Placed>,
+    tables: &mut Tables,
+    cx: &mut Context<'_>,
+) -> HostRoutes {
     // Patterns that differ only in their parameters' names are one path.
     let mut paths: BTreeMap<String, Vec<Placed>> = BTreeMap::new();
     for placed in routes {
@@ -51,7 +55,7 @@ pub(super) fn arrange(routes: Vec<Placed>, cx: &mut Context<'_>) -> HostRoutes {
         spans.push(first.span);
         let mut indexes = Vec::new();
         for mut placed in placed {
-            rename_parameters(&mut placed, &pattern);
+            rename_parameters(&mut placed, &pattern, tables);
             indexes.extend(u32::try_from(arranged.routes.len()).ok());
             arranged.routes.push(placed.route);
         }
@@ -145,16 +149,45 @@ fn explicit(methods: MethodSet) -> MethodSet {
 }
 
 /// Gives a route the parameters' names of the path's first route, by their places.
-fn rename_parameters(placed: &mut Placed, pattern: &PathPattern) {
-    let Some(template) = &mut placed.route.rewrite else {
-        return;
-    };
-    for part in &mut template.0 {
-        if let TemplatePart::Parameter(name) = part
-            && let Some(place) = placed.pattern.parameters().position(|own| own == name)
-            && let Some(new) = pattern.parameters().nth(place)
-        {
+fn rename_parameters(placed: &mut Placed, pattern: &PathPattern, tables: &mut Tables) {
+    let Placed {
+        pattern: own,
+        route,
+        span: _,
+    } = placed;
+    let rename = |name: &mut String| {
+        let place = own.parameters().position(|parameter| parameter == name);
+        if let Some(new) = place.and_then(|place| pattern.parameters().nth(place)) {
             new.clone_into(name);
+        }
+    };
+    for part in route
+        .rewrite
+        .iter_mut()
+        .flat_map(|template| &mut template.0)
+    {
+        if let TemplatePart::Parameter(name) = part {
+            rename(name);
+        }
+    }
+    for index in &mut route.limits {
+        let limit = usize::try_from(*index)
+            .ok()
+            .and_then(|at| tables.limits.get(at));
+        let mut renamed = limit.cloned();
+        for part in renamed.iter_mut().flat_map(|limit| &mut limit.key) {
+            if let KeyPart::PathParameter(name) = part {
+                rename(name);
+            }
+        }
+        // A copy of one name counts in the same buckets.
+        if let Some(renamed) = renamed.filter(|renamed| Some(renamed) != limit) {
+            let known = tables.limits.iter().position(|other| *other == renamed);
+            let place = known.unwrap_or(tables.limits.len());
+            if known.is_none() {
+                tables.limits.push(renamed);
+            }
+            *index = u32::try_from(place).unwrap_or(*index);
         }
     }
 }

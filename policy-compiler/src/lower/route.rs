@@ -79,7 +79,7 @@ pub(super) fn lower(
     }
     let hosts = hosts
         .into_iter()
-        .map(|(host, routes)| (host, arrange::arrange(routes, cx)))
+        .map(|(host, routes)| (host, arrange::arrange(routes, tables, cx)))
         .collect();
     (hosts, places)
 }
