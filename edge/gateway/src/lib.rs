@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod attempt;
+pub mod condition;
 mod decision;
 mod gateway;
 mod head;
