@@ -64,6 +64,7 @@ pub(crate) fn route(name: String) -> Route {
         headers: vec![],
         query: vec![],
         auth: Auth::Public,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target: Target::Reply(Reply {

@@ -85,19 +85,26 @@ impl Diagnostic {
     /// Says which of the known names was probably meant, or lists them.
     #[must_use]
     pub fn suggest<'n>(self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
-        let distance = |candidate: &&str| strsim::damerau_levenshtein(name, candidate);
-        let nearest = known.iter().copied().min_by_key(distance);
-        let tolerance = (name.chars().count() / 3).max(2);
-        match nearest {
-            Some(nearest) if distance(&nearest) <= tolerance => {
-                self.help(format!("did you mean `{nearest}`?"))
-            }
-            Some(_) if known.len() <= 24 => {
-                self.help(format!("known here: `{}`", known.join("`, `")))
-            }
-            Some(_) | None => self,
+        match suggestion(name, known) {
+            Some(help) => self.help(help),
+            None => self,
         }
+    }
+}
+
+/// Which of the known names was probably meant, or all of them.
+pub(crate) fn suggestion<'n>(
+    name: &str,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(name, candidate);
+    let nearest = known.iter().copied().min_by_key(distance)?;
+    let tolerance = (name.chars().count() / 3).max(2);
+    if distance(&nearest) <= tolerance {
+        Some(format!("did you mean `{nearest}`?"))
+    } else {
+        (known.len() <= 24).then(|| format!("known here: `{}`", known.join("`, `")))
     }
 }
 

@@ -15,6 +15,7 @@
 
 #[cfg(feature = "bake")]
 pub mod bake;
+pub mod cel;
 pub mod credentials;
 mod decode;
 pub mod diagnostic;

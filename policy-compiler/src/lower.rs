@@ -3,6 +3,7 @@
 
 mod arrange;
 mod auth;
+mod condition;
 mod cors;
 mod headers;
 pub(crate) mod ir;
@@ -183,6 +184,7 @@ pub(crate) fn lower(
             .map(|(name, limit)| limit::lower(name, limit, cx))
             .collect(),
         cors: Vec::new(),
+        conditions: Vec::new(),
     };
     let (hosts, places) = route::lower(&policy, &mut tables, cx);
     let tests = test::lower(&policy, cx);

@@ -4,6 +4,7 @@ use tidegate_shared::bundle::{
     ApiKeyRing, Auth, Cors, HeaderEdits, Issuer, JwtAuth, Limit, PathTemplate, Reply, Route,
     Tables, Target, Upstream,
 };
+use tidegate_shared::condition::Condition;
 use tidegate_shared::pattern::PathPattern;
 use tidegate_shared::units::Span;
 
@@ -13,6 +14,8 @@ pub(crate) struct Meaning<'s> {
     /// The pattern that names the parameters.
     pub(crate) pattern: &'s PathPattern,
     pub(crate) caller: Caller<'s>,
+    /// What must hold besides.
+    pub(crate) conditions: Vec<&'s Condition>,
     pub(crate) limits: Vec<&'s Limit>,
     pub(crate) cors: Option<&'s Cors>,
     pub(crate) answer: Answer<'s>,
@@ -58,6 +61,7 @@ impl<'s> Meaning<'s> {
             headers: _,
             query: _,
             auth,
+            conditions,
             limits,
             cors,
             target,
@@ -89,6 +93,10 @@ impl<'s> Meaning<'s> {
         Some(Self {
             pattern,
             caller,
+            conditions: conditions
+                .iter()
+                .filter_map(|condition| at(&tables.conditions, *condition))
+                .collect(),
             limits: limits
                 .iter()
                 .filter_map(|limit| at(&tables.limits, *limit))

@@ -100,9 +100,18 @@ pub(crate) fn answer(answer: &Answer<'_>) -> String {
     }
 }
 
-/// Who may call, and who answers.
+/// Who may call, when, and who answers.
 pub(crate) fn summary(meaning: &Meaning<'_>) -> String {
-    format!("{}; {}", caller(&meaning.caller), answer(&meaning.answer))
+    let (caller, answer) = (caller(&meaning.caller), answer(&meaning.answer));
+    format!("{caller}{}; {answer}", when(meaning))
+}
+
+/// What must hold besides the credential; empty for nothing.
+pub(crate) fn when(meaning: &Meaning<'_>) -> String {
+    let conditions = meaning.conditions.iter();
+    conditions
+        .map(|condition| format!(", when {}", code(condition.text())))
+        .collect()
 }
 
 pub(crate) fn reply(reply: &Reply) -> String {

@@ -12,17 +12,20 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 29] = [
+const CODES: [&str; 32] = [
     "alias",
     "ambiguous-issuer",
     "any-cors",
+    "condition-needs-identity",
     "conflicting-path",
+    "constant-condition",
     "duplicate-definition",
     "duplicate-key",
     "duplicate-route",
     "file-not-found",
     "file-too-large",
     "invalid-certificate",
+    "invalid-condition",
     "invalid-key-set",
     "invalid-value",
     "key-confusion",

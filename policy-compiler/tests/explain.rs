@@ -37,6 +37,8 @@ apis:
         auth:
           jwt: customers
           scopes: [write]
+      - get: /{id}/audit
+        when: '"audit" in auth.scopes'
 "#;
 
 fn compiled() -> (Ir, Vec<Source>) {
@@ -237,6 +239,8 @@ fn requests_that_no_route_takes() {
                 routes that do not take it:
                   `accounts POST /accounts/{id}/transfers`: POST api.bank.example/accounts/{id}/transfers
                     its path is another, at policy.yaml:27
+                  `accounts GET /accounts/{id}/audit`: GET, HEAD api.bank.example/accounts/{id}/audit
+                    its path is another, at policy.yaml:31
             "#]],
         ),
         (
@@ -378,4 +382,29 @@ fn for_programs() {
             }
           ]
         }"#]].assert_eq(&serde_json::to_string_pretty(&explanation).unwrap());
+}
+
+#[test]
+fn a_condition_that_does_not_hold() {
+    check(
+        &by_alice("GET https://api.bank.example/accounts/7/audit"),
+        &expect![[r#"
+            GET https://api.bank.example/accounts/7/audit
+            refused with 403 `condition-unmet`
+
+            accept        passed    host `api.bank.example`, path `/accounts/7/audit`
+            route         passed    `accounts GET /accounts/{id}/audit`: GET, HEAD api.bank.example/accounts/{id}/audit, id is `7`
+                                    at policy.yaml:31
+            screen        passed    pages that may call: `https://app.bank.example`
+            authenticate  passed    a token of `https://id.bank.example` with `read`, here of `alice`
+                                    at policy.yaml:13
+            authorise     REFUSED   asks for `read`, when `"audit" in auth.scopes`: `"audit" in auth.scopes` does not hold
+                                    at policy.yaml:13
+                                    at policy.yaml:32
+            limit         -         `per-customer`: 60/m, burst 20, for each auth.subject
+                                    at policy.yaml:14
+            shape         -         goes to `https://dc1.bank.example` with the path as it came, within 3s
+                                    at policy.yaml:15
+        "#]],
+    );
 }

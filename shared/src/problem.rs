@@ -70,6 +70,8 @@ catalogue! {
     CredentialExpired = "credential-expired", 401, "The credential has expired";
     /// The credential is good, but lacks a scope that the route needs.
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
+    /// The policy asks more of a request than a credential, and this one does not meet it.
+    ConditionUnmet = "condition-unmet", 403, "The request does not meet a condition of the policy";
     /// The keys that the issuer's tokens are verified with cannot be had. Try again after
     /// `Retry-After`; the credential may well be good.
     IssuerUnavailable = "issuer-unavailable", 503, "The credential cannot be verified now";

@@ -11,13 +11,14 @@ use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 
 use crate::attempt::AttemptPlan;
+use crate::condition::{InvalidProgram, Program};
 use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
 use crate::hosts::{Found, Hosts, Routing, Target};
 use crate::key_sets::Refreshed;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate, source};
-use crate::phase::authorise::authorise;
+use crate::phase::authorise::{Request, authorise, meet};
 use crate::phase::limit::{Caller, limit};
 use crate::phase::route::{Matched, candidates, route, table};
 use crate::phase::{Phase, screen, shape};
@@ -35,6 +36,7 @@ pub struct Gateway {
     digest: Digest,
     tables: Tables,
     upstreams: Vec<Arc<Upstream>>,
+    conditions: Vec<Program>,
     hosts: Hosts,
 }
 
@@ -44,6 +46,9 @@ pub enum LoadError {
     /// A public key that is none.
     #[error("issuer `{0}` has an unusable key")]
     Key(String),
+    /// A condition that cannot be evaluated.
+    #[error(transparent)]
+    Condition(#[from] InvalidProgram),
     /// Routes of a host that cannot be used.
     #[error("{0}")]
     Host(String),
@@ -74,6 +79,8 @@ impl Gateway {
         if let Some(issuer) = unusable {
             return Err(LoadError::Key(issuer.name.clone()));
         }
+        let conditions = tables.conditions.iter().map(Program::prepare);
+        let conditions = conditions.collect::<Result<_, _>>()?;
         let upstreams = tables.upstreams.iter().cloned().map(Arc::new).collect();
         Ok(Self {
             policy: header.name,
@@ -81,6 +88,7 @@ impl Gateway {
             digest,
             tables,
             upstreams,
+            conditions,
             hosts: Hosts::new(hosts),
         })
     }
@@ -222,6 +230,16 @@ impl Gateway {
 
         exchange.phase = Phase::Authorise;
         authorise(&route.auth, identity.as_deref(), &self.policy)?;
+        if !route.conditions.is_empty() {
+            let request = Request::new(
+                head,
+                &target,
+                found.pattern,
+                identity.as_deref(),
+                exchange.started,
+            );
+            meet(&route.conditions, &self.conditions, &request)?;
+        }
 
         if !route.limits.is_empty() {
             exchange.phase = Phase::Limit;

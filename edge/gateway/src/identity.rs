@@ -1,5 +1,7 @@
 //! Who calls.
 
+use serde_json::{Map, Value};
+
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -9,4 +11,6 @@ pub(crate) struct Identity {
     pub(crate) subject: String,
     /// The token's scopes.
     pub(crate) scopes: Vec<String>,
+    /// All of the token's claims; none of an API key.
+    pub(crate) claims: Map<String, Value>,
 }

@@ -137,6 +137,7 @@ fn route(name: &str, auth: Auth) -> Route {
         headers: vec![],
         query: vec![],
         auth,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target: Target::Reply(Reply {

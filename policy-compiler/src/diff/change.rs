@@ -85,6 +85,8 @@ kinds! {
     TokenSource = "token-source";
     /// Which scopes a token must have.
     Scopes = "scopes";
+    /// What must hold besides the credential.
+    Conditions = "conditions";
     /// Which API keys are accepted.
     ApiKeys = "api-keys";
     /// Which API keys are one consumer's.

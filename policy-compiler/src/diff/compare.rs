@@ -1,6 +1,7 @@
 //! Compares what two routes mean.
 
 mod answer;
+mod conditions;
 mod cors;
 mod credential;
 mod headers;
@@ -26,12 +27,14 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         // Compared with what refers to its parameters.
         pattern: _,
         caller,
+        conditions: _,
         limits: _,
         cors,
         answer: _,
         response_headers,
     } = old;
     let mut differences = credential::compare(caller, &new.caller);
+    differences.extend(conditions::compare(old, new));
     differences.extend(limits::compare(old, new));
     differences.extend(cors::compare(*cors, new.cors));
     differences.extend(answer::compare(old, new));

@@ -86,7 +86,12 @@ impl Facts<'_> {
             "route" => (self.routed(), self.place(|places| Some(places.path))),
             "screen" => (self.said(screened), Vec::new()),
             "authenticate" => (self.authenticated(), self.place(|places| places.auth)),
-            "authorise" => (self.said(authorised), self.place(|places| places.auth)),
+            "authorise" => {
+                let mut spans = self.place(|places| places.auth);
+                let conditions = self.places.iter().flat_map(|places| &places.conditions);
+                spans.extend(conditions);
+                (self.said(authorised), spans)
+            }
             "limit" => {
                 let limits = self.places.map(|places| places.limits.clone());
                 (self.limited(), limits.unwrap_or_default())
@@ -187,11 +192,12 @@ fn screened(meaning: &Meaning<'_>) -> String {
 }
 
 fn authorised(meaning: &Meaning<'_>) -> String {
-    match &meaning.caller {
+    let scopes = match &meaning.caller {
         Caller::Public | Caller::ApiKey(_) | Caller::Jwt(_, []) => "asks for no scope".to_owned(),
         Caller::Jwt(_, scopes) => {
             let scopes = scopes.iter().map(|scope| words::code(scope));
             format!("asks for {}", words::list(scopes))
         }
-    }
+    };
+    scopes + &words::when(meaning)
 }

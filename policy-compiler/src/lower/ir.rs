@@ -39,6 +39,8 @@ pub struct RoutePlaces {
     pub path: Span,
     /// Who may call.
     pub auth: Option<Span>,
+    /// Each condition.
+    pub conditions: Vec<Span>,
     /// Each limit.
     pub limits: Vec<Span>,
     /// Who answers.

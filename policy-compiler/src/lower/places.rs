@@ -12,6 +12,11 @@ pub(super) fn of(route: &Route, api: &Api, path: Span) -> RoutePlaces {
     RoutePlaces {
         path,
         auth: route.auth.as_ref().or(api.auth.as_ref()).map(Auth::span),
+        conditions: [&api.when, &route.when]
+            .into_iter()
+            .flatten()
+            .map(|condition| condition.span)
+            .collect(),
         limits: limits
             .into_iter()
             .flatten()

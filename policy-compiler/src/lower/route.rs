@@ -11,7 +11,7 @@ use tidegate_shared::pattern::PathPattern;
 
 use super::arrange::{self, Placed};
 use super::ir::RoutePlaces;
-use super::{Context, auth, cors, headers, places, predicate, rewrite, upstream};
+use super::{Context, auth, condition, cors, headers, places, predicate, rewrite, upstream};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Api, Policy, Reply, Route};
@@ -166,6 +166,7 @@ impl Scope<'_> {
             None => format!("{} {} {pattern}", self.name.value, label(methods)),
         };
         let auth = self.auth(route, path.span, cx);
+        let conditions = self.conditions(route, &auth, &pattern, path.span, tables, cx);
         let target = self.target(route, path.span, cx);
         let limits = self.limits(route, &auth, &pattern, path.span, tables, cx);
         let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
@@ -187,6 +188,7 @@ impl Scope<'_> {
             headers,
             query,
             auth: auth?,
+            conditions,
             limits,
             cors,
             target: target?,
@@ -218,6 +220,29 @@ impl Scope<'_> {
             return None;
         };
         auth::lower(auth, self.policy, cx)
+    }
+
+    /// The conditions of the API and of the route, which must all hold.
+    fn conditions(
+        &self,
+        route: &Route,
+        auth: &Option<Auth>,
+        pattern: &PathPattern,
+        span: Span,
+        tables: &mut Tables,
+        cx: &mut Context<'_>,
+    ) -> Vec<u32> {
+        // Without knowing who may call, every claim would be one more error.
+        let Some(auth) = auth else { return Vec::new() };
+        let asked = condition::Asked {
+            auth,
+            pattern,
+            span,
+        };
+        let conditions = [&self.api.when, &route.when].into_iter().flatten();
+        conditions
+            .filter_map(|text| condition::lower(text, &asked, tables, cx))
+            .collect()
     }
 
     fn target(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Target> {

@@ -22,6 +22,8 @@ record! {
         hosts: Option<Vec<Parsed<HostPattern>>>,
         /// Who may call.
         auth: Option<Auth>,
+        /// What must hold of a request, in CEL, beside the credential.
+        when: Option<Spanned<String>>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.
@@ -68,6 +70,8 @@ record! {
         conditions as "match": Option<Match>,
         /// Who may call.
         auth: Option<Auth>,
+        /// What must hold of a request, in CEL, beside the credential.
+        when: Option<Spanned<String>>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.

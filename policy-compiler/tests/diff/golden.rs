@@ -274,6 +274,39 @@ fn another_issuer_and_another_place_for_tokens() {
 }
 
 #[test]
+fn conditions() {
+    check(
+        &[
+            (
+                "      - get: /{id}\n",
+                "      - get: /{id}\n        when: auth.claims.tier == \"gold\"\n",
+            ),
+            (
+                "      - { get: /reports, to: reports }",
+                "      - { get: /reports, to: reports }\n      - { any: /open/*, when: auth.issuer != \"x\" }",
+            ),
+        ],
+        &expect![[r#"
+            loosens: route-added
+              POST, PUT, PATCH, DELETE, OPTIONS, extension methods api.bank.example/partners/open/*
+                + an API key in `x-api-key`, when `auth.issuer != "x"`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+            tightens: route-added
+              GET, HEAD api.bank.example/partners/open/*
+                - taken by `partners GET /partners/*`: an API key in `x-api-key`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+                + an API key in `x-api-key`, when `auth.issuer != "x"`; goes to `https://dc1.bank.example`, then `https://dc2.bank.example`
+
+            tightens: conditions
+              GET, HEAD api.bank.example/accounts/{id}
+                - none
+                + `auth.claims.tier == "gold"`
+
+            3 changes: 1 loosens, 2 tightens
+        "#]],
+    );
+}
+
+#[test]
 fn destinations_headers_cors_and_replies() {
     check(
         &[

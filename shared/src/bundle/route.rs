@@ -49,6 +49,10 @@ impl HostRoutes {
             };
             auth && target
                 && route
+                    .conditions
+                    .iter()
+                    .all(|condition| has(*condition, tables.conditions.len()))
+                && route
                     .limits
                     .iter()
                     .all(|limit| has(*limit, tables.limits.len()))
@@ -84,6 +88,8 @@ pub struct Route {
     pub query: Vec<FieldPredicate>,
     /// Who may call.
     pub auth: Auth,
+    /// Conditions that must all hold, by index.
+    pub conditions: Vec<u32>,
     /// Limits, by index.
     pub limits: Vec<u32>,
     /// CORS rules, by index.

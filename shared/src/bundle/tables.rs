@@ -1,10 +1,11 @@
-//! What routes refer to: issuers, API keys, upstreams, limits, CORS rules.
+//! What routes refer to: issuers, API keys, upstreams, limits, CORS rules, conditions.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::Issuer;
+use crate::condition::Condition;
 use crate::digest::Digest;
 use crate::units::{Percent, Rate, Span};
 
@@ -21,6 +22,8 @@ pub struct Tables {
     pub limits: Vec<Limit>,
     /// CORS rules.
     pub cors: Vec<Cors>,
+    /// Conditions.
+    pub conditions: Vec<Condition>,
 }
 
 impl Tables {
@@ -31,6 +34,7 @@ impl Tables {
             upstreams,
             limits,
             cors,
+            conditions,
         } = self;
         [
             issuers.len(),
@@ -38,6 +42,7 @@ impl Tables {
             upstreams.len(),
             limits.len(),
             cors.len(),
+            conditions.len(),
         ]
         .into_iter()
         .max()

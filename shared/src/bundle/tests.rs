@@ -15,6 +15,7 @@ fn route() -> Route {
         headers: vec![],
         query: vec![],
         auth: Auth::Public,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target: Target::Reply(Reply {
@@ -71,7 +72,7 @@ fn signed() -> Vec<u8> {
 #[test]
 fn golden_bundle() {
     let golden = expect![
-        "d2845834a301270378246170706c69636174696f6e2f766e642e74696465676174652e62756e646c652b63626f72044834750f98bd59fcfca058818384016462616e6b075820823412d1eacb67956220e532959f0104603057c88704863ca38e7cd188fda8128580808080808182706170692e62616e6b2e6578616d706c65583b828183672f737461747573810080818c66737461747573018080665075626c696380f6a1655265706c798318c880426f6bf6f683808080838080805840f5aace698aaf34c635885fafcbf3c62302d3183a703060fa682f078b52dc7d09ac5b2bcf4dca19bd3ab68ad528363c22648261ab7c350bb676a1ccd26c2e340b"
+        "d2845834a301270378246170706c69636174696f6e2f766e642e74696465676174652e62756e646c652b63626f72044834750f98bd59fcfca058838384016462616e6b075820823412d1eacb67956220e532959f0104603057c88704863ca38e7cd188fda812868080808080808182706170692e62616e6b2e6578616d706c65583c828183672f737461747573810080818d66737461747573018080665075626c69638080f6a1655265706c798318c880426f6bf6f6838080808380808058407714749920d49f57600533456ad167847095fb256e2e128ce667a97318a16fd740656b5a2329cb76ac55b630191dcc16a008c29fe878447897963eb7a1eeba05"
     ];
     golden.assert_eq(&hex::encode(signed()));
 }
@@ -166,7 +167,7 @@ fn a_signed_payload_that_is_no_bundle_is_refused() {
     };
     expect!["malformed bundle: CBOR ends early at offset 0"].assert_eq(&verify(vec![]));
     let trailing = [payload(&bundle()), vec![0]].concat();
-    expect!["malformed bundle: octets after the CBOR value at offset 129"]
+    expect!["malformed bundle: octets after the CBOR value at offset 131"]
         .assert_eq(&verify(trailing));
     let mut newer = bundle();
     newer.header.format = 2;

@@ -92,6 +92,7 @@ impl Policy {
             headers: vec![],
             query: vec![],
             auth,
+            conditions: vec![],
             limits: vec![],
             cors: None,
             target,

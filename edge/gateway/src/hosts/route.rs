@@ -21,6 +21,7 @@ pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) methods: MethodSet,
     pub(crate) auth: Auth,
+    pub(crate) conditions: Box<[u32]>,
     pub(crate) limits: Box<[u32]>,
     pub(crate) cors: Option<u32>,
     pub(crate) target: Target,
@@ -53,6 +54,7 @@ impl Route {
             headers,
             query,
             auth,
+            conditions,
             limits,
             cors,
             target,
@@ -65,6 +67,7 @@ impl Route {
             name: name.into(),
             methods,
             auth,
+            conditions: conditions.into(),
             limits: limits.into(),
             cors,
             target: match target {

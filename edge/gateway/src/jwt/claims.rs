@@ -32,7 +32,7 @@ impl Claims {
     /// Holds the claims against what the policy says of the issuer, and says when they do. `exp`
     /// and `sub` are required: a token without an end or an owner is of no use to a gateway.
     pub(super) fn check(
-        &self,
+        self,
         issuer: &Issuer,
         now: UnixMillis,
     ) -> Result<(Identity, Lifetime), InvalidToken> {
@@ -59,6 +59,7 @@ impl Claims {
             issuer: issuer.name.clone(),
             subject: subject.to_owned(),
             scopes: self.scopes()?.into_iter().map(str::to_owned).collect(),
+            claims: self.0,
         };
         Ok((identity, lifetime))
     }

@@ -7,6 +7,7 @@ mod token;
 use std::sync::Arc;
 
 use http::header::{HeaderName, WWW_AUTHENTICATE};
+use serde_json::Map;
 use smallvec::SmallVec;
 use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Issuer, Tables};
 use tidegate_shared::digest::Digest;
@@ -89,5 +90,6 @@ fn by_api_key<H: RequestHead>(
         issuer: ring.name.clone(),
         subject: consumer.name.clone(),
         scopes: Vec::new(),
+        claims: Map::new(),
     })
 }

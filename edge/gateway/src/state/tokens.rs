@@ -152,6 +152,7 @@ mod tests {
                 issuer: "issuer".to_owned(),
                 subject: subject.to_owned(),
                 scopes: Vec::new(),
+                claims: serde_json::Map::new(),
             }),
             lifetime: Lifetime {
                 begins: 0,

@@ -97,7 +97,7 @@ fn claims() -> Value {
     })
 }
 
-fn with(member: &str, value: Value) -> Value {
+pub(crate) fn with(member: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[member] = value;
     claims
@@ -128,11 +128,11 @@ fn sign_raw(header: &str, payload: &str) -> String {
     sign_octets(header, payload.as_bytes())
 }
 
-fn hs256(claims: &Value) -> String {
+pub(crate) fn hs256(claims: &Value) -> String {
     sign_raw(r#"{"alg":"HS256","typ":"JWT"}"#, &claims.to_string())
 }
 
-fn bearer(token: &str) -> Request {
+pub(crate) fn bearer(token: &str) -> Request {
     request("GET /a").with("authorization", format!("Bearer {token}"))
 }
 

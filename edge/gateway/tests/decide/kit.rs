@@ -34,6 +34,7 @@ pub(crate) fn route(name: &str) -> Route {
         headers: vec![],
         query: vec![],
         auth: Auth::Public,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target: Target::Upstream(0),

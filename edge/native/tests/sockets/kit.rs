@@ -123,6 +123,7 @@ fn route(target: &Target) -> Route {
         headers: vec![],
         query: vec![],
         auth: Auth::Public,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target: target.clone(),

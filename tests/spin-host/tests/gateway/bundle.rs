@@ -100,6 +100,7 @@ fn route(name: &str, auth: Auth, target: Target) -> Route {
         headers: vec![],
         query: vec![],
         auth,
+        conditions: vec![],
         limits: vec![],
         cors: None,
         target,
