@@ -5,6 +5,8 @@
 
 #[path = "conformance/cbor.rs"]
 mod cbor;
+#[path = "conformance/cel.rs"]
+mod cel;
 #[path = "conformance/cose.rs"]
 mod cose;
 #[path = "conformance/jws.rs"]
