@@ -3,7 +3,9 @@
 
 pub mod authority;
 pub mod claims;
+pub mod condition;
 pub mod envelope;
+pub mod expression;
 mod gateway;
 pub mod jwk;
 pub mod path;
@@ -36,7 +38,8 @@ macro_rules! targets {
 }
 
 targets!(
-    authority, claims, envelope, jwk, path, pattern, payload, policy, section, token
+    authority, claims, condition, envelope, expression, jwk, path, pattern, payload, policy,
+    section, token
 );
 
 /// Texts as inputs.

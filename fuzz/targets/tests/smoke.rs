@@ -85,7 +85,9 @@ macro_rules! smoke {
 smoke! {
     authority: 500_000,
     claims: 40_000,
+    condition: 40_000,
     envelope: 50_000,
+    expression: 40_000,
     jwk: 40_000,
     path: 500_000,
     pattern: 300_000,
