@@ -84,6 +84,7 @@ impl Credentials {
             }
             issuers.push((issuer.clone(), signer));
         }
+        share_secrets(&mut issuers);
         let mut api_keys = HashMap::new();
         for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
             for consumer in &mut ring.consumers {
@@ -116,6 +117,7 @@ impl Credentials {
                 *own_signer = signer;
             }
         }
+        share_secrets(&mut self.issuers);
         for ((ring, consumer), key) in before.api_keys {
             let definition = usize::try_from(ring)
                 .ok()
@@ -214,6 +216,17 @@ impl Credentials {
     }
 }
 
+/// Issuers that name one secret have one.
+fn share_secrets(issuers: &mut [(Issuer, Signer)]) {
+    let mut secrets: HashMap<String, HS256Key> = HashMap::new();
+    for (issuer, signer) in issuers {
+        if let (IssuerKeys::Secret(name), Signer::Secret(key)) = (&issuer.keys, signer) {
+            let first = secrets.entry(name.clone()).or_insert_with(|| key.clone());
+            *key = first.clone();
+        }
+    }
+}
+
 /// 24 octets that nobody can foresee, in hexadecimal digits.
 fn random() -> Result<String, CredentialError> {
     let mut octets = [0; 24];
@@ -286,5 +299,51 @@ impl Signer {
                 .map_err(failed),
             Self::Pair(key) => key.sign(claims, &options).map_err(failed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    #[test]
+    fn issuers_that_name_one_secret_have_one() {
+        let text = r#"
+tidegate: v1
+name: p
+hosts: [api.example]
+issuers:
+  a: { issuer: "https://a.example", audiences: [x], algorithms: [HS256], secret: one }
+  b: { issuer: "https://b.example", audiences: [x], algorithms: [HS256], secret: one }
+  c: { issuer: "https://c.example", audiences: [x], algorithms: [HS256], secret: other }
+apis:
+  a:
+    auth: { jwt: [a, b, c] }
+    routes: [ { get: /, reply: { status: 204 } } ]
+tests:
+  - { send: "GET https://api.example/", as: { jwt: a }, expect: { status: 204 } }
+  - { send: "GET https://api.example/", as: { jwt: b }, expect: { status: 204 } }
+  - { send: "GET https://api.example/", as: { jwt: c }, expect: { status: 204 } }
+"#;
+        let source = Source {
+            path: "policy.yaml".into(),
+            text: text.to_owned(),
+        };
+        let mut ir = crate::compile(&[source]).ir.unwrap();
+        for result in crate::offline::run(&ir).unwrap() {
+            assert!(result.failures.is_empty(), "{result:?}");
+        }
+        let mut credentials = Credentials::install(&mut ir).unwrap();
+        let secrets = |credentials: &Credentials| {
+            let all = credentials.secrets();
+            let all = all.map(|(name, secret)| (name.to_owned(), secret));
+            all.collect::<Vec<_>>()
+        };
+        let before = secrets(&credentials);
+        assert_eq!(before[0], before[1]);
+        assert_ne!(before[0].1, before[2].1);
+        credentials.renew(&mut ir).unwrap();
+        assert_eq!(secrets(&credentials), before);
     }
 }
