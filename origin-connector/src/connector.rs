@@ -69,10 +69,11 @@ impl Reload {
 }
 
 impl Connector {
-    /// Loads the certificates and listens.
+    /// Loads the certificates, finds the endpoints and listens.
     ///
     /// # Errors
-    /// [`BindError`] where the TLS files do not hold or an address cannot be listened on.
+    /// [`BindError`] where the TLS files or a file of endpoints do not hold, or an address cannot be
+    /// listened on.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let Config {
             listen,

@@ -2,7 +2,9 @@
 //!
 //! Gateways connect with a client certificate. The connector takes the caller's identity from the
 //! verified certificate, asks [`Backends::authorize`] which backend the request may reach, and
-//! streams the exchange through. Nothing that is refused reaches a backend.
+//! streams the exchange through, to one of the backend's endpoints. Nothing that is refused reaches
+//! a backend. Connections that are not HTTP are forwarded by the same identities, or by the server
+//! name that they ask for.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {

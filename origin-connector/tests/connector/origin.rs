@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -32,6 +32,8 @@ use crate::authority::{Authority, Leaf};
 pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Parts>>>,
+    /// Connections so far.
+    pub(crate) accepted: Arc<AtomicUsize>,
     /// `/gate` answers once it gets a permit.
     pub(crate) gate: Arc<Semaphore>,
     /// Whether `/healthz` says that all is well.
@@ -74,6 +76,7 @@ impl Origin {
         let origin = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
+            accepted: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
             well: Arc::new(AtomicBool::new(true)),
         };
@@ -85,6 +88,7 @@ impl Origin {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
+            self.accepted.fetch_add(1, Ordering::Relaxed);
             let (origin, tls) = (self.clone(), tls.clone());
             tokio::spawn(async move {
                 let answer = service_fn(|request| {

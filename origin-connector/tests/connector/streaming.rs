@@ -1,5 +1,7 @@
 //! Bodies and trailers, both ways, without waiting for their end.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body::Frame;
@@ -8,7 +10,7 @@ use hyper::body::Incoming;
 use tidegate_shared::digest::Digest;
 use tokio::sync::mpsc;
 
-use crate::client::{Body, Client, full};
+use crate::client::{Body, Client, full, read};
 use crate::origin::Origin;
 use crate::program::{Setup, patient};
 
@@ -123,5 +125,24 @@ async fn h2c_backends_see_the_original_authority() {
     for parts in origin.seen() {
         assert_eq!(parts.version, http::Version::HTTP_2);
         assert_eq!(parts.uri, "http://api.bank.example/a?b");
+    }
+}
+
+#[tokio::test]
+async fn connections_to_a_backend_are_kept() {
+    for protocol in ["http/1.1", "h2c"] {
+        let origin = Origin::start().await;
+        let more = format!("protocol = \"{protocol}\"");
+        let setup = Setup::new().backend("accounts", origin.address, &more);
+        let mut connector = setup.start().await;
+        let mut client = connector.http2().await;
+        for _ in 0..50 {
+            let request = Request::post("/echo").body(full("again")).unwrap();
+            assert_eq!(read(client.send(request).await).await.1, "again");
+            connector.logged("request").await;
+        }
+        // A request may come before the last connection is free again, but seldom.
+        let accepted = origin.accepted.load(Ordering::Relaxed);
+        assert!(accepted <= 10, "{protocol}: {accepted} connections");
     }
 }
