@@ -131,16 +131,15 @@ fn base64url_has_one_form() {
     let last = payload.chars().next_back().unwrap();
     let next = char::from(u8::try_from(last).unwrap() + 1);
     let stray = format!("{}{next}", payload.strip_suffix(last).unwrap());
+    let (front, rest) = payload.split_at(4);
+    let spaced = format!("{front} {rest}");
     for (header, payload) in [
         (header.clone(), stray),
         (header.clone(), format!("{payload}==")),
         (header.clone(), format!("{payload}=")),
         (header.clone(), format!("{payload}A")),
         (header.clone(), format!("{payload}\n")),
-        (
-            header.clone(),
-            format!("{} {}", &payload[..4], &payload[4..]),
-        ),
+        (header.clone(), spaced),
         (format!("{header}="), payload.clone()),
         (header.to_uppercase(), payload.clone()),
     ] {
