@@ -112,10 +112,13 @@ apis:
       - { get: "/{number}/x", limit: [] }
       - { post: "/{id}/x", rewrite: { path: "/y/{id}" } }
       - { put: "/z/{id}" }
+      - { delete: "/{own}/x", limit: [], when: 'request.path["own"] == "7"' }
 tests:
   - { send: POST https://h.example/7/x, expect: { to: u, path: /y/7 } }
   - { send: POST https://h.example/7/x, repeat: 2, expect: { status: 429 } }
   - { send: PUT https://h.example/z/7, repeat: 2, expect: { status: 429 } }
+  - { send: DELETE https://h.example/7/x, expect: { to: u } }
+  - { send: DELETE https://h.example/8/x, expect: { problem: condition-unmet } }
 "#,
     );
     let results = offline::run(&output.ir.unwrap()).unwrap();

@@ -73,8 +73,9 @@ pub enum Node {
     Query(String),
     /// Whether the query has a parameter.
     HasQuery(String),
-    /// What the path's pattern captured under a name.
-    Parameter(String),
+    /// What the path's pattern captured at that place, from the left: routes of one path may
+    /// call it differently.
+    Parameter(u32),
     /// The variable of a comprehension around the node, counted from the innermost.
     Local(u32),
     /// A list.

@@ -36,8 +36,8 @@ pub trait Facts {
     /// The first value of a query parameter.
     fn query(&self, name: &str) -> Option<Cow<'_, str>>;
 
-    /// What the path's pattern captured under a name.
-    fn parameter(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// What the path's pattern captured at a place, from the left.
+    fn parameter(&self, place: u32) -> Option<Cow<'_, str>>;
 }
 
 /// A condition, ready to be evaluated: header names parsed, automata loaded.

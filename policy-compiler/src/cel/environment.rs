@@ -18,7 +18,7 @@ pub enum Binding {
     Variable(Variable, Type),
     /// Fields that are asked for by a name that is written in the expression.
     Lookup(Lookup),
-    /// The path: a text, and by index what its pattern captured under these names.
+    /// The path: a text, and by index what its pattern captured under these names, from the left.
     Path(Vec<String>),
     /// Something that does not exist here.
     Absent {

@@ -118,7 +118,7 @@ impl Facts for Nothing {
         None
     }
 
-    fn parameter(&self, _: &str) -> Option<Cow<'_, str>> {
+    fn parameter(&self, _: u32) -> Option<Cow<'_, str>> {
         None
     }
 }

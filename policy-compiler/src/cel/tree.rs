@@ -15,7 +15,7 @@ pub(super) enum Tree {
     HasHeader(String),
     Query(String),
     HasQuery(String),
-    Parameter(String),
+    Parameter(u32),
     Local(u32),
     List(Vec<Self>),
     Map(Vec<(Self, Self)>),
@@ -86,7 +86,7 @@ fn lay(tree: Tree, parts: &mut Parts) -> NodeIndex {
         Tree::HasHeader(name) => Node::HasHeader(place(name, &mut parts.headers)),
         Tree::Query(name) => Node::Query(name),
         Tree::HasQuery(name) => Node::HasQuery(name),
-        Tree::Parameter(name) => Node::Parameter(name),
+        Tree::Parameter(place) => Node::Parameter(place),
         Tree::Local(outer) => Node::Local(outer),
         Tree::List(items) => Node::List(lay_all(items, parts)),
         Tree::Map(entries) => {

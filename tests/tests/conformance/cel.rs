@@ -264,7 +264,7 @@ impl Facts for World {
         None
     }
 
-    fn parameter(&self, _: &str) -> Option<Cow<'_, str>> {
+    fn parameter(&self, _: u32) -> Option<Cow<'_, str>> {
         None
     }
 }

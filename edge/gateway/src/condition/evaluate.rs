@@ -80,7 +80,7 @@ impl<'a, F: Facts> Evaluation<'a, F> {
             Node::HasHeader(header) => Ok(Value::Bool(self.header(*header)?.is_some())),
             Node::Query(name) => self.facts.query(name).map(Value::Text).ok_or(absent),
             Node::HasQuery(name) => Ok(Value::Bool(self.facts.query(name).is_some())),
-            Node::Parameter(name) => self.facts.parameter(name).map(Value::Text).ok_or(absent),
+            Node::Parameter(place) => self.facts.parameter(*place).map(Value::Text).ok_or(absent),
             Node::Local(outer) => {
                 let mut scopes = std::iter::successors(scope, |scope| scope.outer);
                 let scope = usize::try_from(*outer)

@@ -70,7 +70,7 @@ fn every_fact_can_be_asked() {
         (Node::Variable(Variable::Address), "192.0.2.7"),
         (Node::Header(0), "t1"),
         (Node::Query("q".to_owned()), "a b"),
-        (Node::Parameter("id".to_owned()), "7"),
+        (Node::Parameter(0), "7"),
     ] {
         let request = request("GET /x/../%37?p=1&q=a+b&q=c").with("x-tenant", "t1");
         let verdict = |value| {

@@ -201,15 +201,16 @@ impl Checker<'_> {
         let Some(name) = self.written(index) else {
             return (Tree::Constant(Constant::Null), Type::Dyn);
         };
-        if !parameters.contains(&name.text) {
+        let place = parameters.iter().position(|own| *own == name.text);
+        let Some(place) = place.and_then(|place| u32::try_from(place).ok()) else {
             let finding = Finding {
                 code: "unknown-parameter",
                 help: suggestion(&name.text, parameters.iter().map(String::as_str)),
                 ..Finding::new(name.span, format!("the path has no `{{{}}}`", name.text))
             };
             return self.note(finding);
-        }
-        (Tree::Parameter(name.text), Type::String)
+        };
+        (Tree::Parameter(place), Type::String)
     }
 
     /// The text that an expression is, whatever the request.

@@ -75,12 +75,12 @@ impl<H: RequestHead> Facts for Request<'_, H> {
         found.map(|(_, value)| value)
     }
 
-    fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+    fn parameter(&self, place: u32) -> Option<Cow<'_, str>> {
         let captures = self
             .captures
             .get_or_init(|| self.pattern.captures(&self.target.path));
-        let mut parameters = captures.as_ref()?.parameters.iter();
-        let found = parameters.find(|(own, _)| *own == name);
-        found.map(|(_, value)| Cow::Borrowed(*value))
+        let parameters = &captures.as_ref()?.parameters;
+        let (_, value) = parameters.get(usize::try_from(place).ok()?)?;
+        Some(Cow::Borrowed(value))
     }
 }
