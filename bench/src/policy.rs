@@ -5,9 +5,9 @@ use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
-    IssuerKeys, JwtAuth, KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables,
-    Target, TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
+    HostSection, Issuer, IssuerKeys, JwtAuth, KeyPart, Limit, Origin, PathEntry, Reply, Retry,
+    RetryOn, Route, Tables, Target, TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
@@ -130,6 +130,7 @@ fn upstream(origin: &str) -> Upstream {
             on: vec![RetryOn::Connect],
             budget: Percent(20),
         },
+        caller: CallerFacts::default(),
     }
 }
 

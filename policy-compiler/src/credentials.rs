@@ -23,6 +23,8 @@ use crate::token_key::TokenKey;
 pub struct Credentials {
     issuers: Vec<(Issuer, Signer)>,
     api_keys: HashMap<(u32, String), String>,
+    /// Secrets that the gateway signs with, by their names.
+    signing: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,20 @@ impl Credentials {
                 api_keys.insert((index, consumer.name.clone()), key);
             }
         }
-        Ok(Self { issuers, api_keys })
+        let tokens = ir
+            .tables
+            .upstreams
+            .iter()
+            .filter_map(|upstream| upstream.caller.token.as_ref());
+        let mut signing = HashMap::new();
+        for token in tokens {
+            signing.insert(token.secret.clone(), random()?);
+        }
+        Ok(Self {
+            issuers,
+            api_keys,
+            signing,
+        })
     }
 
     /// As [`install`](Self::install), but issuers and consumers that were there before keep
@@ -205,14 +220,17 @@ impl Credentials {
 
     /// The secrets that the platform's store must hold, by their names.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
-        self.issuers
-            .iter()
-            .filter_map(|(issuer, signer)| match (&issuer.keys, signer) {
-                (IssuerKeys::Secret(name), Signer::Secret(key)) => {
-                    Some((name.as_str(), key.to_bytes()))
-                }
-                (IssuerKeys::Secret(_) | IssuerKeys::Pinned(_), _) => None,
-            })
+        let verifying =
+            self.issuers
+                .iter()
+                .filter_map(|(issuer, signer)| match (&issuer.keys, signer) {
+                    (IssuerKeys::Secret(name), Signer::Secret(key)) => {
+                        Some((name.as_str(), key.to_bytes()))
+                    }
+                    (IssuerKeys::Secret(_) | IssuerKeys::Pinned(_), _) => None,
+                });
+        let signing = self.signing.iter();
+        verifying.chain(signing.map(|(name, secret)| (name.as_str(), secret.clone().into_bytes())))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod arrange;
 mod auth;
+mod caller;
 mod condition;
 mod cors;
 mod headers;

@@ -2,6 +2,7 @@
 
 mod api;
 mod auth;
+mod caller;
 mod definitions;
 mod issuer;
 mod test;
@@ -13,6 +14,7 @@ use tidegate_shared::host::HostPattern;
 
 pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
 pub(crate) use auth::{Auth, JwtAuth};
+pub(crate) use caller::{CallerFacts, CallerToken, Credential};
 pub(crate) use definitions::{
     ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream,
 };

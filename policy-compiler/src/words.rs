@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    AllowedOrigins, ClaimRule, ClaimTest, ClaimValue, FieldPredicate, FieldTest, HeaderEdits,
-    KeyLocation, KeyPart, Limit, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn,
-    TemplatePart, TokenSource, TokenType,
+    AllowedOrigins, CallerFact, CallerFacts, CallerToken, ClaimRule, ClaimTest, ClaimValue,
+    FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit, PathTemplate, PublicKey,
+    RemoteKeys, Reply, Retry, RetryOn, TemplatePart, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
@@ -162,6 +162,44 @@ pub(crate) fn token_source(source: &TokenSource) -> String {
         TokenSource::Cookie(name) => format!("the cookie {}", code(name)),
         TokenSource::Query(name) => format!("the query parameter {}", code(name)),
     }
+}
+
+pub(crate) fn caller_facts(facts: &CallerFacts) -> String {
+    let CallerFacts {
+        headers,
+        token,
+        remove_credential,
+    } = facts;
+    let field = |(name, fact): &(String, CallerFact)| {
+        let fact = match fact {
+            CallerFact::Subject => "the subject".to_owned(),
+            CallerFact::Issuer => "the issuer".to_owned(),
+            CallerFact::Scopes => "the scopes".to_owned(),
+            CallerFact::Claim(name) => format!("the claim {}", code(name)),
+        };
+        format!("{fact} in {}", code(name))
+    };
+    let token = token.as_ref().map(|token| {
+        let CallerToken {
+            header,
+            secret,
+            audience,
+            lifetime,
+        } = token;
+        format!(
+            "a token in {} for {}, signed with {}, good for {lifetime}",
+            code(header),
+            code(audience),
+            code(secret)
+        )
+    });
+    let credential = if *remove_credential {
+        "not the credential"
+    } else {
+        "the credential"
+    };
+    let told = headers.iter().map(field).chain(token);
+    list(told.chain([credential.to_owned()]))
 }
 
 pub(crate) fn key_source(remote: Option<&RemoteKeys>) -> String {

@@ -4,6 +4,7 @@
 //! host its routes as embedded CBOR, which is decoded when that host is first asked for. Records
 //! are arrays; a reference is an index into a table or list.
 
+mod caller;
 mod issuer;
 mod route;
 mod tables;
@@ -17,6 +18,7 @@ use crate::digest::Digest;
 use crate::envelope::Content;
 use crate::host::HostPattern;
 
+pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,

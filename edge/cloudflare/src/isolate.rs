@@ -6,7 +6,7 @@ use std::rc::Rc;
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;
 use tidegate_edge::{Gateway, LoadError, State};
-use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys, Tables};
+use tidegate_shared::bundle::{Bundle, InvalidBundle, Tables};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 use wasm_bindgen::JsValue;
@@ -145,24 +145,18 @@ impl Isolate {
 
     /// A binding that is missing shows now, and not at the first request that needs it.
     fn check_bindings(&self, tables: &Tables) -> Result<(), BundleError> {
-        let secrets = tables
-            .issuers
-            .iter()
-            .filter_map(|issuer| match &issuer.keys {
-                IssuerKeys::Secret(name) => Some(name),
-                IssuerKeys::Pinned(_) => None,
-            });
+        let secrets = tables.secrets().map(|(name, _)| name);
         let identities = tables
             .upstreams
             .iter()
-            .filter_map(|upstream| upstream.identity.as_ref());
+            .filter_map(|upstream| upstream.identity.as_deref());
         match secrets
             .chain(identities)
             .find(|name| self.ports.binding(name).is_none())
         {
             None => Ok(()),
             Some(name) => Err(BundleError::NoBinding {
-                name: name.clone(),
+                name: name.to_owned(),
                 binding: binding_name(name),
             }),
         }

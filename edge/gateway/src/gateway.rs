@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-use tidegate_shared::bundle::{Auth, Bundle, Tables, TokenSource, Upstream};
+use tidegate_shared::bundle::{Bundle, Tables, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
 use tidegate_shared::problem::Problem;
@@ -15,12 +14,14 @@ use crate::condition::{InvalidProgram, Program};
 use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 use crate::head::{RequestHead, ResponseHead};
 use crate::hosts::{Found, Hosts, Routing, Target};
+use crate::identity::Identity;
 use crate::key_sets::Refreshed;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
-use crate::phase::authenticate::{Incoming, authenticate, source};
+use crate::phase::authenticate::{Incoming, authenticate};
 use crate::phase::authorise::{Request, authorise, meet};
 use crate::phase::limit::{Caller, limit};
 use crate::phase::route::{Matched, candidates, route, table};
+use crate::phase::shape::{caller::tell, credential::Carriers};
 use crate::phase::{Phase, screen, shape};
 use crate::ports::Ports;
 use crate::record::{AccessRecord, Outcome, Verdict};
@@ -57,7 +58,15 @@ pub enum LoadError {
 /// Where the phases up to *limit* led.
 enum Way<'h, 'g> {
     Reply(Cow<'g, Reply>),
-    Forward(u32, Found<'g>, RequestTarget<'h>),
+    Forward(Passage<'h, 'g>),
+}
+
+/// A request on its way to an upstream.
+struct Passage<'h, 'g> {
+    upstream: u32,
+    found: Found<'g>,
+    target: RequestTarget<'h>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Gateway {
@@ -166,9 +175,7 @@ impl Gateway {
                 exchange.verdict = Verdict::Reply;
                 Decision::Respond(shape::reply(&reply, &exchange), exchange)
             }
-            Ok(Way::Forward(upstream, found, target)) => {
-                self.forward(upstream, &found, &target, head, state, exchange)
-            }
+            Ok(Way::Forward(passage)) => self.forward(&passage, state, ports, head, exchange),
             Err(refusal) => Decision::Respond(refuse(refusal, &mut exchange), exchange),
         }
     }
@@ -264,39 +271,59 @@ impl Gateway {
                 exchange.phase = Phase::Reply;
                 Ok(Way::Reply(Cow::Borrowed(reply)))
             }
-            Target::Upstream(index) => Ok(Way::Forward(*index, found, target)),
+            Target::Upstream(index) => Ok(Way::Forward(Passage {
+                upstream: *index,
+                found,
+                target,
+                identity,
+            })),
         }
     }
 
     fn forward<H: RequestHead>(
         &self,
-        index: u32,
-        found: &Found<'_>,
-        target: &RequestTarget<'_>,
-        head: &H,
+        passage: &Passage<'_, '_>,
         state: &State,
+        ports: &impl Ports,
+        head: &H,
         mut exchange: Exchange,
     ) -> Decision {
+        let Passage {
+            upstream: index,
+            found,
+            target,
+            identity,
+        } = passage;
         exchange.phase = Phase::Forward;
-        let Some(upstream) = usize::try_from(index)
+        let Some(upstream) = usize::try_from(*index)
             .ok()
             .and_then(|index| self.upstreams.get(index))
         else {
             let refusal = Refusal::new(Problem::Internal, "the route refers to a missing upstream");
             return Decision::Respond(refuse(refusal, &mut exchange), exchange);
         };
-        exchange.verdict = Verdict::Forward;
         let route = found.route;
+        let carriers = Carriers::of(&route.auth, &self.tables);
+        let mut request = shape::request(head, target, &exchange);
+        if upstream.caller.remove_credential {
+            carriers.strip_head(head, &mut request);
+        }
+        let (facts, caller) = (&upstream.caller, identity.as_deref());
+        let told = tell(facts, caller, &exchange, &self.policy, ports, &mut request);
+        if let Err(refusal) = told {
+            return Decision::Respond(refuse(refusal, &mut exchange), exchange);
+        }
+        exchange.verdict = Verdict::Forward;
         let timeout = route.timeout.unwrap_or(upstream.timeout).0;
         let plan = AttemptPlan::new(
             Arc::clone(upstream),
-            index,
+            *index,
             head.method(),
             timeout,
             state,
             exchange.started,
         );
-        let query = self.query_without_token(&route.auth, target.query);
+        let query = carriers.strip_query(target.query);
         let path = shape::path(route.rewrite.as_deref(), found.pattern, &target.path);
         Decision::Forward(Forward {
             plan,
@@ -304,33 +331,10 @@ impl Gateway {
                 Some(query) => format!("{path}?{query}"),
                 None => path.into_owned(),
             },
-            request: shape::request(head, target, &exchange),
+            request,
             upgrade: shape::asks_upgrade(head),
             exchange,
         })
-    }
-
-    /// The query for the origin. Addresses are logged, so that no token stays in one (RFC 6750
-    /// §5.3).
-    fn query_without_token<'q>(&self, auth: &Auth, query: Option<&'q str>) -> Option<Cow<'q, str>> {
-        let issuers = match auth {
-            Auth::Public | Auth::ApiKey(_) => &[],
-            Auth::Jwt(jwt) => jwt.issuers.as_slice(),
-        };
-        let issuers = issuers.iter().filter_map(|index| {
-            let index = usize::try_from(*index).ok()?;
-            self.tables.issuers.get(index)
-        });
-        let names = issuers.filter_map(|issuer| match &issuer.source {
-            TokenSource::Query(name) => Some(name.as_str()),
-            TokenSource::Authorization | TokenSource::Header(_) | TokenSource::Cookie(_) => None,
-        });
-        let names: SmallVec<[&str; 2]> = names.collect();
-        if names.is_empty() {
-            query.map(Cow::Borrowed)
-        } else {
-            source::without_parameters(query?, &names).map(Cow::Owned)
-        }
     }
 
     /// *Shape back*: changes to the head of an origin's answer.

@@ -12,7 +12,7 @@ use token::Header;
 pub use token::Token;
 
 /// The shortest secret for HS256 in octets: as long as its hash (RFC 7518 §3.2).
-const MIN_SECRET: usize = 32;
+pub(crate) const MIN_SECRET: usize = 32;
 
 /// Why a token is refused. No text repeats anything of the token itself but names of members.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

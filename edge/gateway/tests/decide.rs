@@ -11,6 +11,8 @@ mod accept;
 mod attempt;
 #[path = "decide/authenticate.rs"]
 mod authenticate;
+#[path = "decide/caller.rs"]
+mod caller;
 #[path = "decide/condition.rs"]
 mod condition;
 #[path = "decide/limit.rs"]

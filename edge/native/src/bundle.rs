@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tidegate_edge::{Gateway, LoadError};
-use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys};
+use tidegate_shared::bundle::{Bundle, InvalidBundle};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::trust::TrustKeys;
@@ -56,8 +56,8 @@ pub enum LoadFailure {
     /// An upstream's certificates cannot be used.
     #[error("the certificates of upstream `{0}` cannot be used: {1}")]
     Tls(String, rustls::Error),
-    /// An issuer's secret is not here.
-    #[error("issuer `{0}` needs the secret `{1}`, which the secret store does not have")]
+    /// A secret is not here.
+    #[error("{0} needs the secret `{1}`, which the secret store does not have")]
     NoSecret(String, String),
 }
 
@@ -72,19 +72,13 @@ pub(crate) struct Loader {
 impl Loader {
     pub(crate) fn load(&self, octets: &[u8]) -> Result<Loaded, LoadFailure> {
         let bundle = Signed::parse(octets)?.verify::<Bundle>(&self.trust)?;
-        let issuers = &bundle.content().tables.issuers;
-        let names = issuers.iter().filter_map(|issuer| match &issuer.keys {
-            IssuerKeys::Secret(secret) => Some((issuer.name.as_str(), secret.as_str())),
-            IssuerKeys::Pinned(_) => None,
-        });
-        let secrets = self
-            .secrets
-            .resolve(names.clone().map(|(_, secret)| secret));
-        if let Some((issuer, secret)) = names
+        let names = bundle.content().tables.secrets();
+        let secrets = self.secrets.resolve(names.clone().map(|(name, _)| name));
+        let missing = names
             .into_iter()
-            .find(|(_, secret)| !secrets.contains_key(*secret))
-        {
-            return Err(LoadFailure::NoSecret(issuer.to_owned(), secret.to_owned()));
+            .find(|(name, _)| !secrets.contains_key(*name));
+        if let Some((secret, needed_by)) = missing {
+            return Err(LoadFailure::NoSecret(needed_by, secret.to_owned()));
         }
         let gateway = Gateway::load(bundle)?;
         let clients = gateway

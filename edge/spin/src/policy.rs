@@ -8,7 +8,7 @@ use std::rc::Rc;
 use spin_sdk::wit_bindgen::spawn;
 use spin_sdk::{key_value, variables};
 use tidegate_edge::{Gateway, LoadError, State};
-use tidegate_shared::bundle::{Bundle, InvalidBundle, IssuerKeys};
+use tidegate_shared::bundle::{Bundle, InvalidBundle};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
@@ -67,11 +67,8 @@ impl Policy {
     fn load(bundle: Signed, trust: &str, source: Source) -> Result<Self, PolicyError> {
         let trust: TrustKeys = trust.parse()?;
         let bundle = bundle.verify::<Bundle>(&trust)?;
-        let issuers = bundle.content().tables.issuers.iter();
-        let secret_names = issuers.filter_map(|issuer| match &issuer.keys {
-            IssuerKeys::Secret(name) => Some(name.clone()),
-            IssuerKeys::Pinned(_) => None,
-        });
+        let secrets = bundle.content().tables.secrets();
+        let secret_names = secrets.map(|(name, _)| name.to_owned());
         Ok(Self {
             secret_names: secret_names.collect(),
             secrets: OnceCell::new(),

@@ -131,6 +131,8 @@ kinds! {
     OriginIdentity = "origin-identity";
     /// The authorities that the origin's certificate must chain to.
     OriginTrust = "origin-trust";
+    /// What the origin is told of the caller.
+    CallerFacts = "caller-facts";
     /// Changes to the request's header fields.
     RequestHeaders = "request-headers";
     /// Changes to the answer's header fields.

@@ -59,7 +59,8 @@ pub(super) fn set(
     }
 }
 
-fn field(name: &Spanned<String>, cx: &mut Context<'_>) -> Option<String> {
+/// A field that a policy may change, in lower case.
+pub(super) fn field(name: &Spanned<String>, cx: &mut Context<'_>) -> Option<String> {
     let Ok(parsed) = name.parse::<HeaderName>() else {
         cx.error(
             "invalid-value",

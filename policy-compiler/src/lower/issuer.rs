@@ -7,6 +7,7 @@ mod rules;
 use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys, TokenSource};
 
 use super::Context;
+use super::caller::refuse_secret;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Issuer, KeySource};
@@ -102,12 +103,7 @@ fn keys(
                 );
             }
             if !super::is_name(secret) {
-                let message = format!("`{}` is not the name of a secret", secret.value);
-                cx.diagnostics.push(
-                    Diagnostic::error("secret-in-policy", secret.span, message).help(
-                        "write the name under which the platform holds it, never the secret itself",
-                    ),
-                );
+                refuse_secret(secret, cx);
             }
             (IssuerKeys::Secret(secret.value.clone()), None)
         }

@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{self, RetryOn};
 use tidegate_shared::units::Percent;
 
-use super::Context;
+use super::{Context, caller};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::Upstream;
@@ -59,6 +59,11 @@ pub(super) fn lower(
             .and_then(|tls| tls.trust.as_ref())
             .map_or_else(Vec::new, |file| trust(file, cx)),
         timeout: cx.time(upstream.timeout.as_ref(), DEFAULT_TIMEOUT, MAX_TIMEOUT),
+        caller: upstream
+            .caller
+            .as_ref()
+            .map(|facts| caller::lower(facts, cx))
+            .unwrap_or_default(),
     }
 }
 

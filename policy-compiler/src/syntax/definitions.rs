@@ -12,6 +12,8 @@ use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
+use super::caller::CallerFacts;
+
 record! {
     /// Consumers with API keys.
     struct ApiKeys {
@@ -43,6 +45,8 @@ record! {
         timeout: Option<Parsed<TimeSpan>>,
         /// When to try again.
         retry: Option<Retry>,
+        /// What origins are told of the caller.
+        caller: Option<Spanned<CallerFacts>>,
     }
 }
 

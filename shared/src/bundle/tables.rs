@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::Issuer;
+use super::{CallerFacts, Issuer, IssuerKeys};
 use crate::condition::Condition;
 use crate::digest::Digest;
 use crate::units::{Percent, Rate, Span};
@@ -27,6 +27,22 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// The names of the secrets that the platform's store must hold, and what needs each.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, String)> + Clone {
+        let issuers = self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+            IssuerKeys::Secret(name) => Some((name.as_str(), format!("issuer `{}`", issuer.name))),
+            IssuerKeys::Pinned(_) => None,
+        });
+        let upstreams = self.upstreams.iter().filter_map(|upstream| {
+            let token = upstream.caller.token.as_ref()?;
+            Some((
+                token.secret.as_str(),
+                format!("upstream `{}`", upstream.name),
+            ))
+        });
+        issuers.chain(upstreams)
+    }
+
     pub(super) fn largest(&self) -> usize {
         let Self {
             issuers,
@@ -86,6 +102,8 @@ pub struct Upstream {
     pub timeout: Span,
     /// When to try again.
     pub retry: Retry,
+    /// What origins are told of the caller.
+    pub caller: CallerFacts,
 }
 
 /// One place of an upstream.

@@ -3,9 +3,9 @@
 use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
-    IssuerKeys, JwtAuth, KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route,
-    Tables, Target, TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
+    HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, Origin, PathEntry, PublicKey, Reply,
+    Retry, RetryOn, Route, Tables, Target, TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -75,6 +75,7 @@ impl Policy {
                 on: vec![RetryOn::Connect, RetryOn::Status(503)],
                 budget: Percent(20),
             },
+            caller: CallerFacts::default(),
         });
         self.route(path, auth, Target::Upstream(index))
     }

@@ -1,5 +1,8 @@
 //! *Shape*: the request as the origin gets it, and the response as the client gets it.
 
+pub(crate) mod caller;
+pub(crate) mod credential;
+
 use std::borrow::Cow;
 
 use http::header::{CONNECTION, FORWARDED, HeaderName, HeaderValue, SERVER, UPGRADE, VIA};

@@ -113,7 +113,7 @@ fn base64url(octets: impl AsRef<[u8]>) -> String {
     Base64UrlSafeNoPadding::encode_to_string(octets).unwrap()
 }
 
-fn decode(text: &str) -> Vec<u8> {
+pub(crate) fn decode(text: &str) -> Vec<u8> {
     Base64UrlSafeNoPadding::decode_to_vec(text, None).unwrap()
 }
 

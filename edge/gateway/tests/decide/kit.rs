@@ -13,8 +13,8 @@ use tidegate_edge::{
     RequestHead, Scheme, State, signature,
 };
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
-    KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
+    HostSection, KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -69,6 +69,7 @@ pub(crate) fn upstream() -> Upstream {
             on: vec![RetryOn::Connect, RetryOn::Status(503)],
             budget: Percent(20),
         },
+        caller: CallerFacts::default(),
     }
 }
 

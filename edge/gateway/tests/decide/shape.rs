@@ -7,7 +7,7 @@ use crate::kit::*;
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// The fields that an origin gets, of those that a request came with.
-fn shaped(request: &Request, forward: Forward) -> HeaderMap {
+pub(crate) fn shaped(request: &Request, forward: Forward) -> HeaderMap {
     let fields = request
         .headers
         .iter()
@@ -22,7 +22,7 @@ fn origin_sees(route: Route, request: &Request) -> HeaderMap {
     shaped(request, World::new().forward(&gateway, request))
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).map(|value| value.to_str().unwrap())
 }
 

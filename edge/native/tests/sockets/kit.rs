@@ -7,8 +7,8 @@ use serde_bytes::ByteBuf;
 use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets};
 use tidegate_shared::bundle::{
-    Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Origin, PathEntry,
-    Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
+    Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -113,6 +113,7 @@ fn upstream(origins: &[SocketAddr]) -> Upstream {
             on: vec![RetryOn::Connect],
             budget: Percent(100),
         },
+        caller: CallerFacts::default(),
     }
 }
 

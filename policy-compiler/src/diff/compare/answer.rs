@@ -71,6 +71,7 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
         // A route may have its own: compared there.
         timeout: _,
         retry,
+        caller,
     } = old;
     let urls = |origins: &[Origin]| {
         let url = |Origin { name: _, url }: &Origin| url.clone();
@@ -99,6 +100,12 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
             &BTreeSet::from_iter(trust),
             &BTreeSet::from_iter(&new.trust),
             |trust| words::authorities(trust),
+        ),
+        Difference::between(
+            ChangeKind::CallerFacts,
+            caller,
+            &new.caller,
+            words::caller_facts,
         ),
     ];
     differences.into_iter().flatten().collect()

@@ -2,9 +2,9 @@
 
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
-    IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target,
-    TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
+    HostSection, Issuer, IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route,
+    Tables, Target, TokenRules, TokenSource, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -51,6 +51,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
                 on: vec![RetryOn::Connect, RetryOn::Status(503)],
                 budget: Percent(20),
             },
+            caller: CallerFacts::default(),
         }],
         ..Tables::default()
     };

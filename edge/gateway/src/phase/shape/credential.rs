@@ -1,0 +1,107 @@
+//! The client's own credential, where it ends at the gateway.
+
+use std::borrow::Cow;
+
+use http::header::{COOKIE, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+use tidegate_shared::bundle::{Auth, Tables, TokenSource};
+
+use crate::decision::HeadEdits;
+use crate::head::RequestHead;
+use crate::phase::authenticate::source;
+
+/// What carries the credentials of a route.
+#[derive(Debug, Default)]
+pub(crate) struct Carriers<'t> {
+    fields: SmallVec<[&'t str; 2]>,
+    cookies: SmallVec<[&'t str; 2]>,
+    parameters: SmallVec<[&'t str; 2]>,
+}
+
+impl<'t> Carriers<'t> {
+    pub(crate) fn of(auth: &Auth, tables: &'t Tables) -> Self {
+        let at = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+        let mut carriers = Self::default();
+        match auth {
+            Auth::Public => {}
+            Auth::Jwt(jwt) => {
+                let issuers = jwt
+                    .issuers
+                    .iter()
+                    .map(|index| tables.issuers.get(at(*index)));
+                for issuer in issuers.flatten() {
+                    match &issuer.source {
+                        TokenSource::Authorization => carriers.fields.push("authorization"),
+                        TokenSource::Header(name) => carriers.fields.push(name),
+                        TokenSource::Cookie(name) => carriers.cookies.push(name),
+                        TokenSource::Query(name) => carriers.parameters.push(name),
+                    }
+                }
+            }
+            Auth::ApiKey(ring) => {
+                let ring = tables.api_keys.get(at(*ring));
+                carriers
+                    .fields
+                    .extend(ring.map(|ring| ring.header.as_str()));
+            }
+        }
+        carriers
+    }
+
+    /// The query for the origin. Addresses are logged, so that no token stays in one, whatever the
+    /// policy says (RFC 6750 §5.3).
+    pub(crate) fn strip_query<'q>(&self, query: Option<&'q str>) -> Option<Cow<'q, str>> {
+        if self.parameters.is_empty() {
+            return query.map(Cow::Borrowed);
+        }
+        source::without_parameters(query?, &self.parameters).map(Cow::Owned)
+    }
+
+    /// Removes the credential from the head.
+    pub(crate) fn strip_head<H: RequestHead>(&self, head: &H, edits: &mut HeadEdits) {
+        let names = self
+            .fields
+            .iter()
+            .map(|name| HeaderName::from_bytes(name.as_bytes()));
+        edits.remove.extend(names.flatten());
+        if self.cookies.is_empty() {
+            return;
+        }
+        let rest = head
+            .header(&COOKIE)
+            .and_then(|field| without_cookies(&field, &self.cookies));
+        match rest.and_then(|rest| HeaderValue::from_str(&rest).ok()) {
+            Some(rest) => edits.set.push((COOKIE, rest)),
+            None => edits.remove.push(COOKIE),
+        }
+    }
+}
+
+/// The other cookies (RFC 6265 §4.2.1); `None` where there are none.
+fn without_cookies(field: &str, names: &[&str]) -> Option<String> {
+    let kept = field.split([';', ',']).map(str::trim).filter(|pair| {
+        let own = pair.split_once('=').map_or(*pair, |(own, _)| own.trim());
+        !pair.is_empty() && !names.contains(&own)
+    });
+    let kept: Vec<&str> = kept.collect();
+    (!kept.is_empty()).then(|| kept.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_cookies_stay() {
+        for (field, rest) in [
+            ("session=x", None),
+            ("a=1; session=x; b=2", Some("a=1; b=2")),
+            ("a=1, session=x", Some("a=1")),
+            (" session =x;; a=1; other=y", Some("a=1")),
+            ("sessions=1", Some("sessions=1")),
+        ] {
+            let left = without_cookies(field, &["session", "other"]);
+            assert_eq!(left.as_deref(), rest, "{field}");
+        }
+    }
+}
