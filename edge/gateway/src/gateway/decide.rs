@@ -1,0 +1,237 @@
+//! The way of a request: the phases *accept* to *shape*, in their order.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use tidegate_shared::problem::Problem;
+
+use super::Gateway;
+use super::end::refuse;
+use crate::attempt::AttemptPlan;
+use crate::decision::{Decision, Exchange, Forward, HeadEdits, Reply};
+use crate::head::RequestHead;
+use crate::hosts::{Found, Target};
+use crate::identity::Identity;
+use crate::phase::accept::{Target as RequestTarget, accept, identify};
+use crate::phase::authenticate::{Incoming, authenticate};
+use crate::phase::authorise::{Request, authorise, meet};
+use crate::phase::limit::{Caller, limit};
+use crate::phase::route::{Matched, route, table};
+use crate::phase::shape::{caller::tell, credential::Carriers};
+use crate::phase::{Phase, screen, shape};
+use crate::ports::Ports;
+use crate::record::Verdict;
+use crate::refusal::Refusal;
+use crate::state::{Memory, State};
+
+/// Where the phases up to *limit* led.
+enum Way<'h, 'g> {
+    Reply(Cow<'g, Reply>),
+    Forward(Passage<'h, 'g>),
+}
+
+/// A request on its way to an upstream.
+struct Passage<'h, 'g> {
+    upstream: u32,
+    found: Found<'g>,
+    target: RequestTarget<'h>,
+    identity: Option<Arc<Identity>>,
+}
+
+impl Gateway {
+    /// Decides about a request: the phases *accept* to *shape*, in their order.
+    pub async fn decide(
+        &self,
+        state: &State,
+        ports: &impl Ports,
+        head: &impl RequestHead,
+    ) -> Decision {
+        let mut exchange = begin(ports, head);
+        let way = self.admit(state, ports, head, &mut exchange).await;
+        match way {
+            Ok(Way::Reply(reply)) => {
+                exchange.verdict = Verdict::Reply;
+                Decision::Respond(shape::reply(&reply, &exchange), exchange)
+            }
+            Ok(Way::Forward(passage)) => self.forward(&passage, state, ports, head, exchange),
+            Err(refusal) => Decision::Respond(refuse(refusal, &mut exchange), exchange),
+        }
+    }
+
+    /// The phases *accept* to *limit*.
+    async fn admit<'h, H: RequestHead>(
+        &self,
+        state: &State,
+        ports: &impl Ports,
+        head: &'h H,
+        exchange: &mut Exchange,
+    ) -> Result<Way<'h, '_>, Refusal> {
+        let target = accept(head)?;
+        let host = self.hosts.find(&target.host);
+        exchange.host = Some(host.map_or_else(
+            || target.host.as_ref().into(),
+            |host| host.name(&target.host),
+        ));
+        exchange.path = Some(target.path.clone().into_owned());
+
+        exchange.phase = Phase::Route;
+        let table = table(host, &self.tables)?;
+        let Matched { found, preflight } = route(table, &target, head)?;
+        let Found { route, index, .. } = found;
+
+        exchange.phase = Phase::Screen;
+        exchange.route = Some((Arc::clone(table), index));
+        let cors = route
+            .cors
+            .and_then(|index| self.tables.cors.get(usize::try_from(index).ok()?));
+        if let Some(cors) = cors {
+            screen::grant(cors, head, &mut exchange.response);
+            if preflight {
+                let reply = screen::preflight(cors, head, &mut exchange.response)?;
+                return Ok(Way::Reply(Cow::Owned(reply)));
+            }
+        }
+
+        exchange.phase = Phase::Authenticate;
+        let incoming = Incoming {
+            head,
+            query: target.query,
+            cors,
+        };
+        let identity = authenticate(
+            &route.auth,
+            &self.tables,
+            &self.policy,
+            &Memory {
+                state,
+                bundle: self.digest,
+            },
+            ports,
+            &incoming,
+            &mut exchange.response,
+        )
+        .await?;
+        exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
+
+        exchange.phase = Phase::Authorise;
+        authorise(&route.auth, identity.as_deref(), &self.policy)?;
+        if !route.conditions.is_empty() {
+            let request = Request::new(
+                head,
+                &target,
+                found.pattern,
+                identity.as_deref(),
+                exchange.started,
+            );
+            meet(&route.conditions, &self.conditions, &request)?;
+        }
+
+        if !route.limits.is_empty() {
+            exchange.phase = Phase::Limit;
+            let captures = found.pattern.captures(&target.path);
+            let caller = Caller {
+                identity: identity.as_deref(),
+                head,
+                captures,
+            };
+            limit(
+                &route.limits,
+                &self.tables,
+                &caller,
+                state,
+                ports.now(),
+                &mut exchange.response,
+            )?;
+        }
+
+        match &route.target {
+            Target::Reply(reply) => {
+                exchange.phase = Phase::Reply;
+                Ok(Way::Reply(Cow::Borrowed(reply)))
+            }
+            Target::Upstream(index) => Ok(Way::Forward(Passage {
+                upstream: *index,
+                found,
+                target,
+                identity,
+            })),
+        }
+    }
+
+    fn forward<H: RequestHead>(
+        &self,
+        passage: &Passage<'_, '_>,
+        state: &State,
+        ports: &impl Ports,
+        head: &H,
+        mut exchange: Exchange,
+    ) -> Decision {
+        let Passage {
+            upstream: index,
+            found,
+            target,
+            identity,
+        } = passage;
+        exchange.phase = Phase::Forward;
+        let Some(upstream) = usize::try_from(*index)
+            .ok()
+            .and_then(|index| self.upstreams.get(index))
+        else {
+            let refusal = Refusal::new(Problem::Internal, "the route refers to a missing upstream");
+            return Decision::Respond(refuse(refusal, &mut exchange), exchange);
+        };
+        let route = found.route;
+        let carriers = Carriers::of(&route.auth, &self.tables);
+        let mut request = shape::request(head, target, &exchange);
+        if upstream.caller.remove_credential {
+            carriers.strip_head(head, &mut request);
+        }
+        let (facts, caller) = (&upstream.caller, identity.as_deref());
+        let told = tell(facts, caller, &exchange, &self.policy, ports, &mut request);
+        if let Err(refusal) = told {
+            return Decision::Respond(refuse(refusal, &mut exchange), exchange);
+        }
+        exchange.verdict = Verdict::Forward;
+        let timeout = route.timeout.unwrap_or(upstream.timeout).0;
+        let plan = AttemptPlan::new(
+            Arc::clone(upstream),
+            *index,
+            head.method(),
+            timeout,
+            state,
+            exchange.started,
+        );
+        let query = carriers.strip_query(target.query);
+        let path = shape::path(route.rewrite.as_deref(), found.pattern, &target.path);
+        Decision::Forward(Forward {
+            plan,
+            path_and_query: match query {
+                Some(query) => format!("{path}?{query}"),
+                None => path.into_owned(),
+            },
+            request,
+            upgrade: shape::asks_upgrade(head),
+            exchange,
+        })
+    }
+}
+
+fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
+    let (request_id, trace) = identify(ports.entropy(), head);
+    Exchange {
+        started: ports.now(),
+        request_id,
+        trace,
+        method: head.method().clone(),
+        client: head.peer().address,
+        host: None,
+        path: None,
+        route: None,
+        consumer: None,
+        phase: Phase::Accept,
+        verdict: Verdict::Refuse,
+        problem: None,
+        reason: None,
+        response: HeadEdits::default(),
+    }
+}
