@@ -45,6 +45,7 @@ pub(crate) struct Route {
     serves: &'static str,
     path: &'static str,
     conditions: Vec<&'static str>,
+    when: &'static str,
     auth: &'static str,
     limits: Vec<usize>,
     cors: &'static str,
@@ -143,9 +144,16 @@ fn route() -> impl Strategy<Value = Route> {
     );
     let rules = (
         select(&[
+            r#"client.address == "192.0.2.1""#,
+            r#"client.address == "192.0.2.2""#,
+            "true",
+            "true",
+        ]),
+        select(&[
             "public",
             "{ jwt: i0 }",
             "{ jwt: i0, scopes: [read] }",
+            "{ jwt: [i0, i1], scopes: [write] }",
             "{ jwt: i1, scopes: [read, write] }",
             "{ api_key: ring }",
         ]),
@@ -174,11 +182,12 @@ fn route() -> impl Strategy<Value = Route> {
         ),
     );
     (served, rules).prop_map(
-        |((hosts, serves, path, conditions), (auth, limits, cors, answer, headers))| Route {
+        |((hosts, serves, path, conditions), (when, auth, limits, cors, answer, headers))| Route {
             hosts,
             serves,
             path,
             conditions,
+            when,
             auth,
             limits,
             cors,
@@ -313,6 +322,7 @@ impl Model {
                 serves,
                 path,
                 conditions,
+                when,
                 auth,
                 limits,
                 cors,
@@ -330,7 +340,7 @@ impl Model {
             };
             writeln!(
                 text,
-                "  a{index}:\n    hosts: [{}]\n    routes:\n      - {{ {serves}\"{path}\", match: {{ {} }}, auth: {}, limit: [{}], cors: {cors}, {}, headers: {{ {} }} }}",
+                "  a{index}:\n    hosts: [{}]\n    routes:\n      - {{ {serves}\"{path}\", match: {{ {} }}, when: '{when}', auth: {}, limit: [{}], cors: {cors}, {}, headers: {{ {} }} }}",
                 hosts.join(", "),
                 conditions.join(", "),
                 renamed(auth),

@@ -1,6 +1,6 @@
 //! What must hold besides the credential.
 
-use tidegate_shared::condition::{Condition, Node, Variable};
+use tidegate_shared::condition::{Node, Variable};
 
 use super::super::change::ChangeKind;
 use super::{Difference, sets};
@@ -13,23 +13,27 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Option<Difference
         ChangeKind::Conditions,
         asked(old),
         asked(new),
-        |(text, issuers)| match issuers.as_slice() {
-            [] => words::code(text),
+        |asked| match asked.issuers.as_slice() {
+            [] => words::code(asked.text),
             issuers => {
                 let issuers = issuers.iter().map(|issuer| words::code(issuer));
-                format!("{} of {}", words::code(text), words::list(issuers))
+                format!("{} of {}", words::code(asked.text), words::list(issuers))
             }
         },
     )
 }
 
-/// Each expression; with the policy's names of the issuers, where it asks for them.
-fn asked<'s>(meaning: &Meaning<'s>) -> Vec<(&'s str, Vec<&'s str>)> {
-    let asks = |condition: &Condition| {
-        condition
-            .nodes()
-            .contains(&Node::Variable(Variable::Issuer))
-    };
+/// An expression, with what its meaning depends on beside its text.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Asked<'s> {
+    text: &'s str,
+    /// The policy's names of the issuers, where it asks for them.
+    issuers: Vec<&'s str>,
+    /// The places in the path of the parameters that it asks for.
+    parameters: Vec<u32>,
+}
+
+fn asked<'s>(meaning: &Meaning<'s>) -> Vec<Asked<'s>> {
     let issuers: Vec<&'s str> = match &meaning.caller {
         Caller::Public => Vec::new(),
         Caller::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
@@ -38,12 +42,19 @@ fn asked<'s>(meaning: &Meaning<'s>) -> Vec<(&'s str, Vec<&'s str>)> {
     let conditions = meaning.conditions.iter();
     conditions
         .map(|condition| {
-            let issuers = if asks(condition) {
-                issuers.clone()
-            } else {
-                Vec::new()
-            };
-            (condition.text(), issuers)
+            let nodes = condition.nodes();
+            let asks = nodes.contains(&Node::Variable(Variable::Issuer));
+            let parameters = nodes.iter().filter_map(|node| {
+                let Node::Parameter(place) = node else {
+                    return None;
+                };
+                Some(*place)
+            });
+            Asked {
+                text: condition.text(),
+                issuers: if asks { issuers.clone() } else { Vec::new() },
+                parameters: parameters.collect(),
+            }
         })
         .collect()
 }
