@@ -1,10 +1,10 @@
 //! What a route means: its references followed, its defaults filled in.
 
 use tidegate_shared::bundle::{
-    ApiKeyRing, Auth, Cors, HeaderEdits, Issuer, JwtAuth, Limit, PathTemplate, Reply, Route,
-    Tables, Target, Upstream,
+    ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, Issuer, JwtAuth, Limit, PathTemplate, Reply,
+    Route, Tables, Target, Upstream,
 };
-use tidegate_shared::condition::Condition;
+use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
 use tidegate_shared::units::Span;
 
@@ -111,6 +111,18 @@ impl<'s> Meaning<'s> {
 impl Meaning<'_> {
     pub(crate) fn is_public(&self) -> bool {
         matches!(self.caller, Caller::Public)
+    }
+
+    /// Whether something depends on what the policy calls its consumers: a condition, or what the
+    /// origin is told.
+    pub(crate) fn names_consumers(&self) -> bool {
+        let subject = Node::Variable(Variable::Subject);
+        let mut conditions = self.conditions.iter();
+        let told = match self.answer {
+            Answer::Reply(_) => false,
+            Answer::Forward(forward) => forward.upstream.caller != CallerFacts::default(),
+        };
+        told || conditions.any(|condition| condition.nodes().contains(&subject))
     }
 }
 

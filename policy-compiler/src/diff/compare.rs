@@ -33,7 +33,11 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         answer: _,
         response_headers,
     } = old;
-    let mut differences = credential::compare(caller, &new.caller);
+    let mut differences = credential::compare(
+        caller,
+        &new.caller,
+        old.names_consumers() || new.names_consumers(),
+    );
     differences.extend(conditions::compare(old, new));
     differences.extend(limits::compare(old, new));
     differences.extend(cors::compare(*cors, new.cors));

@@ -398,6 +398,25 @@ fn a_host_of_its_own_takes_requests_of_a_wildcard() {
 }
 
 #[test]
+fn a_consumer_whose_name_a_condition_asks_for() {
+    let old = OLD.replace(
+        "auth: { api_key: partners }",
+        "auth: { api_key: partners }\n    when: auth.subject == \"acme\"",
+    );
+    let new = old.replace("acme:", "zenith:");
+    expect![[r#"
+        changes: consumers
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - key a6e6e4d1c7b1 of `acme`
+            + key a6e6e4d1c7b1 of `zenith`
+
+        2 changes: 2 changes
+    "#]]
+    .assert_eq(&render_human(&diff(&side(&old), &side(&new))));
+}
+
+#[test]
 fn two_routes_that_change_places() {
     let route = |header: &str| {
         format!(

@@ -10,7 +10,8 @@ use super::{Difference, issuer, sets};
 use crate::meaning::Caller;
 use crate::words;
 
-pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
+/// `named` says that it matters what consumers are called.
+pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>, named: bool) -> Vec<Difference> {
     let switched = |kind, severity| {
         vec![Difference::new(
             kind,
@@ -40,7 +41,7 @@ pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>) -> Vec<Difference> {
             ));
             differences
         }
-        (Caller::ApiKey(old), Caller::ApiKey(new)) => rings(old, new),
+        (Caller::ApiKey(old), Caller::ApiKey(new)) => rings(old, new, named),
     }
 }
 
@@ -62,7 +63,7 @@ fn issuers(old: &[&Issuer], new: &[&Issuer]) -> Vec<Difference> {
     accepted.into_iter().chain(pairs.flatten()).collect()
 }
 
-fn rings(old: &ApiKeyRing, new: &ApiKeyRing) -> Vec<Difference> {
+fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
     let ApiKeyRing {
         name: _,
         header,
@@ -76,7 +77,7 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing) -> Vec<Difference> {
         let consumer = before.get(*digest).or(after.get(*digest)).copied();
         words::api_key(consumer.unwrap_or_default(), digest)
     });
-    let groups = regrouped(&before, &after).then(|| {
+    let groups = (named && renamed(&before, &after) || regrouped(&before, &after)).then(|| {
         let words = |consumers: &BTreeMap<&Digest, &str>| {
             words::list(
                 consumers
@@ -103,6 +104,12 @@ fn by_key(consumers: &[Consumer]) -> BTreeMap<&Digest, &str> {
         }
     }
     by_key
+}
+
+/// Whether a key that is on both sides is another consumer's by name.
+fn renamed(before: &BTreeMap<&Digest, &str>, after: &BTreeMap<&Digest, &str>) -> bool {
+    let mut keys = before.iter();
+    keys.any(|(digest, old)| after.get(digest).is_some_and(|new| new != old))
 }
 
 /// Whether two keys that are on both sides are one consumer's on one side only. What the
