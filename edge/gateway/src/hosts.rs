@@ -1,7 +1,7 @@
 //! The hosts of a bundle, each with its routing table, built when the host is first asked for.
 
 mod candidate;
-mod reply;
+mod once;
 mod route;
 mod table;
 

@@ -130,7 +130,7 @@ pub enum FieldTest {
 }
 
 /// Who may call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Auth {
     /// Everyone.
     Public,
@@ -141,7 +141,7 @@ pub enum Auth {
 }
 
 /// Which tokens are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct JwtAuth {
     /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
     pub issuers: Vec<u32>,
@@ -170,7 +170,9 @@ pub struct Reply {
 }
 
 /// Changes to header fields, in this order: remove, set, add. Names in lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct HeaderEdits {
     /// Fields to remove.
     pub remove: Vec<String>,
@@ -181,12 +183,12 @@ pub struct HeaderEdits {
 }
 
 /// A path made of literal parts and of what the pattern captured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PathTemplate(pub Vec<TemplatePart>);
 
 /// A part of a path template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TemplatePart {
     /// As it stands.
     Literal(String),

@@ -82,6 +82,7 @@ impl Gateway {
         exchange.phase = Phase::Screen;
         exchange.route = Some((Arc::clone(table), index));
         let cors = route
+            .rules
             .cors
             .and_then(|index| self.tables.cors.get(usize::try_from(index).ok()?));
         if let Some(cors) = cors {
@@ -99,7 +100,7 @@ impl Gateway {
             cors,
         };
         let identity = authenticate(
-            &route.auth,
+            &route.rules.auth,
             &self.tables,
             &self.policy,
             &Memory {
@@ -114,8 +115,8 @@ impl Gateway {
         exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
 
         exchange.phase = Phase::Authorise;
-        authorise(&route.auth, identity.as_deref(), &self.policy)?;
-        if !route.conditions.is_empty() {
+        authorise(&route.rules.auth, identity.as_deref(), &self.policy)?;
+        if !route.rules.conditions.is_empty() {
             let request = Request::new(
                 head,
                 &target,
@@ -123,10 +124,10 @@ impl Gateway {
                 identity.as_deref(),
                 exchange.started,
             );
-            meet(&route.conditions, &self.conditions, &request)?;
+            meet(&route.rules.conditions, &self.conditions, &request)?;
         }
 
-        if !route.limits.is_empty() {
+        if !route.rules.limits.is_empty() {
             exchange.phase = Phase::Limit;
             let captures = found.pattern.captures(&target.path);
             let caller = Caller {
@@ -135,7 +136,7 @@ impl Gateway {
                 captures,
             };
             limit(
-                &route.limits,
+                &route.rules.limits,
                 &self.tables,
                 &caller,
                 state,
@@ -181,7 +182,7 @@ impl Gateway {
             return Decision::Respond(refuse(refusal, &mut exchange), exchange);
         };
         let route = found.route;
-        let carriers = Carriers::of(&route.auth, &self.tables);
+        let carriers = Carriers::of(&route.rules.auth, &self.tables);
         let mut request = shape::request(head, target, &exchange);
         if upstream.caller.remove_credential {
             carriers.strip_head(head, &mut request);
@@ -192,7 +193,7 @@ impl Gateway {
             return Decision::Respond(refuse(refusal, &mut exchange), exchange);
         }
         exchange.verdict = Verdict::Forward;
-        let timeout = route.timeout.unwrap_or(upstream.timeout).0;
+        let timeout = route.rules.timeout.unwrap_or(upstream.timeout).0;
         let plan = AttemptPlan::new(
             Arc::clone(upstream),
             *index,
@@ -202,7 +203,7 @@ impl Gateway {
             exchange.started,
         );
         let query = carriers.strip_query(target.query);
-        let path = shape::path(route.rewrite.as_deref(), found.pattern, &target.path);
+        let path = shape::path(route.rules.rewrite.as_ref(), found.pattern, &target.path);
         Decision::Forward(Forward {
             plan,
             path_and_query: match query {

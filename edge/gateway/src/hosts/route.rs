@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
@@ -10,27 +11,36 @@ use tidegate_shared::method::MethodSet;
 use tidegate_shared::units::Span;
 
 use super::candidate::Mismatch;
-use super::reply::Replies;
+use super::once::Once;
 use super::table::Question;
 use crate::decision::{HeadEdits, Reply};
 
-/// A route of the bundle, ready for use. Thousands lie side by side: what few routes have is
-/// kept behind a pointer.
+/// A route of the bundle, ready for use. Among thousands, most of what finding one costs is
+/// waiting for memory: so a route is one cache line, and what many have alike is there once.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) methods: MethodSet,
-    pub(crate) auth: Auth,
-    pub(crate) conditions: Box<[u32]>,
-    pub(crate) limits: Box<[u32]>,
-    pub(crate) cors: Option<u32>,
     pub(crate) target: Target,
-    pub(crate) rewrite: Option<Box<PathTemplate>>,
-    pub(crate) timeout: Option<Span>,
-    pub(crate) request: Option<Box<HeadEdits>>,
-    pub(crate) response: Option<Box<HeadEdits>>,
+    pub(crate) rules: Arc<Rules>,
     predicates: Option<Box<Predicates>>,
 }
+
+/// What a route does with a request, but for who answers it.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) auth: Auth,
+    pub(crate) conditions: Vec<u32>,
+    pub(crate) limits: Vec<u32>,
+    pub(crate) cors: Option<u32>,
+    pub(crate) rewrite: Option<PathTemplate>,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) request: Option<HeadEdits>,
+    pub(crate) response: Option<HeadEdits>,
+}
+
+const _: () = assert!(size_of::<Route>() == 64);
 
 /// Who answers.
 #[derive(Debug)]
@@ -47,7 +57,7 @@ struct Predicates {
 }
 
 impl Route {
-    pub(super) fn prepare(route: bundle::Route, replies: &mut Replies) -> Result<Self, String> {
+    pub(super) fn prepare(route: bundle::Route, parts: &mut Parts) -> Result<Self, String> {
         let bundle::Route {
             name,
             methods,
@@ -63,21 +73,26 @@ impl Route {
             request_headers,
             response_headers,
         } = route;
+        let stated = StatedRules {
+            auth,
+            conditions,
+            limits,
+            cors,
+            rewrite,
+            timeout,
+            request_headers,
+            response_headers,
+        };
         Ok(Self {
             name: name.into(),
             methods,
-            auth,
-            conditions: conditions.into(),
-            limits: limits.into(),
-            cors,
             target: match target {
-                bundle::Target::Reply(reply) => Target::Reply(replies.prepare(reply)?),
+                bundle::Target::Reply(reply) => {
+                    Target::Reply(parts.replies.prepare(reply, prepare_reply)?)
+                }
                 bundle::Target::Upstream(index) => Target::Upstream(index),
             },
-            rewrite: rewrite.map(Box::new),
-            timeout,
-            request: edits(request_headers)?,
-            response: edits(response_headers)?,
+            rules: parts.rules.prepare(stated, Rules::prepare)?,
             predicates: predicates(headers, query)?,
         })
     }
@@ -89,6 +104,68 @@ impl Route {
         }
         self.predicates.as_ref()?.mismatch(question)
     }
+}
+
+/// What routes of a host share.
+#[derive(Debug)]
+pub(super) struct Parts {
+    replies: Once<bundle::Reply, Reply>,
+    rules: Once<StatedRules, Rules>,
+}
+
+impl Parts {
+    pub(super) fn new() -> Self {
+        Self {
+            replies: Once::new(),
+            rules: Once::new(),
+        }
+    }
+}
+
+/// [`Rules`] as the bundle has them.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct StatedRules {
+    auth: Auth,
+    conditions: Vec<u32>,
+    limits: Vec<u32>,
+    cors: Option<u32>,
+    rewrite: Option<PathTemplate>,
+    timeout: Option<Span>,
+    request_headers: bundle::HeaderEdits,
+    response_headers: bundle::HeaderEdits,
+}
+
+impl Rules {
+    fn prepare(stated: &StatedRules) -> Result<Self, String> {
+        let StatedRules {
+            auth,
+            conditions,
+            limits,
+            cors,
+            rewrite,
+            timeout,
+            request_headers,
+            response_headers,
+        } = stated;
+        Ok(Self {
+            auth: auth.clone(),
+            conditions: conditions.clone(),
+            limits: limits.clone(),
+            cors: *cors,
+            rewrite: rewrite.clone(),
+            timeout: *timeout,
+            request: edits(request_headers)?,
+            response: edits(response_headers)?,
+        })
+    }
+}
+
+fn prepare_reply(reply: &bundle::Reply) -> Result<Reply, String> {
+    Ok(Reply {
+        status: reply.status,
+        headers: fields(&reply.headers)?,
+        body: Bytes::copy_from_slice(&reply.body),
+    })
 }
 
 impl Predicates {
@@ -166,28 +243,26 @@ fn predicates(
     })))
 }
 
-fn edits(edits: bundle::HeaderEdits) -> Result<Option<Box<HeadEdits>>, String> {
+fn edits(edits: &bundle::HeaderEdits) -> Result<Option<HeadEdits>, String> {
     let bundle::HeaderEdits { remove, set, add } = edits;
     if remove.is_empty() && set.is_empty() && add.is_empty() {
         return Ok(None);
     }
     let remove = remove.iter().map(|name| header_name(name));
-    Ok(Some(Box::new(HeadEdits {
+    Ok(Some(HeadEdits {
         remove: remove.collect::<Result<_, String>>()?,
         set: fields(set)?,
         add: fields(add)?,
-    })))
+    }))
 }
 
-pub(super) fn fields(
-    fields: Vec<(String, String)>,
-) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let field = |(name, text): (String, String)| {
+fn fields(fields: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let field = |(name, text): &(String, String)| {
         let value =
-            HeaderValue::from_str(&text).map_err(|_| format!("`{text}` is no header value"))?;
-        Ok((header_name(&name)?, value))
+            HeaderValue::from_str(text).map_err(|_| format!("`{text}` is no header value"))?;
+        Ok((header_name(name)?, value))
     };
-    fields.into_iter().map(field).collect()
+    fields.iter().map(field).collect()
 }
 
 fn header_name(text: &str) -> Result<HeaderName, String> {

@@ -14,8 +14,7 @@ use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::PathPattern;
 
 use super::candidate::{Candidate, Mismatch};
-use super::reply::Replies;
-use super::route::Route;
+use super::route::{Parts, Route};
 
 /// What routing asks of a request.
 pub(crate) struct Question<'q> {
@@ -44,13 +43,16 @@ pub(crate) struct Table {
 }
 
 /// A [`PathEntry`], ready for use. Few have more routes than one for each of some methods: those
-/// are named in the entry itself.
+/// are named in the entry itself, which is one cache line, as a route is.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Entry {
     pattern: PathPattern,
     routes: SmallVec<[u32; 4]>,
     otherwise: Box<[u32]>,
 }
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 /// A route that takes a request.
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +91,10 @@ impl Table {
                 otherwise: otherwise.into(),
             });
         }
-        let mut replies = Replies::default();
+        let mut parts = Parts::new();
         let routes = routes
             .into_iter()
-            .map(|route| Route::prepare(route, &mut replies))
+            .map(|route| Route::prepare(route, &mut parts))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             complete,

@@ -45,7 +45,7 @@ pub(crate) fn route<'g, H: RequestHead>(
     };
     if let Some(method) = &asked_method {
         let asked = table.find(&Question { method, ..question });
-        if let Some(found) = asked.ok().filter(|found| found.route.cors.is_some()) {
+        if let Some(found) = asked.ok().filter(|found| found.route.rules.cors.is_some()) {
             return Ok(Matched {
                 found,
                 preflight: true,

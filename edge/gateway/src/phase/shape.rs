@@ -78,7 +78,10 @@ pub(crate) fn request<H: RequestHead>(
     {
         edits.remove.push(TRACESTATE);
     }
-    if let Some(own) = exchange.route().and_then(|route| route.request.as_ref()) {
+    if let Some(own) = exchange
+        .route()
+        .and_then(|route| route.rules.request.as_ref())
+    {
         edits.extend(own);
     }
     let ours = [
@@ -138,7 +141,10 @@ pub(crate) fn response<H: ResponseHead>(exchange: &Exchange, head: &H) -> HeadEd
         ..HeadEdits::default()
     };
     edits.remove.push(SERVER);
-    if let Some(own) = exchange.route().and_then(|route| route.response.as_ref()) {
+    if let Some(own) = exchange
+        .route()
+        .and_then(|route| route.rules.response.as_ref())
+    {
         edits.extend(own);
     }
     edits.extend(&exchange.response);
@@ -148,7 +154,9 @@ pub(crate) fn response<H: ResponseHead>(exchange: &Exchange, head: &H) -> HeadEd
 
 /// A reply of the gateway's own, with the same changes.
 pub(crate) fn reply(reply: &Reply, exchange: &Exchange) -> Reply {
-    let route = exchange.route().and_then(|route| route.response.as_deref());
+    let route = exchange
+        .route()
+        .and_then(|route| route.rules.response.as_ref());
     let edits = || route.into_iter().chain([&exchange.response]);
     let more: usize = edits().map(|edits| edits.set.len() + edits.add.len()).sum();
     let mut headers = Vec::with_capacity(reply.headers.len() + more + 1);
