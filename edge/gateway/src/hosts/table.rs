@@ -54,6 +54,21 @@ struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
+impl Entry {
+    fn of(entry: PathEntry) -> Self {
+        let PathEntry {
+            pattern,
+            routes,
+            otherwise,
+        } = entry;
+        Self {
+            pattern,
+            routes: routes.into(),
+            otherwise: otherwise.into(),
+        }
+    }
+}
+
 /// A route that takes a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<'t> {
@@ -68,13 +83,7 @@ impl Table {
     pub(crate) fn build(routes: HostRoutes) -> Result<Self, String> {
         let HostRoutes { paths, routes } = routes;
         let (mut complete, mut prefixes) = (Router::new(), Router::new());
-        let mut entries = Vec::with_capacity(paths.len());
-        for (entry, index) in paths.into_iter().zip(0_u32..) {
-            let PathEntry {
-                pattern,
-                routes,
-                otherwise,
-            } = entry;
+        for (PathEntry { pattern, .. }, index) in paths.iter().zip(0_u32..) {
             let router = if pattern.is_prefix() {
                 &mut prefixes
             } else {
@@ -85,12 +94,8 @@ impl Table {
                     .insert(path, index)
                     .map_err(|error| format!("path `{pattern}`: {error}"))?;
             }
-            entries.push(Entry {
-                pattern,
-                routes: routes.into(),
-                otherwise: otherwise.into(),
-            });
         }
+        let entries = paths.into_iter().map(Entry::of).collect();
         let mut parts = Parts::new();
         let routes = routes
             .into_iter()
