@@ -71,6 +71,8 @@ impl SpinHost {
             "1000000",
             "--idle-instance-timeout",
             "600",
+            "--max-instances",
+            "1",
         ]);
         for (name, secret) in config.secrets {
             let variable = name.to_ascii_lowercase().replace('-', "_");

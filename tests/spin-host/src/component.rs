@@ -1,8 +1,10 @@
 //! The component: compiled once, instantiated as often as requests ask for.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -20,6 +22,7 @@ pub(crate) struct Component {
     platform: Platform,
     outbound: Outbound,
     pub(crate) lifetime: Lifetime,
+    pub(crate) instances: Arc<Semaphore>,
 }
 
 impl Component {
@@ -49,6 +52,7 @@ impl Component {
             service,
             platform,
             outbound,
+            instances: Arc::new(Semaphore::new(lifetime.instances)),
             lifetime,
         })
     }

@@ -58,6 +58,9 @@ struct Arguments {
     /// Seconds after which an idle instance ends.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     idle_instance_timeout: u64,
+    /// Instances at a time; with one, what the component remembers is seen by every request.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    max_instances: usize,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -82,6 +85,7 @@ async fn main() -> anyhow::Result<()> {
     let lifetime = Lifetime {
         requests: arguments.max_instance_reuse_count,
         idle: Duration::from_secs(arguments.idle_instance_timeout),
+        instances: arguments.max_instances,
     };
     let component = Component::load(&arguments.component, platform, Outbound::new(tls), lifetime)?;
 

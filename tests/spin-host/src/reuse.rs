@@ -1,9 +1,11 @@
 //! How long an instance lives and how many requests it takes, as `spin up` has it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
@@ -23,6 +25,8 @@ pub(crate) struct Lifetime {
     pub(crate) requests: usize,
     /// How long it may be idle.
     pub(crate) idle: Duration,
+    /// How many there may be.
+    pub(crate) instances: usize,
 }
 
 impl HandlerState for Component {
@@ -31,26 +35,33 @@ impl HandlerState for Component {
     type WorkerState = Reuse;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, IdleTimeout, Reuse>> {
+        let permit = Arc::clone(&self.instances).try_acquire_owned()?;
         let (store, proxy) = self.new_instance().await?;
         Ok(Instance {
             store,
             proxy,
             view: State::http,
             expiration: IdleTimeout(Box::pin(sleep(self.lifetime.idle)), self.lifetime.idle),
-            state: Reuse(self.lifetime.requests),
+            state: Reuse {
+                requests: self.lifetime.requests,
+                _permit: permit,
+            },
         })
     }
 }
 
 /// Takes requests up to a number.
-pub(crate) struct Reuse(usize);
+pub(crate) struct Reuse {
+    requests: usize,
+    _permit: OwnedSemaphorePermit,
+}
 
 impl WorkerState for Reuse {
     type StoreData = State;
     type RequestData = ();
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        if total >= self.0 {
+        if total >= self.requests {
             ShouldAccept::Never
         } else if concurrent >= REQUESTS_AT_A_TIME {
             ShouldAccept::No

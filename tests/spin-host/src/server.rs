@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use wasmtime_wasi_http::handler::ProxyHandler;
+use tokio::sync::TryAcquireError;
+use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::component::Component;
@@ -21,6 +23,9 @@ use crate::headers;
 
 /// How long open connections may take to finish once told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long a request waits for an instance to be free before it is offered again, and how often.
+const WAIT: Duration = Duration::from_millis(2);
+const MAX_WAITS: usize = 10_000;
 
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -68,11 +73,31 @@ async fn respond(
         tracing::debug!("refused: {error:#}");
         return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
     }
-    let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
-    Ok(handler.handle((), request).await.unwrap_or_else(|error| {
-        tracing::error!("request failed: {error:?}");
-        empty(StatusCode::INTERNAL_SERVER_ERROR)
-    }))
+    let mut request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+    for _ in 0..MAX_WAITS {
+        let failed = match handler.handle((), request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error.downcast::<InstantiationError<()>>(),
+        };
+        match failed {
+            // There are as many instances as there may be, each busy for a moment.
+            Ok(full) if full.error.is::<TryAcquireError>() => {
+                request = full
+                    .request
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner);
+                tokio::time::sleep(WAIT).await;
+            }
+            Ok(error) => return Ok(failure(&error)),
+            Err(error) => return Ok(failure(&error)),
+        }
+    }
+    Ok(failure(&"no instance is free"))
+}
+
+fn failure(error: &impl std::fmt::Debug) -> Response<WasiBody> {
+    tracing::error!("request failed: {error:?}");
+    empty(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn empty(status: StatusCode) -> Response<WasiBody> {
