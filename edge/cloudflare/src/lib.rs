@@ -2,8 +2,8 @@
 //!
 //! `worker.js` is the entry. It calls [`decide`], which runs the core with a single poll: where
 //! everything needed is in memory there is an answer or an [`Attempt`] at an origin at once, and
-//! only a decision that waits (for WebCrypto, or for an issuer's keys) becomes a promise. Bodies, WebSockets and event
-//! streams are handles here, never octets.
+//! only a decision that waits (for WebCrypto, or for an issuer's keys) becomes a promise. Bodies,
+//! WebSockets and event streams are handles here, never octets.
 //!
 //! The JavaScript side awaits and does nothing else: crossing the boundary costs less than
 //! driving JavaScript's promises from Rust, and the `worker` crate's fetch handler is such a

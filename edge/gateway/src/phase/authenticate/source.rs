@@ -107,15 +107,21 @@ fn list(field: &str) -> Tokens {
     items.map(str::to_owned).collect()
 }
 
-/// RFC 6265 §5.4; several `Cookie` fields, as HTTP/2 may have them, come with commas between.
 fn cookies(field: &str, name: &str) -> Tokens {
-    let pairs = field
-        .split([';', ','])
-        .filter_map(|pair| pair.split_once('='));
-    let values = pairs.filter(|(own, _)| own.trim() == name);
-    let values = values.map(|(_, value)| value.trim());
+    let own = cookie_pairs(field).filter(|(own, _)| *own == name);
+    let values = own.filter_map(|(_, pair)| Some(pair.split_once('=')?.1.trim()));
     let values = values.filter(|value| !value.is_empty());
     values.map(str::to_owned).collect()
+}
+
+/// The cookies of a field by their names, each whole (RFC 6265 §5.4). Several `Cookie` fields, as
+/// HTTP/2 may have them, come with commas between.
+pub(crate) fn cookie_pairs(field: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = field.split([';', ',']).map(str::trim);
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name.trim());
+        (name, pair)
+    })
 }
 
 #[cfg(test)]

@@ -79,11 +79,8 @@ impl<'t> Carriers<'t> {
 
 /// The other cookies (RFC 6265 §4.2.1); `None` where there are none.
 fn without_cookies(field: &str, names: &[&str]) -> Option<String> {
-    let kept = field.split([';', ',']).map(str::trim).filter(|pair| {
-        let own = pair.split_once('=').map_or(*pair, |(own, _)| own.trim());
-        !pair.is_empty() && !names.contains(&own)
-    });
-    let kept: Vec<&str> = kept.collect();
+    let others = source::cookie_pairs(field).filter(|(name, _)| !names.contains(name));
+    let kept: Vec<&str> = others.map(|(_, pair)| pair).collect();
     (!kept.is_empty()).then(|| kept.join("; "))
 }
 
