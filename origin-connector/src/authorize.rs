@@ -2,8 +2,11 @@
 
 mod path_prefix;
 
+use tidegate_shared::path::{decode_unreserved, normalise};
+
 use crate::config::Backend;
 use crate::identity::Identity;
+use path_prefix::lenient_segments;
 pub use path_prefix::{InvalidPathPrefix, PathPrefix};
 
 /// What the decision reads of a request.
@@ -104,14 +107,22 @@ impl Backends {
     /// Decides. The most specific backend for the host and path is chosen first and its list of
     /// callers asked then: who may not reach it does not fall through to a wider one.
     pub fn authorize(&self, identity: &Identity, head: &RequestHead<'_>) -> Authorization<'_> {
-        let path = match tidegate_shared::path::normalise(head.path) {
-            Ok(path) => path,
+        let readings = normalise(head.path).and_then(|path| {
+            let decoded = decode_unreserved(head.path)?;
+            Ok((path, decoded))
+        });
+        let (path, decoded) = match readings {
+            Ok(readings) => readings,
             Err(error) => return Authorization::Denied(Denial::InvalidPath(error)),
         };
         let strict = self.most_specific(head.host, &path.split('/').skip(1));
-        let lenient = self.most_specific(head.host, &path_prefix::lenient_segments(&path));
-        if strict.map(|(index, _)| index) != lenient.map(|(index, _)| index) {
-            return Authorization::Denied(Denial::AmbiguousPath);
+        // The backend gets the path as it came, and may merge slashes before it takes dot segments
+        // away, or after.
+        for lenient in [&path, &decoded].map(|path| lenient_segments(path)) {
+            let lenient = self.most_specific(head.host, &lenient);
+            if strict.map(|(index, _)| index) != lenient.map(|(index, _)| index) {
+                return Authorization::Denied(Denial::AmbiguousPath);
+            }
         }
         match strict {
             None => Authorization::Denied(Denial::NoBackend),
@@ -207,6 +218,9 @@ mod tests {
             "/v1/accounts//admin",
             "/v1/accounts/admin;x=1",
             "/v1/accounts/;/admin",
+            "/v1//../v1/accounts",
+            "/v1/;y/../v1/accounts",
+            "/v1/.;y/%2E%2e/v1/accounts",
         ] {
             assert_eq!(decide("a.example", path), ambiguous, "{path}");
         }

@@ -69,8 +69,12 @@ fn is_plain(path: &str) -> bool {
     })
 }
 
-/// RFC 3986 §6.2.2.1 and §6.2.2.2.
-fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
+/// The first half of [`normalise`] (RFC 3986 §6.2.2.1 and §6.2.2.2): hexadecimal digits in upper
+/// case, unreserved characters decoded. Dot segments are still there.
+///
+/// # Errors
+/// [`InvalidPath`] where the path has no single reading.
+pub fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     if path
         .bytes()
         .all(|octet| is_path_octet(octet) && octet != b'%')
