@@ -55,14 +55,17 @@ pub(crate) async fn verify(
     let known = issuers
         .iter()
         .find_map(|issuer| Some((*issuer, lately(issuer)?)));
-    let issuer = match (&known, issuers) {
-        (Some((issuer, _)), _) => issuer,
-        // What is no token costs an issuer nothing.
-        (None, [only]) => {
-            Token::parse(token)?;
-            only
+    let mut parsed = None;
+    let issuer = match &known {
+        Some((issuer, _)) => *issuer,
+        None => {
+            // What is no token costs an issuer nothing.
+            let parsed = parsed.insert(Token::parse(token)?);
+            match issuers {
+                [only] => *only,
+                several => named(parsed, several)?,
+            }
         }
-        (None, several) => named(&Token::parse(token)?, several)?,
     };
     let mut keys = match &issuer.remote {
         None => None,
@@ -72,7 +75,10 @@ pub(crate) async fn verify(
         known.lifetime.check(ports.now())?;
         return Ok(known.identity);
     }
-    let parsed = Token::parse(token)?;
+    let parsed = match parsed {
+        Some(parsed) => parsed,
+        None => Token::parse(token)?,
+    };
     let with = keys.as_deref().unwrap_or(&issuer.keys);
     let verified = match (
         parsed.verify(&issuer.algorithms, with, ports).await,
