@@ -1,7 +1,6 @@
 //! Who is calling, by the names in a certificate that the mesh's authority vouches for.
 
 mod peer_name;
-mod spiffe;
 
 use std::borrow::Cow;
 
@@ -10,7 +9,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
 pub use peer_name::{InvalidPeerName, PeerName};
-pub use spiffe::{InvalidSpiffeId, SpiffeId};
+pub use tidegate_shared::spiffe::{InvalidSpiffeId, SpiffeId};
 
 /// The names of a caller.
 ///

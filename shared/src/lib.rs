@@ -14,6 +14,7 @@ pub mod method;
 pub mod path;
 pub mod pattern;
 pub mod problem;
+pub mod spiffe;
 pub mod time;
 pub mod trace;
 pub mod trust;

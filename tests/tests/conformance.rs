@@ -17,6 +17,8 @@ mod openapi;
 mod probe;
 #[path = "conformance/rate_limit.rs"]
 mod rate_limit;
+#[path = "conformance/spiffe.rs"]
+mod spiffe;
 #[path = "conformance/trace.rs"]
 mod trace;
 
