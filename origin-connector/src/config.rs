@@ -3,8 +3,11 @@
 mod backend;
 mod balance;
 mod endpoints;
+mod endpoints_file;
 mod file;
+mod files;
 mod limits;
+mod place;
 mod problems;
 mod target;
 mod tcp;
@@ -19,12 +22,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::authorize::Backends;
-use crate::tls::{Credentials, TlsError};
 pub use backend::{Backend, BackendFile};
 pub(crate) use balance::{Ejection, Health};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
-pub(crate) use endpoints::{Endpoints, InvalidEndpoints, parse_lines as parse_endpoints};
+pub(crate) use endpoints::Endpoints;
+pub use endpoints_file::EndpointsFileError;
+pub(crate) use endpoints_file::read as read_endpoints;
 pub use file::{ConfigFile, DrainFile};
+pub use files::{Checked, FileError, InvalidFiles};
 pub use limits::{Limits, LimitsFile};
 pub(crate) use problems::Problems;
 pub use problems::{ConfigError, InvalidConfig, InvalidField};
@@ -68,18 +73,13 @@ impl Config {
         };
         let mut file: ConfigFile = toml::from_str(&text).map_err(malformed)?;
         file.resolve(path.parent().unwrap_or(Path::new("")));
-        Self::try_from(file).map_err(|InvalidConfig(fields)| ConfigError::Invalid {
-            path: path.to_owned(),
-            fields,
+        Self::try_from(file).map_err(|InvalidConfig(fields)| {
+            let placed = |field: InvalidField| (place::line(&text, &field.field), field);
+            ConfigError::Invalid {
+                path: path.to_owned(),
+                fields: fields.into_iter().map(placed).collect(),
+            }
         })
-    }
-
-    /// Loads the certificates, as [`Connector::bind`](crate::Connector::bind) will.
-    ///
-    /// # Errors
-    /// [`TlsError`] where they do not make a server.
-    pub fn check_certificates(&self) -> Result<(), TlsError> {
-        Credentials::read(&self.tls).map(drop)
     }
 }
 

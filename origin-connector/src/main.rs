@@ -20,7 +20,7 @@ struct Arguments {
     /// The configuration, a TOML file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Check the configuration and the certificates, and exit.
+    /// Read the configuration and every file that it names, say all that is wrong, and exit.
     #[arg(long)]
     check: bool,
     /// How to log, on standard error. RUST_LOG filters, as `info,access=off`.
@@ -52,7 +52,9 @@ type Failure = Box<dyn std::error::Error>;
 fn start(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::read(&arguments.config)?;
     if arguments.check {
-        config.check_certificates()?;
+        for notice in config.check_files()?.notices {
+            writeln!(io::stderr(), "expires soon: {notice}")?;
+        }
         writeln!(io::stdout(), "{}: ok", arguments.config.display())?;
         return Ok(());
     }

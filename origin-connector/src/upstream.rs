@@ -150,13 +150,15 @@ impl<C: Connections> Upstream<C> {
     pub(crate) async fn locate(&self) -> Result<(), InvalidDestination> {
         match self.refresh().await {
             Ok(()) => Ok(()),
-            Err(error @ (SourceError::Resolve { .. } | SourceError::NoAddress { .. })) => {
+            Err(
+                error @ (SourceError::Resolve { .. }
+                | SourceError::NoAddress { .. }
+                | SourceError::Cut),
+            ) => {
                 tracing::warn!(backend = self.name, %error, "no endpoints yet");
                 Ok(())
             }
-            Err(error @ (SourceError::Unreadable { .. } | SourceError::Invalid { .. })) => {
-                Err(InvalidDestination::new(&self.name, &error))
-            }
+            Err(error @ SourceError::File(_)) => Err(InvalidDestination::new(&self.name, &error)),
         }
     }
 

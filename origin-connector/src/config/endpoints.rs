@@ -58,7 +58,7 @@ pub(crate) enum InvalidEndpoints {
 }
 
 /// Reads addresses; the order means nothing, and one that is there twice is there once.
-pub(crate) fn parse<'t>(
+pub(super) fn parse<'t>(
     entries: impl Iterator<Item = &'t str>,
 ) -> Result<BTreeSet<SocketAddr>, InvalidEndpoints> {
     let address = |text: &str| {
@@ -70,34 +70,5 @@ pub(crate) fn parse<'t>(
         0 => Err(InvalidEndpoints::Empty),
         1..=MOST => Ok(addresses),
         _ => Err(InvalidEndpoints::TooMany),
-    }
-}
-
-/// Reads a file of addresses: one a line, blank lines and what follows `#` aside.
-pub(crate) fn parse_lines<'t>(text: &'t str) -> Result<BTreeSet<SocketAddr>, InvalidEndpoints> {
-    let bare = |line: &'t str| line.split('#').next().unwrap_or_default().trim();
-    parse(text.lines().map(bare).filter(|line| !line.is_empty()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_a_file_of_addresses() {
-        let text = "# the ingress\n192.0.2.1:80\n\n  [2001:db8::1]:80 # new\n192.0.2.1:80\n";
-        let read: Vec<String> = parse_lines(text)
-            .unwrap()
-            .iter()
-            .map(SocketAddr::to_string)
-            .collect();
-        assert_eq!(read, ["192.0.2.1:80", "[2001:db8::1]:80"]);
-        assert_eq!(parse_lines("# none\n"), Err(InvalidEndpoints::Empty));
-        let malformed = InvalidEndpoints::Malformed("bank.example:80".to_owned());
-        assert_eq!(parse_lines("bank.example:80"), Err(malformed));
-        let many: String = (0..1001)
-            .map(|port| format!("192.0.2.1:{port}\n"))
-            .collect();
-        assert_eq!(parse_lines(&many), Err(InvalidEndpoints::TooMany));
     }
 }

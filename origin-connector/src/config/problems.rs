@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, all of it at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A configuration file does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +22,12 @@ pub enum ConfigError {
         source: toml::de::Error,
     },
     /// Fields have values that cannot be.
-    #[error("`{}`: {}", path.display(), join(fields))]
+    #[error("{}", placed(path, fields))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// All of them.
-        fields: Vec<InvalidField>,
+        /// All of them, each with its line where it has one.
+        fields: Vec<(Option<usize>, InvalidField)>,
     },
 }
 
@@ -44,6 +44,19 @@ pub struct InvalidField {
     pub field: String,
     /// What is wrong, and what would be right.
     pub reason: String,
+}
+
+/// One line for each, as compilers write them: `FILE:LINE: …`.
+fn placed(path: &Path, fields: &[(Option<usize>, InvalidField)]) -> String {
+    let path = path.display();
+    let lines: Vec<String> = fields
+        .iter()
+        .map(|(line, field)| match line {
+            Some(line) => format!("{path}:{line}: {field}"),
+            None => format!("{path}: {field}"),
+        })
+        .collect();
+    lines.join("\n")
 }
 
 fn join(fields: &[InvalidField]) -> String {

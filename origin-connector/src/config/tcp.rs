@@ -72,6 +72,16 @@ pub(crate) enum Mode {
     PassThrough(BTreeMap<String, Target>),
 }
 
+impl Mode {
+    /// Everything that connections go to.
+    pub(super) fn targets(&self) -> Box<dyn Iterator<Item = &Target> + '_> {
+        match self {
+            Self::Terminate(target, _) => Box::new(std::iter::once(target)),
+            Self::PassThrough(targets) => Box::new(targets.values()),
+        }
+    }
+}
+
 impl TcpFile {
     /// The files that it names.
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {

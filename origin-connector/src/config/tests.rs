@@ -88,11 +88,11 @@ fn says_all_that_is_wrong_at_once() {
     check(
         &format!("{text}{more}"),
         &expect![[r#"
-                `DIR/connector.toml`: backend[0].address: `ftp://x/y` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`
-                backend[0].allow[0]: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
-                drain.timeout: `2h` is not between `0s` and `3600s`
-                limits.connections: `0` is not between `1` and `1000000`
-                limits.header_bytes: `1` is not between `8192` and `1048576`"#]],
+            DIR/connector.toml:9: backend[0].address: `ftp://x/y` is no backend address: write `http://HOST:PORT` or `https://HOST:PORT`
+            DIR/connector.toml:10: backend[0].allow[0]: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
+            DIR/connector.toml:12: drain.timeout: `2h` is not between `0s` and `3600s`
+            DIR/connector.toml:14: limits.connections: `0` is not between `1` and `1000000`
+            DIR/connector.toml:15: limits.header_bytes: `1` is not between `8192` and `1048576`"#]],
     );
 }
 
@@ -109,20 +109,20 @@ grpc_web = true
     check(
         &format!("{MINIMAL}{more}"),
         &expect![[r#"
-            `DIR/connector.toml`: backend[0].grpc_web: gRPC-Web is translated for a backend that speaks `h2c` or `h2`
-            backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
-            backend[0].resolve_interval: `2h` is not between `1s` and `3600s`
-            backend[0].retry.attempts: `0` is not between `1` and `10`
-            backend[0].ejection.failures: `0` is not between `1` and `1000`
-            backend[0].ejection.max_time: `5m` is not between `600s` and `86400s`
-            backend[0].health.path: `healthz` is no path: write one as `/healthz`
-            backend[0].health.timeout: `1h` is not between `10ms` and `60s`"#]],
+            DIR/connector.toml:17: backend[0].grpc_web: gRPC-Web is translated for a backend that speaks `h2c` or `h2`
+            DIR/connector.toml:12: backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
+            DIR/connector.toml:13: backend[0].resolve_interval: `2h` is not between `1s` and `3600s`
+            DIR/connector.toml:14: backend[0].retry.attempts: `0` is not between `1` and `10`
+            DIR/connector.toml:15: backend[0].ejection.failures: `0` is not between `1` and `1000`
+            DIR/connector.toml:15: backend[0].ejection.max_time: `5m` is not between `600s` and `86400s`
+            DIR/connector.toml:16: backend[0].health.path: `healthz` is no path: write one as `/healthz`
+            DIR/connector.toml:16: backend[0].health.timeout: `1h` is not between `10ms` and `60s`"#]],
     );
     let both = "endpoints = [\"192.0.2.1:80\"]\nendpoints_file = \"accounts.list\"\n";
     check(
         &format!("{MINIMAL}{both}"),
         &expect![
-            "`DIR/connector.toml`: backend[0].endpoints: `endpoints_file` says where they are, too"
+            "DIR/connector.toml:11: backend[0].endpoints: `endpoints_file` says where they are, too"
         ],
     );
 }
@@ -138,9 +138,9 @@ allow = ["dns:edge.bank.example"]
 "#;
     check(
         &format!("{MINIMAL}{second}"),
-        &expect![[
-            r#"`DIR/connector.toml`: backend: `accounts` and `other` both serve host `*` and path prefix `/`"#
-        ]],
+        &expect![
+            "DIR/connector.toml:7: backend: `accounts` and `other` both serve host `*` and path prefix `/`"
+        ],
     );
 }
 
@@ -149,7 +149,7 @@ fn a_backend_behind_tls_needs_the_mesh() {
     let secure = MINIMAL.replace("http://127", "https://127");
     check(
         &secure,
-        &expect!["`DIR/connector.toml`: mesh: a backend has an `https://` address: add `[mesh]`"],
+        &expect!["DIR/connector.toml: mesh: a backend has an `https://` address: add `[mesh]`"],
     );
     let mesh = "[mesh]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\nauthority = \"ca.pem\"\n";
     check(&format!("{secure}{mesh}"), &expect!["holds"]);
@@ -157,14 +157,14 @@ fn a_backend_behind_tls_needs_the_mesh() {
     check(
         &format!("{h2c}{mesh}"),
         &expect![
-            "`DIR/connector.toml`: backend[0].protocol: `h2c` is not spoken over `https://`: write `http/1.1` or `h2`"
+            "DIR/connector.toml:10: backend[0].protocol: `h2c` is not spoken over `https://`: write `http/1.1` or `h2`"
         ],
     );
     let named = MINIMAL.replace("allow =", "identity = \"dns:a.example\"\nallow =");
     check(
         &named,
         &expect![
-            "`DIR/connector.toml`: backend[0].identity: a backend proves its identity over `https://` only"
+            "DIR/connector.toml:10: backend[0].identity: a backend proves its identity over `https://` only"
         ],
     );
 }
@@ -174,13 +174,13 @@ fn refuses_no_backend_and_a_backend_that_nobody_may_reach() {
     check(
         &MINIMAL.replace("allow = [\"spiffe://edge.example/gateway\"]", "allow = []"),
         &expect![
-            "`DIR/connector.toml`: backend[0].allow: nobody may come in: name at least one caller"
+            "DIR/connector.toml:10: backend[0].allow: nobody may come in: name at least one caller"
         ],
     );
     let (head, _) = MINIMAL.split_once("[[backend]]").unwrap();
     check(
         &format!("backend = []\n{head}"),
-        &expect![[r#"`DIR/connector.toml`: backend: there is no backend: add `[[backend]]`"#]],
+        &expect![[r#"DIR/connector.toml:1: backend: there is no backend: add `[[backend]]`"#]],
     );
 }
 
@@ -215,12 +215,12 @@ address = "192.0.2.2:443"
     check(
         &format!("{MINIMAL}{more}"),
         &expect![[r#"
-            `DIR/connector.toml`: tcp[0]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
-            tcp[1]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
-            tcp[2].terminate.address: `ledger.bank.example` is no address: write `HOST:PORT`
-            tcp[2].terminate.allow: nobody may come in: name at least one caller
-            tcp[3].pass_through[1].server_name: `one.partner.example` goes elsewhere already
-            tcp[3].pass_through[2].server_name: `*.partner.example` is no server name: write one as `ledger.bank.example`"#]],
+            DIR/connector.toml:12: tcp[0]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
+            DIR/connector.toml:15: tcp[1]: write either `[tcp.terminate]` or `[[tcp.pass_through]]`
+            DIR/connector.toml:22: tcp[2].terminate.address: `ledger.bank.example` is no address: write `HOST:PORT`
+            DIR/connector.toml:23: tcp[2].terminate.allow: nobody may come in: name at least one caller
+            DIR/connector.toml:31: tcp[3].pass_through[1].server_name: `one.partner.example` goes elsewhere already
+            DIR/connector.toml:34: tcp[3].pass_through[2].server_name: `*.partner.example` is no server name: write one as `ledger.bank.example`"#]],
     );
     let named = r#"
 [[tcp]]
@@ -232,6 +232,6 @@ address = "192.0.2.1:443"
 "#;
     check(
         &format!("{MINIMAL}{named}"),
-        &expect!["`DIR/connector.toml`: tcp: `accounts` is the name of another, too"],
+        &expect!["DIR/connector.toml:12: tcp: `accounts` is the name of another, too"],
     );
 }

@@ -35,9 +35,21 @@ pub(crate) struct Expiry {
 
 /// How near an end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Nearness {
+pub(crate) enum Nearness {
     Soon,
     Over,
+}
+
+impl Expiry {
+    /// `None` where there is time yet. `now` is in seconds since the Unix epoch.
+    pub(crate) fn nearness(&self, now: i64, notice: Duration) -> Option<Nearness> {
+        let notice = i64::try_from(notice.as_secs()).unwrap_or(i64::MAX);
+        match self.at.saturating_sub(now) {
+            ..=0 => Some(Nearness::Over),
+            left if left < notice => Some(Nearness::Soon),
+            _ => None,
+        }
+    }
 }
 
 /// What was said already, so that it is said once.
@@ -52,13 +64,10 @@ impl Warnings {
         now: i64,
         notice: Duration,
     ) -> Vec<(Expiry, Nearness)> {
-        let notice = i64::try_from(notice.as_secs()).unwrap_or(i64::MAX);
         let mut due = Vec::new();
         for expiry in expiries {
-            let nearness = match expiry.at.saturating_sub(now) {
-                ..=0 => Nearness::Over,
-                left if left < notice => Nearness::Soon,
-                _ => continue,
+            let Some(nearness) = expiry.nearness(now, notice) else {
+                continue;
             };
             let said = self.0.insert(expiry.of, (expiry.at, nearness));
             if said != Some((expiry.at, nearness)) {

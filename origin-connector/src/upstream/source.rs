@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Endpoints, InvalidEndpoints, Target, parse_endpoints};
+use crate::config::{Endpoints, EndpointsFileError, Target, read_endpoints};
 
 /// How often a file is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -30,13 +30,10 @@ pub(crate) enum SourceError {
     Resolve { name: String, source: io::Error },
     #[error("`{name}` has no address")]
     NoAddress { name: String },
-    #[error("`{}`: {source}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("`{}`: {source}", path.display())]
-    Invalid {
-        path: PathBuf,
-        source: InvalidEndpoints,
-    },
+    #[error(transparent)]
+    File(#[from] EndpointsFileError),
+    #[error("reading the endpoints was cut short")]
+    Cut,
 }
 
 impl Source {
@@ -79,15 +76,9 @@ impl Source {
                 Ok(addresses)
             }
             Self::File(path) => {
-                let unreadable = |source| SourceError::Unreadable {
-                    path: path.clone(),
-                    source,
-                };
-                let text = tokio::fs::read_to_string(path).await.map_err(unreadable)?;
-                parse_endpoints(&text).map_err(|source| SourceError::Invalid {
-                    path: path.clone(),
-                    source,
-                })
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || read_endpoints(&path));
+                Ok(read.await.map_err(|_| SourceError::Cut)??)
             }
         }
     }

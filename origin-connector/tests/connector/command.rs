@@ -12,30 +12,73 @@ async fn check(setup: &Setup) -> Output {
         .unwrap()
 }
 
+/// What a check that fails says, with the folder's name taken out.
+async fn complaint(setup: &Setup) -> String {
+    let output = check(setup).await;
+    assert_eq!(output.status.code(), Some(1));
+    let folder = setup.path("").display().to_string();
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .replace(&folder, "")
+}
+
 #[tokio::test]
-async fn a_check_says_whether_configuration_and_certificates_hold() {
+async fn a_check_says_whether_configuration_and_files_hold() {
     let origin = Origin::start().await;
     let setup = Setup::new().backend("accounts", origin.address, "");
     let output = check(&setup).await;
     assert!(output.status.success());
-    assert!(
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .ends_with("connector.toml: ok\n")
-    );
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("connector.toml: ok\n"), "{said}");
     // A key that is another certificate's.
     let other = Authority::new().issue_connector();
     setup.write("server.key", &other.key_pem());
-    let output = check(&setup).await;
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8(output.stderr).unwrap();
+    let message = complaint(&setup).await;
     assert!(
         message.contains("server.pem") && message.contains("keys"),
         "{message}"
     );
     let setup = setup.with("[limit]\n");
-    let output = check(&setup).await;
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8(output.stderr).unwrap();
+    let message = complaint(&setup).await;
     assert!(message.contains("unknown field `limit`"), "{message}");
+}
+
+#[tokio::test]
+async fn a_check_reads_what_running_would_read_and_says_all_that_is_wrong() {
+    let listed = "endpoints_file = \"endpoints\"";
+    let setup = Setup::new()
+        .backend_at("accounts", "http://accounts.invalid", listed)
+        .with(
+            "[[tcp]]\nname = \"ledger\"\nlisten = \"127.0.0.1:0\"\n[tcp.terminate]\n\
+             address = \"ledger.invalid:1\"\nendpoints_file = \"none\"\n\
+             allow = [\"dns:a.example\"]\n",
+        );
+    setup.write("endpoints", "127.0.0.1:80\nlocalhost:80\n");
+    let expired = setup.mesh.issue_expired(&["connector.mesh.example"]);
+    setup.install(&expired);
+    let message = complaint(&setup).await;
+    let lines: Vec<&str> = message.lines().collect();
+    let starts = [
+        "tidegate-connector: server: the end is ",
+        "endpoints:2: `localhost:80` is no endpoint",
+        "none: No such file",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{message}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_warns_of_what_expires_soon() {
+    let origin = Origin::start().await;
+    let mut setup = Setup::new().backend("accounts", origin.address, "");
+    let leaf = setup.mesh.issue_for(&["connector.mesh.example"], 3600);
+    setup.install(&leaf);
+    let output = check(&setup).await;
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("expires soon: server: "), "{said}");
+    setup.tls = "expiry_notice = \"1m\"";
+    assert_eq!(check(&setup).await.stderr, b"");
 }
