@@ -52,6 +52,9 @@ pub enum InvalidEnvelope {
     /// More octets than [`MAX_ENVELOPE`].
     #[error("the envelope has {0} octets, more than {MAX_ENVELOPE}")]
     TooLarge(usize),
+    /// The envelope ends before it is complete.
+    #[error("the envelope ends early")]
+    Truncated,
     /// No tagged COSE_Sign1.
     #[error("not a signed envelope (COSE_Sign1): {0}")]
     NotCose(String),
@@ -66,6 +69,20 @@ pub enum InvalidEnvelope {
     /// Another encoding of the same envelope.
     #[error("the envelope is not in its deterministic encoding")]
     NotDeterministic,
+}
+
+fn not_cose(error: &CoseError) -> InvalidEnvelope {
+    match error {
+        CoseError::ExtraneousData => InvalidEnvelope::TrailingOctets,
+        CoseError::DecodeFailed(ciborium::de::Error::Io(_)) => InvalidEnvelope::Truncated,
+        CoseError::DecodeFailed(_)
+        | CoseError::DuplicateMapKey
+        | CoseError::EncodeFailed
+        | CoseError::OutOfRangeIntegerValue
+        | CoseError::UnexpectedItem(..)
+        | CoseError::UnregisteredIanaValue
+        | CoseError::UnregisteredIanaNonPrivateValue => InvalidEnvelope::NotCose(error.to_string()),
+    }
 }
 
 /// A well-formed envelope whose signature nobody has checked yet.
@@ -86,13 +103,7 @@ impl Signed {
         if octets.len() > MAX_ENVELOPE {
             return Err(InvalidEnvelope::TooLarge(octets.len()));
         }
-        let sign1 = CoseSign1::from_tagged_slice(octets).map_err(|error| {
-            if matches!(error, CoseError::ExtraneousData) {
-                InvalidEnvelope::TrailingOctets
-            } else {
-                InvalidEnvelope::NotCose(error.to_string())
-            }
-        })?;
+        let sign1 = CoseSign1::from_tagged_slice(octets).map_err(|error| not_cose(&error))?;
         let header = &sign1.protected.header;
         let key = <[u8; 8]>::try_from(header.key_id.as_slice())
             .map(KeyId)

@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod cbor;
+pub mod channel;
 pub mod condition;
 pub mod digest;
 pub mod envelope;

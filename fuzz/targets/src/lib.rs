@@ -2,6 +2,7 @@
 //! does not hold.
 
 pub mod authority;
+pub mod channel;
 pub mod claims;
 pub mod condition;
 pub mod envelope;
@@ -38,8 +39,8 @@ macro_rules! targets {
 }
 
 targets!(
-    authority, claims, condition, envelope, expression, jwk, path, pattern, payload, policy,
-    section, token
+    authority, channel, claims, condition, envelope, expression, jwk, path, pattern, payload,
+    policy, section, token
 );
 
 /// Texts as inputs.

@@ -84,6 +84,7 @@ macro_rules! smoke {
 
 smoke! {
     authority: 500_000,
+    channel: 40_000,
     claims: 40_000,
     condition: 40_000,
     envelope: 50_000,
