@@ -4,6 +4,7 @@
 //! host its routes as embedded CBOR, which is decoded when that host is first asked for. Records
 //! are arrays; a reference is an index into a table or list.
 
+mod api_keys;
 mod caller;
 mod issuer;
 mod route;
@@ -18,6 +19,7 @@ use crate::digest::Digest;
 use crate::envelope::Content;
 use crate::host::HostPattern;
 
+pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
@@ -27,10 +29,7 @@ pub use route::{
     Auth, FieldPredicate, FieldTest, HeaderEdits, HostRoutes, JwtAuth, PathEntry, PathTemplate,
     Reply, Route, Target, TemplatePart,
 };
-pub use tables::{
-    AllowedOrigins, ApiKeyRing, Consumer, Cors, KeyPart, Limit, Origin, Retry, RetryOn, Tables,
-    Upstream,
-};
+pub use tables::{AllowedOrigins, Cors, KeyPart, Limit, Origin, Retry, RetryOn, Tables, Upstream};
 
 /// The format that this code writes and reads.
 pub const FORMAT_VERSION: u16 = 1;

@@ -4,6 +4,7 @@
 //! Nothing here does IO, reads a clock or knows a runtime.
 #![warn(missing_docs)]
 
+pub mod api_key;
 pub mod bundle;
 pub mod cbor;
 pub mod channel;

@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{CallerFacts, Issuer, IssuerKeys};
+use super::{ApiKeyRing, CallerFacts, Issuer, IssuerKeys};
 use crate::condition::Condition;
-use crate::digest::Digest;
 use crate::units::{Percent, Rate, Span};
 
 /// The tables of a bundle. A route's reference is an index into one of them.
@@ -64,26 +63,6 @@ impl Tables {
         .max()
         .unwrap_or(0)
     }
-}
-
-/// Consumers known by API keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct ApiKeyRing {
-    /// The name in the policy.
-    pub name: String,
-    /// The header that carries the key, in lower case.
-    pub header: String,
-    /// The consumers.
-    pub consumers: Vec<Consumer>,
-}
-
-/// A consumer and the digests of its keys; the keys themselves are in no bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct Consumer {
-    /// The name in the policy.
-    pub name: String,
-    /// The SHA-256 digest of each valid key.
-    pub keys: Vec<Digest>,
 }
 
 /// Where requests go.

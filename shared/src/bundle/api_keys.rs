@@ -1,0 +1,159 @@
+//! Consumers known by API keys.
+
+use serde::{Deserialize, Serialize};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use crate::api_key::ApiKeyPrefix;
+use crate::digest::Digest;
+
+/// Consumers known by API keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct ApiKeyRing {
+    /// The name in the policy.
+    pub name: String,
+    /// Where a request has its key.
+    pub source: ApiKeySource,
+    /// What its keys begin with; what cannot be one of them is refused before any look-up. `None`
+    /// where keys may be any text.
+    pub prefix: Option<ApiKeyPrefix>,
+    /// The keys.
+    pub keys: PinnedKeys,
+}
+
+/// Where a request has its API key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApiKeySource {
+    /// The whole value of this header field; its name in lower case.
+    Header(String),
+    /// `Authorization: ApiKey KEY`.
+    ApiKey,
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+}
+
+/// The digests of keys and whose they are; the keys themselves are in no bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct PinnedKeys {
+    /// The names of the consumers in the policy.
+    consumers: Vec<String>,
+    /// The SHA-256 digest of each key, and its consumer by index. Invariant: sorted, no digest
+    /// twice.
+    keys: Vec<(Digest, u32)>,
+}
+
+type Parts = (Vec<String>, Vec<(Digest, u32)>);
+
+/// The keys of a ring are not sorted, or refer to a consumer that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the API keys of a ring are not sorted, or one is of no consumer")]
+pub struct InvalidPinnedKeys;
+
+impl PinnedKeys {
+    /// The keys of consumers. Of two consumers with one key, the first has it.
+    pub fn new<K: IntoIterator<Item = Digest>>(
+        consumers: impl IntoIterator<Item = (String, K)>,
+    ) -> Self {
+        let mut pinned = Self::default();
+        for ((name, keys), index) in consumers.into_iter().zip(0..) {
+            pinned.consumers.push(name);
+            pinned
+                .keys
+                .extend(keys.into_iter().map(|digest| (digest, index)));
+        }
+        pinned.keys.sort_unstable();
+        pinned.keys.dedup_by_key(|(digest, _)| *digest);
+        pinned
+    }
+
+    /// Whose key has this digest.
+    pub fn find(&self, digest: &Digest) -> Option<&str> {
+        let at = self.keys.binary_search_by_key(digest, |(own, _)| *own);
+        let (_, consumer) = self.keys.get(at.ok()?)?;
+        self.consumer(*consumer)
+    }
+
+    /// The consumers, also those without a key.
+    pub fn consumers(&self) -> impl Iterator<Item = &str> {
+        self.consumers.iter().map(String::as_str)
+    }
+
+    /// Each key's digest and its consumer, sorted by digest.
+    pub fn iter(&self) -> impl Iterator<Item = (&Digest, &str)> {
+        self.keys
+            .iter()
+            .filter_map(|(digest, consumer)| Some((digest, self.consumer(*consumer)?)))
+    }
+
+    fn consumer(&self, index: u32) -> Option<&str> {
+        let consumer = self.consumers.get(usize::try_from(index).ok()?)?;
+        Some(consumer)
+    }
+}
+
+impl TryFrom<Parts> for PinnedKeys {
+    type Error = InvalidPinnedKeys;
+
+    fn try_from((consumers, keys): Parts) -> Result<Self, InvalidPinnedKeys> {
+        let pinned = Self { consumers, keys };
+        let sorted = pinned.keys.is_sorted_by(|(a, _), (b, _)| a < b);
+        if sorted && pinned.iter().count() == pinned.keys.len() {
+            Ok(pinned)
+        } else {
+            Err(InvalidPinnedKeys)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cbor;
+
+    const BOUNDS: cbor::Bounds = cbor::Bounds {
+        octets: 4096,
+        items: 100,
+    };
+
+    fn digest(text: &str) -> Digest {
+        Digest::of(text.as_bytes())
+    }
+
+    fn pinned() -> PinnedKeys {
+        PinnedKeys::new([
+            ("acme".to_owned(), vec![digest("old"), digest("new")]),
+            ("idle".to_owned(), vec![]),
+            ("other".to_owned(), vec![digest("third"), digest("new")]),
+        ])
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_digest() {
+        let pinned = pinned();
+        for (key, consumer) in [
+            ("old", Some("acme")),
+            ("new", Some("acme")),
+            ("third", Some("other")),
+            ("none", None),
+        ] {
+            assert_eq!(pinned.find(&digest(key)), consumer, "{key}");
+        }
+        assert_eq!(pinned.consumers().count(), 3);
+        assert_eq!(pinned.iter().count(), 3);
+    }
+
+    #[test]
+    fn only_sorted_keys_of_consumers_are_read() {
+        let octets = cbor::encode(&pinned());
+        assert_eq!(cbor::decode(&octets, &BOUNDS), Ok(pinned()));
+        let (low, high) = (Digest([1; 32]), Digest([2; 32]));
+        for keys in [
+            vec![(high, 0), (low, 0)],
+            vec![(low, 0), (low, 0)],
+            vec![(low, 1)],
+        ] {
+            let octets = cbor::encode(&(vec!["acme"], keys));
+            assert!(cbor::decode::<PinnedKeys>(&octets, &BOUNDS).is_err());
+        }
+    }
+}
