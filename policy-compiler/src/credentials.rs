@@ -11,7 +11,8 @@ use jwt_simple::reexports::coarsetime::Duration;
 use serde_json::{Map, Value};
 use tidegate_edge::jwk;
 use tidegate_shared::bundle::{
-    Algorithm, ClaimTest, ClaimValue, Issuer, IssuerKeys, PublicKey, TokenSource, TokenType,
+    Algorithm, ApiKeyRing, ApiKeySource, ClaimTest, ClaimValue, Issuer, IssuerKeys, PinnedKeys,
+    PublicKey, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 
@@ -88,13 +89,15 @@ impl Credentials {
         }
         share_secrets(&mut issuers);
         let mut api_keys = HashMap::new();
-        for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
-            for consumer in &mut ring.consumers {
-                let key = format!("tg_{}", random()?);
-                consumer.keys = vec![Digest::of(key.as_bytes())];
-                api_keys.insert((index, consumer.name.clone()), key);
+        for (ring, index) in ir.tables.api_keys.iter().zip(0..) {
+            let prefix = ring.prefix.clone().unwrap_or_default();
+            for consumer in ring.keys.consumers() {
+                let mut entropy = [0; 32];
+                getrandom::fill(&mut entropy).map_err(failed)?;
+                api_keys.insert((index, consumer.to_owned()), prefix.mint(entropy));
             }
         }
+        pin(&api_keys, ir);
         let tokens = ir
             .tables
             .upstreams
@@ -134,16 +137,15 @@ impl Credentials {
         }
         share_secrets(&mut self.issuers);
         for ((ring, consumer), key) in before.api_keys {
-            let definition = usize::try_from(ring)
+            let prefix = usize::try_from(ring)
                 .ok()
-                .and_then(|ring| ir.tables.api_keys.get_mut(ring));
-            let found = definition
-                .and_then(|ring| ring.consumers.iter_mut().find(|own| own.name == consumer));
-            if let Some(found) = found {
-                found.keys = vec![Digest::of(key.as_bytes())];
-                self.api_keys.insert((ring, consumer), key);
+                .and_then(|ring| ir.tables.api_keys.get(ring)?.prefix.as_ref());
+            if prefix.is_none_or(|prefix| prefix.check(&key).is_ok()) {
+                let own = self.api_keys.entry((ring, consumer));
+                own.and_modify(|own| *own = key);
             }
         }
+        pin(&self.api_keys, ir);
         Ok(())
     }
 
@@ -211,11 +213,15 @@ impl Credentials {
         })
     }
 
-    /// The API key of a consumer of a ring, by the ring's index.
-    pub fn api_key(&self, ring: u32, consumer: &str) -> Option<&str> {
-        self.api_keys
-            .get(&(ring, consumer.to_owned()))
-            .map(String::as_str)
+    /// How a request carries the API key of a consumer; `None` where the ring, the one of this
+    /// index, has no such consumer.
+    pub fn carry_api_key(&self, index: u32, ring: &ApiKeyRing, consumer: &str) -> Option<Carried> {
+        let key = self.api_keys.get(&(index, consumer.to_owned()))?;
+        Some(match &ring.source {
+            ApiKeySource::Header(name) => Carried::Field(name.parse().ok()?, key.clone()),
+            ApiKeySource::ApiKey => Carried::Field(AUTHORIZATION, format!("ApiKey {key}")),
+            ApiKeySource::Bearer => Carried::Field(AUTHORIZATION, format!("Bearer {key}")),
+        })
     }
 
     /// The secrets that the platform's store must hold, by their names.
@@ -231,6 +237,18 @@ impl Credentials {
                 });
         let signing = self.signing.iter();
         verifying.chain(signing.map(|(name, secret)| (name.as_str(), secret.clone().into_bytes())))
+    }
+}
+
+/// Gives each consumer its one key.
+fn pin(keys: &HashMap<(u32, String), String>, ir: &mut Ir) {
+    for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
+        let consumers = ring.keys.consumers().map(|consumer| {
+            let key = keys.get(&(index, consumer.to_owned()));
+            let digest = key.map(|key| Digest::of(key.as_bytes()));
+            (consumer.to_owned(), digest)
+        });
+        ring.keys = PinnedKeys::new(consumers);
     }
 }
 

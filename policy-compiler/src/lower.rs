@@ -1,6 +1,7 @@
 //! From the language to the [`Ir`]: references resolved, inheritance applied, everything
 //! checked. Errors accumulate; what is broken is left out.
 
+mod api_keys;
 mod arrange;
 mod auth;
 mod caller;
@@ -19,13 +20,13 @@ mod upstream;
 
 use std::path::{Path, PathBuf};
 
-use tidegate_shared::bundle::{ApiKeyRing, Consumer, Tables};
+use tidegate_shared::bundle::Tables;
 use tidegate_shared::units::Span as TimeSpan;
 
 use crate::decode::{Named, Parsed};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{self, Source, Span, Spanned};
-use crate::syntax::{ApiKeys, Policy, Version};
+use crate::syntax::{Policy, Version};
 pub(crate) use arrange::follow;
 use ir::Ir;
 
@@ -172,7 +173,7 @@ pub(crate) fn lower(
         api_keys: policy
             .api_keys
             .iter()
-            .map(|(name, ring)| api_keys(name, ring))
+            .map(|(name, ring)| api_keys::lower(name, ring, cx))
             .collect(),
         upstreams: policy
             .upstreams
@@ -286,25 +287,4 @@ fn policy_name(policy: &Spanned<Policy>, cx: &mut Context<'_>) -> String {
         );
     }
     name.value.clone()
-}
-
-fn api_keys(name: &str, ring: &ApiKeys) -> ApiKeyRing {
-    let consumer = |(name, consumer): &(Spanned<String>, crate::syntax::Consumer)| Consumer {
-        name: name.value.clone(),
-        keys: consumer
-            .sha256
-            .0
-            .iter()
-            .map(|digest| digest.value)
-            .collect(),
-    };
-    ApiKeyRing {
-        name: name.to_owned(),
-        header: ring
-            .header
-            .as_ref()
-            .map_or("x-api-key", |header| header.value.as_str())
-            .to_owned(),
-        consumers: ring.consumers.iter().map(consumer).collect(),
-    }
 }

@@ -166,17 +166,12 @@ fn credential(
             Some(credentials.carry(*issuer, &token).map_err(failed)?)
         }
         TestCaller::ApiKey { ring, consumer } => {
-            let key = credentials
-                .api_key(*ring, consumer)
-                .ok_or_else(|| failed("no such consumer"))?;
-            let ring = usize::try_from(*ring)
+            let definition = usize::try_from(*ring)
                 .ok()
                 .and_then(|index| ir.tables.api_keys.get(index));
-            let header = ring
-                .map_or("", |ring| &ring.header)
-                .parse()
-                .map_err(failed)?;
-            Some(Carried::Field(header, key.to_owned()))
+            let carried = definition
+                .and_then(|definition| credentials.carry_api_key(*ring, definition, consumer));
+            Some(carried.ok_or_else(|| failed("no such consumer"))?)
         }
     })
 }

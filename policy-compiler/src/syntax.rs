@@ -1,6 +1,7 @@
 //! The policy language: one type for each thing that a policy can say.
 
 mod api;
+mod api_keys;
 mod auth;
 mod caller;
 mod definitions;
@@ -13,11 +14,10 @@ use crate::source::Spanned;
 use tidegate_shared::host::HostPattern;
 
 pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
+pub(crate) use api_keys::{ApiKeys, KeyScheme};
 pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
-pub(crate) use definitions::{
-    ApiKeys, Consumer, Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream,
-};
+pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream};
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use test::{Caller, PolicyTest};
 

@@ -1,5 +1,7 @@
 //! What policies say, in plain words.
 
+mod api_keys;
+
 use std::collections::BTreeSet;
 
 use serde_bytes::ByteBuf;
@@ -12,6 +14,8 @@ use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
 use crate::meaning::{Answer, Caller, Meaning};
+
+pub(crate) use api_keys::{api_key, key_form, key_place};
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;
@@ -83,7 +87,7 @@ pub(crate) fn caller(caller: &Caller<'_>) -> String {
             let with = if scopes.is_empty() { "" } else { " with " };
             format!("a token of {issuers}{with}{scopes}")
         }
-        Caller::ApiKey(ring) => format!("an API key in {}", code(&ring.header)),
+        Caller::ApiKey(ring) => format!("an API key in {}", key_place(&ring.source)),
     }
 }
 
@@ -242,10 +246,6 @@ pub(crate) fn claim_rule(rule: &ClaimRule) -> String {
             format!("{} one of {}", code(name), list(values))
         }
     }
-}
-
-pub(crate) fn api_key(consumer: &str, digest: &Digest) -> String {
-    format!("key {} of {}", short(digest), code(consumer))
 }
 
 pub(crate) fn limit(limit: &Limit) -> String {

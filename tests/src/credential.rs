@@ -5,10 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderName;
 use serde_json::{Map, Value, json};
 use tidegate_policy_compiler::credentials::Carried;
-use tidegate_shared::bundle::{Issuer, IssuerKeys};
+use tidegate_shared::bundle::{ApiKeyRing, Issuer, IssuerKeys};
 
 use crate::case::{Caller, Case};
 use crate::stage::Stage;
@@ -22,12 +21,10 @@ pub fn carried(case: &Case, stage: &Stage) -> Result<Option<Carried>> {
         return Ok(None);
     };
     if let Some(consumer) = &caller.consumer {
-        let key = stage
-            .credentials
-            .api_key(0, consumer)
-            .context("no such consumer")?;
-        let name = HeaderName::from_static("x-api-key");
-        return Ok(Some(Carried::Field(name, key.to_owned())));
+        let has = |(_, ring): &(u32, &ApiKeyRing)| ring.keys.consumers().any(|own| own == consumer);
+        let mut rings = (0..).zip(&stage.tables.api_keys);
+        let (index, ring) = rings.find(has).context("no such consumer")?;
+        return Ok(stage.credentials.carry_api_key(index, ring, consumer));
     }
     let name = caller
         .issuer

@@ -1,6 +1,7 @@
 //! Everything that reads octets from outside, and what must hold of it. A target panics where it
 //! does not hold.
 
+pub mod api_key;
 pub mod authority;
 pub mod channel;
 pub mod claims;
@@ -39,8 +40,8 @@ macro_rules! targets {
 }
 
 targets!(
-    authority, channel, claims, condition, envelope, expression, jwk, path, pattern, payload,
-    policy, section, token
+    api_key, authority, channel, claims, condition, envelope, expression, jwk, path, pattern,
+    payload, policy, section, token
 );
 
 /// Texts as inputs.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use tidegate_policy_compiler::token_key::TokenKey;
+use tidegate_shared::api_key::ApiKeyPrefix;
 use tidegate_shared::bundle::Algorithm;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::trust::SigningKey;
@@ -37,6 +38,9 @@ struct New {
     /// The algorithm of a key for tokens
     #[arg(long, value_name = "NAME", default_value = "ES256")]
     algorithm: Algorithm,
+    /// What an API key begins with
+    #[arg(long, value_name = "TEXT", default_value_t)]
+    prefix: ApiKeyPrefix,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -56,11 +60,12 @@ impl Keys {
             dir,
             name,
             algorithm,
+            prefix,
         }) = &self.command;
         let made = match purpose {
             Purpose::Bundles => bundles(dir, name)?,
             Purpose::Tokens => tokens(*algorithm, dir, name)?,
-            Purpose::Api => api()?,
+            Purpose::Api => api(prefix)?,
         };
         output::print(&made);
         Ok(ExitCode::SUCCESS)
@@ -107,8 +112,8 @@ pub(super) fn tokens(algorithm: Algorithm, dir: &Path, name: &str) -> Result<Str
     ))
 }
 
-fn api() -> Result<String, Failure> {
-    let key = format!("tg_{}", hex::encode(output::entropy::<24>()?));
+fn api(prefix: &ApiKeyPrefix) -> Result<String, Failure> {
+    let key = prefix.mint(output::entropy()?);
     Ok(format!(
         "key     {key}\nsha256  {}",
         hex::encode(Digest::of(key.as_bytes()).0)

@@ -93,6 +93,8 @@ kinds! {
     Consumers = "consumers";
     /// The header that carries the API key.
     ApiKeyHeader = "api-key-header";
+    /// What an API key looks like.
+    ApiKeyForm = "api-key-form";
     /// A limit where there was none of its name.
     LimitAdded = "limit-added";
     /// A limit is gone.

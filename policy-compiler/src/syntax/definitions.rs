@@ -1,10 +1,9 @@
-//! What routes refer to: API keys, upstreams, limits, CORS rules.
+//! What routes refer to: upstreams, limits, CORS rules.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidegate_shared::bundle::{KeyPart, RetryOn};
-use tidegate_shared::digest::Digest;
 use tidegate_shared::units::{Percent, Rate, Span as TimeSpan};
 
 use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
@@ -13,24 +12,6 @@ use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
 use super::caller::CallerFacts;
-
-record! {
-    /// Consumers with API keys.
-    struct ApiKeys {
-        /// The header that carries the key; `x-api-key` if absent.
-        header: Option<Parsed<http::HeaderName>>,
-        /// The consumers.
-        consumers: Named<Consumer>,
-    }
-}
-
-record! {
-    /// A consumer.
-    struct Consumer {
-        /// The SHA-256 of its key, or of each of its keys; never a key itself.
-        sha256: OneOrMany<Parsed<Digest>>,
-    }
-}
 
 record! {
     /// Where requests go.

@@ -74,7 +74,7 @@ impl PinnedKeys {
     }
 
     /// The consumers, also those without a key.
-    pub fn consumers(&self) -> impl Iterator<Item = &str> {
+    pub fn consumers(&self) -> impl Iterator<Item = &str> + Clone {
         self.consumers.iter().map(String::as_str)
     }
 

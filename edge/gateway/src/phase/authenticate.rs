@@ -1,16 +1,14 @@
 //! *Authenticate*: who calls?
 
+mod api_key;
 mod cross_site;
 pub(crate) mod source;
 mod token;
 
 use std::sync::Arc;
 
-use http::header::{HeaderName, WWW_AUTHENTICATE};
-use serde_json::Map;
 use smallvec::SmallVec;
-use tidegate_shared::bundle::{ApiKeyRing, Auth, Cors, Issuer, Tables};
-use tidegate_shared::digest::Digest;
+use tidegate_shared::bundle::{Auth, Cors, Issuer, Tables};
 use tidegate_shared::problem::Problem;
 
 use crate::decision::HeadEdits;
@@ -60,36 +58,7 @@ pub(crate) async fn authenticate<H: RequestHead>(
         }
         Auth::ApiKey(ring) => {
             let ring = tables.api_keys.get(at(*ring)).ok_or_else(missing_entry)?;
-            by_api_key(ring, realm, incoming.head).map(|identity| Some(Arc::new(identity)))
+            api_key::by_api_key(ring, realm, incoming.head).map(|identity| Some(Arc::new(identity)))
         }
     }
-}
-
-/// No scheme of RFC 9110 §11 describes a key in a header; the challenge names the header.
-fn by_api_key<H: RequestHead>(
-    ring: &ApiKeyRing,
-    realm: &str,
-    head: &H,
-) -> Result<Identity, Refusal> {
-    let challenge = || format!("ApiKey realm=\"{realm}\", header=\"{}\"", ring.header);
-    let refuse =
-        |problem, cause: &str| Refusal::new(problem, cause).with(WWW_AUTHENTICATE, challenge());
-    let name = HeaderName::from_bytes(ring.header.as_bytes())
-        .map_err(|_| Refusal::new(Problem::Internal, "the ring's header is no header name"))?;
-    let key = head
-        .header(&name)
-        .ok_or_else(|| refuse(Problem::CredentialMissing, "no API key"))?;
-    // Digests are compared, never keys: how long that takes says nothing of a key.
-    let digest = Digest::of(key.as_bytes());
-    let consumer = ring
-        .consumers
-        .iter()
-        .find(|consumer| consumer.keys.contains(&digest));
-    let consumer = consumer.ok_or_else(|| refuse(Problem::CredentialInvalid, "no such API key"))?;
-    Ok(Identity {
-        issuer: ring.name.clone(),
-        subject: consumer.name.clone(),
-        scopes: Vec::new(),
-        claims: Map::new(),
-    })
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use tidegate_shared::bundle::{
-    ApiKeyRing, Auth, CallerFact, CallerFacts, CallerToken, Consumer, Route, Upstream,
+    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, CallerToken, PinnedKeys, Route,
+    Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::units::Span;
@@ -36,11 +37,9 @@ fn gateway_to(upstream: Upstream) -> tidegate_edge::Gateway {
     tables.upstreams = vec![upstream];
     tables.api_keys = vec![ApiKeyRing {
         name: "partners".to_owned(),
-        header: "x-api-key".to_owned(),
-        consumers: vec![Consumer {
-            name: "acme".to_owned(),
-            keys: vec![Digest::of(b"key")],
-        }],
+        source: ApiKeySource::Header("x-api-key".to_owned()),
+        prefix: None,
+        keys: PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])]),
     }];
     let auth = Auth::ApiKey(0);
     gateway(

@@ -75,7 +75,7 @@ impl Caller {
                 scopes,
                 expired,
             } => {
-                let issuers = ir.tables.issuers.iter().map(|issuer| &issuer.name);
+                let issuers = ir.tables.issuers.iter().map(|issuer| issuer.name.as_str());
                 Ok(TestCaller::Token {
                     issuer: index("issuer", issuer, issuers)?,
                     subject: subject.clone(),
@@ -89,12 +89,11 @@ impl Caller {
                 let position = index(
                     "ring of API keys",
                     ring,
-                    rings.clone().map(|ring| &ring.name),
+                    rings.clone().map(|ring| ring.name.as_str()),
                 )?;
                 let consumers = rings
                     .filter(|own| own.name == *ring)
-                    .flat_map(|ring| &ring.consumers)
-                    .map(|consumer| &consumer.name);
+                    .flat_map(|ring| ring.keys.consumers());
                 index("consumer", consumer, consumers)?;
                 Ok(TestCaller::ApiKey {
                     ring: position,
@@ -108,13 +107,13 @@ impl Caller {
 fn index<'n>(
     kind: &'static str,
     name: &str,
-    names: impl Iterator<Item = &'n String> + Clone,
+    names: impl Iterator<Item = &'n str> + Clone,
 ) -> Result<u32, InvalidCaller> {
     let mut known = names.clone().zip(0..);
     let found = known.find(|(own, _)| *own == name);
-    found
-        .map(|(_, index)| index)
-        .ok_or_else(|| InvalidCaller::Unknown(kind, name.to_owned(), names.cloned().collect()))
+    found.map(|(_, index)| index).ok_or_else(|| {
+        InvalidCaller::Unknown(kind, name.to_owned(), names.map(str::to_owned).collect())
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate_shared::bundle::{ApiKeyRing, Consumer, Issuer};
+use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
@@ -66,13 +66,20 @@ fn issuers(old: &[&Issuer], new: &[&Issuer]) -> Vec<Difference> {
 fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
     let ApiKeyRing {
         name: _,
-        header,
-        consumers,
+        source,
+        prefix,
+        keys,
     } = old;
-    let header = Difference::between(ChangeKind::ApiKeyHeader, header, &new.header, |name| {
-        words::code(name)
+    let header = Difference::between(
+        ChangeKind::ApiKeyHeader,
+        source,
+        &new.source,
+        words::key_place,
+    );
+    let form = Difference::between(ChangeKind::ApiKeyForm, prefix, &new.prefix, |prefix| {
+        words::key_form(prefix.as_ref())
     });
-    let (before, after) = (by_key(consumers), by_key(&new.consumers));
+    let (before, after) = (by_key(keys), by_key(&new.keys));
     let keys = sets::allowed(ChangeKind::ApiKeys, before.keys(), after.keys(), |digest| {
         let consumer = before.get(*digest).or(after.get(*digest)).copied();
         words::api_key(consumer.unwrap_or_default(), digest)
@@ -92,18 +99,12 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
             words(&after),
         )
     });
-    [header, keys, groups].into_iter().flatten().collect()
+    [header, form, keys, groups].into_iter().flatten().collect()
 }
 
-/// The consumer of each key; of two that have one key, the first.
-fn by_key(consumers: &[Consumer]) -> BTreeMap<&Digest, &str> {
-    let mut by_key = BTreeMap::new();
-    for Consumer { name, keys } in consumers {
-        for key in keys {
-            by_key.entry(key).or_insert(name.as_str());
-        }
-    }
-    by_key
+/// The consumer of each key.
+fn by_key(keys: &PinnedKeys) -> BTreeMap<&Digest, &str> {
+    keys.iter().collect()
 }
 
 /// Whether a key that is on both sides is another consumer's by name.

@@ -76,7 +76,7 @@ fn tokens<H: RequestHead>(place: Place<'_>, head: &H, query: Option<&str>) -> To
     match place {
         Place::Authorization => head
             .header(&AUTHORIZATION)
-            .and_then(|field| bearer(&field).map(list))
+            .and_then(|field| after_scheme(&field, "bearer").map(list))
             .unwrap_or_default(),
         Place::Header(name) => HeaderName::from_bytes(name.as_bytes())
             .ok()
@@ -94,10 +94,12 @@ fn tokens<H: RequestHead>(place: Place<'_>, head: &H, query: Option<&str>) -> To
     }
 }
 
-/// What follows `Bearer`, whose name ignores case (RFC 9110 §11.1).
-fn bearer(field: &str) -> Option<&str> {
-    let (scheme, token) = field.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+/// What follows the name of a scheme in `Authorization`, whose case is ignored (RFC 9110 §11.1).
+pub(super) fn after_scheme<'f>(field: &'f str, name: &str) -> Option<&'f str> {
+    let (scheme, credential) = field.trim().split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case(name)
+        .then(|| credential.trim_start())
 }
 
 /// Several fields of a name come as one, with commas between; no token has a comma in it.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{COOKIE, HeaderName, HeaderValue};
 use smallvec::SmallVec;
-use tidegate_shared::bundle::{Auth, Tables, TokenSource};
+use tidegate_shared::bundle::{ApiKeySource, Auth, Tables, TokenSource};
 
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
@@ -40,9 +40,10 @@ impl<'t> Carriers<'t> {
             }
             Auth::ApiKey(ring) => {
                 let ring = tables.api_keys.get(at(*ring));
-                carriers
-                    .fields
-                    .extend(ring.map(|ring| ring.header.as_str()));
+                carriers.fields.extend(ring.map(|ring| match &ring.source {
+                    ApiKeySource::Header(name) => name.as_str(),
+                    ApiKeySource::ApiKey | ApiKeySource::Bearer => "authorization",
+                }));
             }
         }
         carriers

@@ -1,32 +1,31 @@
-use tidegate_shared::bundle::{ApiKeyRing, Consumer};
+use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys};
 use tidegate_shared::digest::Digest;
 
 use super::*;
 
-#[test]
-fn api_keys_are_known_by_their_digests() {
+fn gateway_with(source: ApiKeySource, prefix: Option<&str>, keys: &[&str]) -> Gateway {
+    let digests = keys.iter().map(|key| Digest::of(key.as_bytes()));
     let ring = ApiKeyRing {
         name: "partners".to_owned(),
-        header: "x-api-key".to_owned(),
-        consumers: vec![Consumer {
-            name: "acme".to_owned(),
-            keys: vec![Digest::of(b"old key"), Digest::of(b"new key")],
-        }],
+        source,
+        prefix: prefix.map(|prefix| prefix.parse().unwrap()),
+        keys: PinnedKeys::new([("acme".to_owned(), digests)]),
     };
     let tables = Tables {
         api_keys: vec![ring],
         ..tables()
     };
-    let gateway = gateway(
-        tables,
-        vec![(
-            "/a",
-            Route {
-                auth: Auth::ApiKey(0),
-                ..route("a")
-            },
-        )],
-    );
+    let auth = Auth::ApiKey(0);
+    gateway(tables, vec![("/a", Route { auth, ..route("a") })])
+}
+
+fn header() -> ApiKeySource {
+    ApiKeySource::Header("x-api-key".to_owned())
+}
+
+#[test]
+fn api_keys_are_known_by_their_digests() {
+    let gateway = gateway_with(header(), None, &["old key", "new key"]);
     let world = World::new();
     for (key, expected) in [
         (Some("old key"), "forward"),
@@ -40,5 +39,56 @@ fn api_keys_are_known_by_their_digests() {
             None => request("GET /a"),
         };
         assert_eq!(world.verdict(&gateway, &request), expected, "{key:?}");
+    }
+}
+
+#[test]
+fn where_a_ring_has_a_prefix_only_a_well_formed_key_is_looked_for() {
+    // The digest of a text without the form is in the ring, to show that it is not asked.
+    let key = "bank_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17";
+    let gateway = gateway_with(header(), Some("bank"), &[key, "hand-made"]);
+    let world = World::new();
+    for (key, expected) in [
+        (key, "forward"),
+        ("hand-made", "401 credential-invalid"),
+        (
+            "bank_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq18",
+            "401 credential-invalid",
+        ),
+        (
+            "tdg_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17",
+            "401 credential-invalid",
+        ),
+    ] {
+        let request = request("GET /a").with("x-api-key", key);
+        assert_eq!(world.verdict(&gateway, &request), expected, "{key}");
+    }
+}
+
+#[test]
+fn a_key_may_stand_in_authorization_after_its_scheme() {
+    for (source, good, bad, challenge) in [
+        (
+            ApiKeySource::ApiKey,
+            "apikey key",
+            "Bearer key",
+            "ApiKey realm=\"bank\"",
+        ),
+        (
+            ApiKeySource::Bearer,
+            "Bearer key",
+            "ApiKey key",
+            "Bearer realm=\"bank\"",
+        ),
+    ] {
+        let gateway = gateway_with(source, None, &["key"]);
+        let world = World::new();
+        let call = |field: &str| request("GET /a").with("authorization", field);
+        assert_eq!(world.verdict(&gateway, &call(good)), "forward");
+        for missing in [call(bad), request("GET /a"), call("key")] {
+            let reply = world.reply(&gateway, &missing);
+            assert_eq!(problem(&reply).unwrap(), "credential-missing");
+            assert_eq!(field(&reply, "www-authenticate").unwrap(), challenge);
+        }
     }
 }

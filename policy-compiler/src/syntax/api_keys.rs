@@ -1,0 +1,53 @@
+//! Rings of API keys.
+
+use std::str::FromStr;
+
+use tidegate_shared::api_key::ApiKeyPrefix;
+use tidegate_shared::digest::Digest;
+
+use crate::decode::{Named, OneOrMany, Parsed, record};
+
+record! {
+    /// Consumers with API keys.
+    struct ApiKeys {
+        /// The header that carries the key; `x-api-key` if absent.
+        header: Option<Parsed<http::HeaderName>>,
+        /// Where the key is in `Authorization`: the word before it, `ApiKey` or `Bearer`.
+        scheme: Option<Parsed<KeyScheme>>,
+        /// What the keys begin with, before a `_`. Where it is absent, keys may be any text.
+        prefix: Option<Parsed<ApiKeyPrefix>>,
+        /// The consumers.
+        consumers: Named<Consumer>,
+    }
+}
+
+record! {
+    /// A consumer.
+    struct Consumer {
+        /// The SHA-256 of its key, or of each of its keys; never a key itself.
+        sha256: OneOrMany<Parsed<Digest>>,
+    }
+}
+
+/// The word before a key in `Authorization`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeyScheme {
+    ApiKey,
+    Bearer,
+}
+
+impl FromStr for KeyScheme {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("apikey") {
+            Ok(Self::ApiKey)
+        } else if text.eq_ignore_ascii_case("bearer") {
+            Ok(Self::Bearer)
+        } else {
+            Err(format!(
+                "`{text}` is no scheme of API keys: write `ApiKey` or `Bearer`"
+            ))
+        }
+    }
+}
