@@ -5,9 +5,8 @@ use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
-    HostSection, Issuer, IssuerKeys, JwtAuth, KeyPart, Limit, Origin, PathEntry, Reply, Retry,
-    RetryOn, Route, Tables, Target, TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
+    KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
@@ -58,24 +57,14 @@ impl Paths {
 
 /// A public route with a fixed reply.
 pub(crate) fn route(name: String) -> Route {
+    let reply = Reply {
+        status: 200,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: ByteBuf::from(r#"{"ok":true}"#),
+    };
     Route {
-        name,
         methods: MethodSet::of(&Method::GET),
-        headers: vec![],
-        query: vec![],
-        auth: Auth::Public,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target: Target::Reply(Reply {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: ByteBuf::from(r#"{"ok":true}"#),
-        }),
-        rewrite: None,
-        timeout: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
+        ..Route::new(name, Auth::Public, Target::Reply(reply))
     }
 }
 
@@ -103,34 +92,25 @@ fn section<P: AsRef<str>>(
 
 fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
     Issuer {
-        name: "customers".to_owned(),
-        issuer: token::ISSUER.to_owned(),
-        audiences: vec![token::AUDIENCE.to_owned()],
         algorithms: vec![algorithm],
-        keys,
         leeway: Span(30_000),
-        remote: None,
-        rules: TokenRules::default(),
-        source: TokenSource::default(),
+        ..Issuer::new("customers", token::ISSUER, token::AUDIENCE, keys)
     }
 }
 
 fn upstream(origin: &str) -> Upstream {
+    let origin = Origin {
+        name: "dc1".to_owned(),
+        url: origin.to_owned(),
+    };
     Upstream {
-        name: "banking".to_owned(),
-        origins: vec![Origin {
-            name: "dc1".to_owned(),
-            url: origin.to_owned(),
-        }],
-        identity: None,
-        trust: vec![],
         timeout: Span(3_000),
         retry: Retry {
             attempts: 2,
             on: vec![RetryOn::Connect],
             budget: Percent(20),
         },
-        caller: CallerFacts::default(),
+        ..Upstream::new("banking", [origin])
     }
 }
 
@@ -162,10 +142,7 @@ impl SignedBundle {
             ..Tables::default()
         };
         let [mut forwarding, replying] = ["accounts", "status"].map(|name| Route {
-            auth: Auth::Jwt(JwtAuth {
-                issuers: vec![0],
-                scopes: vec![],
-            }),
+            auth: Auth::jwt(0),
             ..route(name.to_owned())
         });
         forwarding.target = Target::Upstream(0);
@@ -186,21 +163,20 @@ impl SignedBundle {
         let tables = Tables {
             issuers: vec![issuer(algorithm, keys)],
             limits: vec![Limit {
-                name: "per-customer".to_owned(),
-                rate: Rate {
-                    count: 1_000_000,
-                    period: 60,
-                },
                 burst: u32::MAX,
                 key: vec![KeyPart::Subject],
+                ..Limit::new(
+                    "per-customer",
+                    Rate {
+                        count: 1_000_000,
+                        period: 60,
+                    },
+                )
             }],
             ..Tables::default()
         };
         let route = Route {
-            auth: Auth::Jwt(JwtAuth {
-                issuers: vec![0],
-                scopes: vec![],
-            }),
+            auth: Auth::jwt(0),
             limits: if limited { vec![0] } else { vec![] },
             ..route("accounts".to_owned())
         };

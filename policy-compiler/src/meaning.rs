@@ -25,8 +25,25 @@ pub(crate) struct Meaning<'s> {
 /// Who may call.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller<'s> {
+    /// Everyone; credentials are not looked at.
     Public,
+    /// Whoever holds one of these alternatives; the first that a request carries decides.
+    Holder {
+        alternatives: Vec<Together<'s>>,
+        /// Whether whoever carries none of them may call, too.
+        anonymous: bool,
+    },
+}
+
+/// Credentials that must all hold; the first says who calls. Never empty.
+pub(crate) type Together<'s> = Vec<Credential<'s>>;
+
+/// One credential.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential<'s> {
+    /// A token of one of the issuers, with all of the scopes.
     Jwt(Vec<&'s Issuer>, &'s [String]),
+    /// An API key of the ring.
     ApiKey(&'s ApiKeyRing),
 }
 
@@ -70,14 +87,7 @@ impl<'s> Meaning<'s> {
             request_headers,
             response_headers,
         } = route;
-        let caller = match auth {
-            Auth::Public => Caller::Public,
-            Auth::Jwt(JwtAuth { issuers, scopes }) => {
-                let issuers = issuers.iter().map(|index| at(&tables.issuers, *index));
-                Caller::Jwt(issuers.collect::<Option<_>>()?, scopes)
-            }
-            Auth::ApiKey(ring) => Caller::ApiKey(at(&tables.api_keys, *ring)?),
-        };
+        let caller = Caller::of(auth, tables)?;
         let answer = match target {
             Target::Reply(reply) => Answer::Reply(reply),
             Target::Upstream(index) => {
@@ -108,11 +118,57 @@ impl<'s> Meaning<'s> {
     }
 }
 
-impl Meaning<'_> {
-    pub(crate) fn is_public(&self) -> bool {
-        matches!(self.caller, Caller::Public)
+impl<'s> Caller<'s> {
+    fn of(auth: &'s Auth, tables: &'s Tables) -> Option<Self> {
+        if *auth == Auth::Public {
+            return Some(Self::Public);
+        }
+        let alternatives = auth.alternatives().iter();
+        let holders = alternatives.filter(|auth| **auth != Auth::Anonymous);
+        let together = |auth: &'s Auth| {
+            let members = auth.members().iter();
+            members
+                .map(|member| Credential::of(member, tables))
+                .collect()
+        };
+        Some(Self::Holder {
+            alternatives: holders.map(together).collect::<Option<_>>()?,
+            anonymous: auth.is_open(),
+        })
     }
 
+    /// Whether a request that carries no credential is let in.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Public => true,
+            Self::Holder { anonymous, .. } => *anonymous,
+        }
+    }
+
+    /// Every credential that may be asked for.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &Credential<'s>> {
+        let alternatives = match self {
+            Self::Public => &[],
+            Self::Holder { alternatives, .. } => alternatives.as_slice(),
+        };
+        alternatives.iter().flatten()
+    }
+}
+
+impl<'s> Credential<'s> {
+    fn of(auth: &'s Auth, tables: &'s Tables) -> Option<Self> {
+        match auth {
+            Auth::Jwt(JwtAuth { issuers, scopes }) => {
+                let issuers = issuers.iter().map(|index| at(&tables.issuers, *index));
+                Some(Self::Jwt(issuers.collect::<Option<_>>()?, scopes))
+            }
+            Auth::ApiKey(ring) => Some(Self::ApiKey(at(&tables.api_keys, *ring)?)),
+            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => None,
+        }
+    }
+}
+
+impl Meaning<'_> {
     /// Whether something depends on what the policy calls its consumers: a condition, or what the
     /// origin is told.
     pub(crate) fn names_consumers(&self) -> bool {

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    AllowedOrigins, CallerFact, CallerFacts, CallerToken, ClaimRule, ClaimTest, ClaimValue,
-    FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit, PathTemplate, PublicKey,
-    RemoteKeys, Reply, Retry, RetryOn, TemplatePart, TokenSource, TokenType,
+    AllowedOrigins, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
+    ClaimValue, FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit, PathTemplate,
+    PublicKey, RemoteKeys, Reply, Retry, RetryOn, TemplatePart, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
-use crate::meaning::{Answer, Caller, Meaning};
+use crate::meaning::{Answer, Caller, Credential, Meaning};
 
 pub(crate) use api_keys::{api_key, key_form, key_place};
 
@@ -77,9 +77,30 @@ fn short(digest: &Digest) -> String {
 }
 
 pub(crate) fn caller(caller: &Caller<'_>) -> String {
-    match caller {
-        Caller::Public => "everyone".to_owned(),
-        Caller::Jwt(issuers, scopes) => {
+    let Caller::Holder {
+        alternatives,
+        anonymous,
+    } = caller
+    else {
+        return "everyone".to_owned();
+    };
+    let alternatives = alternatives.iter().map(|together| self::together(together));
+    let nobody = anonymous.then(|| "no credential".to_owned());
+    alternatives.chain(nobody).collect::<Vec<_>>().join(", or ")
+}
+
+/// Credentials that must all hold.
+pub(crate) fn together(credentials: &[Credential<'_>]) -> String {
+    credentials
+        .iter()
+        .map(credential)
+        .collect::<Vec<_>>()
+        .join(" together with ")
+}
+
+pub(crate) fn credential(credential: &Credential<'_>) -> String {
+    match credential {
+        Credential::Jwt(issuers, scopes) => {
             let issuers = issuers.iter().map(|issuer| code(&issuer.issuer));
             let issuers = issuers.collect::<Vec<_>>().join(" or ");
             let scopes = scopes.iter().map(|scope| code(scope));
@@ -87,7 +108,16 @@ pub(crate) fn caller(caller: &Caller<'_>) -> String {
             let with = if scopes.is_empty() { "" } else { " with " };
             format!("a token of {issuers}{with}{scopes}")
         }
-        Caller::ApiKey(ring) => format!("an API key in {}", key_place(&ring.source)),
+        Credential::ApiKey(ring) => format!("an API key in {}", key_place(&ring.source)),
+    }
+}
+
+pub(crate) fn carrier(carrier: Carrier<'_>) -> String {
+    match carrier {
+        Carrier::Authorization(scheme) => code(&format!("Authorization: {scheme}")),
+        Carrier::Header(name) => format!("the header {}", code(name)),
+        Carrier::Cookie(name) => format!("the cookie {}", code(name)),
+        Carrier::Query(name) => format!("the query parameter {}", code(name)),
     }
 }
 

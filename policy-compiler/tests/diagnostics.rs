@@ -12,8 +12,9 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 32] = [
+const CODES: [&str; 35] = [
     "alias",
+    "ambiguous-credential",
     "ambiguous-issuer",
     "any-cors",
     "condition-needs-identity",
@@ -25,6 +26,7 @@ const CODES: [&str; 32] = [
     "file-not-found",
     "file-too-large",
     "invalid-certificate",
+    "invalid-combination",
     "invalid-condition",
     "invalid-key-set",
     "invalid-value",
@@ -41,6 +43,7 @@ const CODES: [&str; 32] = [
     "unknown-field",
     "unknown-parameter",
     "unknown-reference",
+    "unreachable-alternative",
     "unreachable-route",
     "unused-definition",
     "wrong-type",

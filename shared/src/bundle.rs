@@ -5,6 +5,7 @@
 //! are arrays; a reference is an index into a table or list.
 
 mod api_keys;
+mod auth;
 mod caller;
 mod issuer;
 mod route;
@@ -20,14 +21,15 @@ use crate::envelope::Content;
 use crate::host::HostPattern;
 
 pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys};
+pub use auth::{Auth, Carrier, JwtAuth};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use route::{
-    Auth, FieldPredicate, FieldTest, HeaderEdits, HostRoutes, JwtAuth, PathEntry, PathTemplate,
-    Reply, Route, Target, TemplatePart,
+    FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
+    Target, TemplatePart,
 };
 pub use tables::{AllowedOrigins, Cors, KeyPart, Limit, Origin, Retry, RetryOn, Tables, Upstream};
 
@@ -52,6 +54,8 @@ pub mod bounds {
     pub const HOSTS: usize = 10_000;
     /// Routes, and path entries, of one host.
     pub const ROUTES: usize = 50_000;
+    /// Credentials in one combination.
+    pub const COMBINED: usize = 8;
     /// Entries of any shared table.
     pub const TABLE: usize = 10_000;
     /// The body of a fixed reply, in octets.

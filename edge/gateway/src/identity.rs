@@ -1,6 +1,10 @@
 //! Who calls.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
+use tidegate_shared::bundle::Auth;
 
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,4 +17,49 @@ pub(crate) struct Identity {
     pub(crate) scopes: Vec<String>,
     /// All of the token's claims; none of an API key.
     pub(crate) claims: Map<String, Value>,
+}
+
+impl Identity {
+    /// Adds what a further credential of the request proves: the claims and scopes of a token,
+    /// where there was none before. The caller stays who it is.
+    fn learn(&mut self, further: &Self) {
+        let Self {
+            issuer: _,
+            subject: _,
+            scopes,
+            claims,
+        } = further;
+        if self.claims.is_empty() {
+            self.claims.clone_from(claims);
+            self.scopes.clone_from(scopes);
+        }
+    }
+}
+
+/// A caller, and how it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Authenticated<'a> {
+    /// `None` of a caller without a credential.
+    pub(crate) identity: Option<Arc<Identity>>,
+    /// The credentials that decided.
+    pub(crate) held: SmallVec<[Held<'a>; 1]>,
+}
+
+/// A credential that was verified.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) credential: &'a Auth,
+    /// Whom it proves to be calling.
+    pub(crate) identity: Arc<Identity>,
+}
+
+impl<'a> Authenticated<'a> {
+    /// Takes in a credential. The first says who calls, further ones add facts.
+    pub(crate) fn add(&mut self, held: Held<'a>) {
+        match &mut self.identity {
+            None => self.identity = Some(Arc::clone(&held.identity)),
+            Some(first) => Arc::make_mut(first).learn(&held.identity),
+        }
+        self.held.push(held);
+    }
 }

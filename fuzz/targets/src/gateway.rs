@@ -9,16 +9,15 @@ use http::{HeaderName, Method};
 use serde_bytes::ByteBuf;
 use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HeaderEdits,
-    HostRoutes, HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PathEntry, PublicKey, Reply,
-    Route, Tables, Target, TokenRules, TokenSource,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HostRoutes,
+    HostSection, Issuer, IssuerKeys, KeyMaterial, PathEntry, PublicKey, Reply, Route, Tables,
+    Target,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{SigningKey, TrustKeys};
-use tidegate_shared::units::Span;
 
 use crate::token;
 
@@ -66,15 +65,8 @@ pub(crate) fn load() -> Option<Gateway> {
 /// A bundle of one host.
 pub(crate) fn bundle(section: HostSection) -> Bundle {
     let issuer = |name: &str, algorithm, keys| Issuer {
-        name: name.to_owned(),
-        issuer: "https://id.bank.example".to_owned(),
-        audiences: vec!["mobile".to_owned()],
         algorithms: vec![algorithm],
-        keys,
-        leeway: Span(0),
-        remote: None,
-        rules: TokenRules::default(),
-        source: TokenSource::default(),
+        ..Issuer::new(name, "https://id.bank.example", "mobile", keys)
     };
     let public = PublicKey {
         id: Some("k1".to_owned()),
@@ -113,12 +105,7 @@ pub(crate) fn routes() -> HostRoutes {
             otherwise: if index < 2 { vec![2] } else { vec![] },
         })
     });
-    let jwt = |issuer| {
-        Auth::Jwt(JwtAuth {
-            issuers: vec![issuer],
-            scopes: vec![],
-        })
-    };
+    let jwt = |issuer| Auth::jwt(issuer);
     let mut public = route("public", Auth::Public);
     public.headers.push(FieldPredicate {
         name: "x-version".to_owned(),
@@ -131,24 +118,14 @@ pub(crate) fn routes() -> HostRoutes {
 }
 
 fn route(name: &str, auth: Auth) -> Route {
+    let reply = Reply {
+        status: 200,
+        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+        body: ByteBuf::from("ok"),
+    };
     Route {
-        name: name.to_owned(),
         methods: MethodSet::of(&Method::GET),
-        headers: vec![],
-        query: vec![],
-        auth,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target: Target::Reply(Reply {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
-            body: ByteBuf::from("ok"),
-        }),
-        rewrite: None,
-        timeout: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
+        ..Route::new(name, auth, Target::Reply(reply))
     }
 }
 

@@ -55,14 +55,26 @@ macro_rules! kinds {
 kinds! {
     /// A route that asked for a credential asks for none.
     BecamePublic = "became-public";
+    /// A route that asked for a credential lets in requests that carry none.
+    BecameAnonymous = "became-anonymous";
     /// A route takes requests that none took, or another one.
     RouteAdded = "route-added";
     /// A route is gone; its requests go to another one, or nowhere.
     RouteRemoved = "route-removed";
-    /// A public route asks for a credential.
+    /// A route asks for a credential that let in requests without one.
     CredentialRequired = "credential-required";
     /// Another kind of credential: a token in place of an API key, or the reverse.
     CredentialKind = "credential-kind";
+    /// One more credential is accepted in place of others.
+    AlternativeAdded = "alternative-added";
+    /// A credential is no longer accepted in place of others.
+    AlternativeRemoved = "alternative-removed";
+    /// One more credential is asked for beside others.
+    CredentialAdded = "credential-added";
+    /// A credential is no longer asked for beside others.
+    CredentialRemoved = "credential-removed";
+    /// Which of several credentials decides, or says who calls.
+    CredentialOrder = "credential-order";
     /// Tokens of another issuer.
     Issuer = "issuer";
     /// Which audiences a token may be for.

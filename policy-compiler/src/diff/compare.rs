@@ -1,6 +1,7 @@
 //! Compares what two routes mean.
 
 mod answer;
+mod caller;
 mod conditions;
 mod cors;
 mod credential;
@@ -33,7 +34,7 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         answer: _,
         response_headers,
     } = old;
-    let mut differences = credential::compare(
+    let mut differences = caller::compare(
         caller,
         &new.caller,
         old.names_consumers() || new.names_consumers(),

@@ -107,7 +107,7 @@ fn place(host: &HostPattern, methods: MethodSet, rule: &Rule<'_>) -> Place {
 }
 
 fn added(place: Place, rule: &Rule<'_>, taker: Option<&Rule<'_>>) -> Change {
-    let nothing = if rule.meaning.is_public() {
+    let nothing = if rule.meaning.caller.is_open() {
         Severity::Exposes
     } else {
         Severity::Loosens

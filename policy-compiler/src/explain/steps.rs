@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use tidegate_edge::Verdict;
 use tidegate_shared::bundle::HeaderEdits;
 
-use crate::meaning::{Answer, Caller, Forward, Meaning};
+use crate::meaning::{Answer, Credential, Forward, Meaning};
 use crate::offline::Seen;
 use crate::source::{Place, Span};
 use crate::{RoutePlaces, words};
@@ -192,12 +192,18 @@ fn screened(meaning: &Meaning<'_>) -> String {
 }
 
 fn authorised(meaning: &Meaning<'_>) -> String {
-    let scopes = match &meaning.caller {
-        Caller::Public | Caller::ApiKey(_) | Caller::Jwt(_, []) => "asks for no scope".to_owned(),
-        Caller::Jwt(_, scopes) => {
-            let scopes = scopes.iter().map(|scope| words::code(scope));
-            format!("asks for {}", words::list(scopes))
-        }
+    let asked = meaning.caller.credentials().filter_map(|credential| {
+        let Credential::Jwt(_, scopes @ [_, ..]) = credential else {
+            return None;
+        };
+        let scopes = scopes.iter().map(|scope| words::code(scope));
+        Some(format!("asks for {}", words::list(scopes)))
+    });
+    let asked: Vec<String> = asked.collect();
+    let scopes = if asked.is_empty() {
+        "asks for no scope".to_owned()
+    } else {
+        asked.join(", or ")
     };
     scopes + &words::when(meaning)
 }

@@ -92,11 +92,17 @@ fn environment(asked: &Asked<'_>) -> Environment {
     ];
     let caller = caller.into_iter().map(|(name, binding)| {
         let of_token = matches!(name, "auth.scopes" | "auth.claims");
-        let binding = match asked.auth {
-            Auth::Jwt(_) => binding,
-            Auth::ApiKey(_) if !of_token => binding,
-            Auth::ApiKey(_) => absent(name, "the caller has an API key", "{ jwt: ISSUER }"),
-            Auth::Public => absent(name, "the route is public", "{ jwt: ISSUER }"),
+        let gives = |credential: &Auth| match credential {
+            Auth::Jwt(_) => true,
+            Auth::ApiKey(_) => !of_token,
+            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => false,
+        };
+        let binding = if asked.auth.credentials().any(gives) {
+            binding
+        } else if asked.auth.credentials().all(|auth| *auth == Auth::Public) {
+            absent(name, "the route is public", "{ jwt: ISSUER }")
+        } else {
+            absent(name, "the caller has no token", "{ jwt: ISSUER }")
         };
         (name, binding)
     });

@@ -165,7 +165,7 @@ impl Scope<'_> {
             Some(name) => name.value.clone(),
             None => format!("{} {} {pattern}", self.name.value, label(methods)),
         };
-        let auth = self.auth(route, path.span, cx);
+        let auth = self.auth(route, path.span, tables, cx);
         let conditions = self.conditions(route, &auth, &pattern, path.span, tables, cx);
         let target = self.target(route, path.span, cx);
         let limits = self.limits(route, &auth, &pattern, path.span, tables, cx);
@@ -204,7 +204,13 @@ impl Scope<'_> {
         })
     }
 
-    fn auth(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Auth> {
+    fn auth(
+        &self,
+        route: &Route,
+        span: Span,
+        tables: &Tables,
+        cx: &mut Context<'_>,
+    ) -> Option<Auth> {
         let Some(auth) = route.auth.as_ref().or(self.api.auth.as_ref()) else {
             let issuer = self.policy.issuers.names().next().unwrap_or("ISSUER");
             cx.diagnostics.push(
@@ -219,7 +225,7 @@ impl Scope<'_> {
             );
             return None;
         };
-        auth::lower(auth, self.policy, cx)
+        auth::lower(auth, self.policy, tables, cx)
     }
 
     /// The conditions of the API and of the route, which must all hold.

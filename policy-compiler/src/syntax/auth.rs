@@ -18,6 +18,12 @@ pub(crate) enum Auth {
     Jwt(JwtAuth),
     /// Whoever holds an API key.
     ApiKey(ApiKeyAuth),
+    /// Whoever holds one of several credentials.
+    Any(AnyAuth),
+    /// Whoever holds all of several credentials.
+    All(AllAuth),
+    /// Whoever carries none of the other credentials: `anonymous`.
+    Anonymous(Span),
 }
 
 record! {
@@ -38,13 +44,34 @@ record! {
     }
 }
 
+record! {
+    /// Whoever holds one of several credentials: the first that a request carries decides.
+    struct AnyAuth {
+        /// The alternatives; `anonymous` among them lets in whoever carries none of the others.
+        any: Spanned<Vec<Auth>>,
+    }
+}
+
+record! {
+    /// Whoever holds all of several credentials: the first says who calls.
+    struct AllAuth {
+        /// The credentials.
+        all: Spanned<Vec<Auth>>,
+    }
+}
+
+/// What is written where nothing else is.
+const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, or `any` or `all` of them";
+
 impl Auth {
     /// Where it stands.
     pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Public(span) => *span,
+            Self::Public(span) | Self::Anonymous(span) => *span,
             Self::Jwt(auth) => auth.jwt.span,
             Self::ApiKey(auth) => auth.api_key.span,
+            Self::Any(auth) => auth.any.span,
+            Self::All(auth) => auth.all.span,
         }
     }
 }
@@ -53,6 +80,7 @@ impl Decode for Auth {
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Text(text) if text == "public" => Some(Self::Public(node.span)),
+            Kind::Text(text) if text == "anonymous" => Some(Self::Anonymous(node.span)),
             Kind::Mapping(entries) => {
                 let has = |field: &str| entries.iter().any(|(key, _)| key.value == field);
                 if has("jwt") {
@@ -61,11 +89,19 @@ impl Decode for Auth {
                 if has("api_key") {
                     return ApiKeyAuth::decode(node, diagnostics).map(Self::ApiKey);
                 }
+                if has("any") {
+                    return AnyAuth::decode(node, diagnostics).map(Self::Any);
+                }
+                if has("all") {
+                    return AllAuth::decode(node, diagnostics).map(Self::All);
+                }
                 match entries.first() {
-                    Some((key, _)) => unknown_field(key, &["jwt", "api_key"], diagnostics),
+                    Some((key, _)) => {
+                        unknown_field(key, &["jwt", "api_key", "any", "all"], diagnostics);
+                    }
                     None => diagnostics.push(
                         Diagnostic::error("missing-field", node.span, "an empty `auth`")
-                            .help("write `public`, `{ jwt: ISSUER }` or `{ api_key: RING }`"),
+                            .help(format!("write {FORMS}")),
                     ),
                 }
                 None
@@ -75,11 +111,7 @@ impl Decode for Auth {
             | Kind::Integer(_)
             | Kind::Number(_)
             | Kind::Text(_)
-            | Kind::Sequence(_) => wrong_type(
-                node,
-                "`public`, `{ jwt: ISSUER }` or `{ api_key: RING }`",
-                diagnostics,
-            ),
+            | Kind::Sequence(_) => wrong_type(node, FORMS, diagnostics),
         }
     }
 }
@@ -92,6 +124,10 @@ impl JsonSchema for Auth {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let jwt = generator.subschema_for::<JwtAuth>();
         let api_key = generator.subschema_for::<ApiKeyAuth>();
-        json_schema!({ "anyOf": [{ "const": "public" }, jwt, api_key] })
+        let any = generator.subschema_for::<AnyAuth>();
+        let all = generator.subschema_for::<AllAuth>();
+        json_schema!({
+            "anyOf": [{ "enum": ["public", "anonymous"] }, jwt, api_key, any, all]
+        })
     }
 }

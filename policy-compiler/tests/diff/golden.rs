@@ -60,6 +60,145 @@ fn check(replace: &[(&str, &str)], expect: &Expect) {
     expect.assert_eq(&render_human(&diff(&side(OLD), &side(&new))));
 }
 
+const PARTNERS: &str = "    auth: { api_key: partners }";
+
+/// What the routes of the partners' API change to, when others may call them.
+fn check_auth(old: &str, new: &str, expect: &Expect) {
+    let with = |auth: &str| OLD.replacen(PARTNERS, &format!("    auth: {auth}"), 1);
+    let both = (side(&with(old)), side(&with(new)));
+    let changes = diff(&both.0, &both.1);
+    let mut lines: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{} {}\n", change.severity, change.kind))
+        .collect();
+    lines.dedup();
+    expect.assert_eq(&lines.concat());
+}
+
+#[test]
+fn combinations_of_credentials() {
+    let key = "{ api_key: partners }";
+    let either = "{ any: [{ api_key: partners }, { jwt: customers }] }";
+    let other_way = "{ any: [{ jwt: customers }, { api_key: partners }] }";
+    let both = "{ all: [{ api_key: partners }, { jwt: customers }] }";
+    let both_turned = "{ all: [{ jwt: customers }, { api_key: partners }] }";
+    let open = "{ any: [{ api_key: partners }, anonymous] }";
+    let open_either = "{ any: [{ api_key: partners }, { jwt: customers }, anonymous] }";
+    let scoped = "{ any: [{ api_key: partners }, { jwt: customers, scopes: [read] }] }";
+    for (old, new, expected) in [
+        (key, "{ any: [{ api_key: partners }] }", expect![""]),
+        (
+            key,
+            either,
+            expect![[r#"
+            loosens alternative-added
+        "#]],
+        ),
+        (
+            either,
+            key,
+            expect![[r#"
+            tightens alternative-removed
+        "#]],
+        ),
+        (
+            either,
+            other_way,
+            expect![[r#"
+            changes credential-order
+        "#]],
+        ),
+        (
+            either,
+            scoped,
+            expect![[r#"
+            tightens scopes
+        "#]],
+        ),
+        (
+            key,
+            both,
+            expect![[r#"
+            tightens credential-added
+        "#]],
+        ),
+        (
+            both,
+            key,
+            expect![[r#"
+            loosens credential-removed
+        "#]],
+        ),
+        (
+            both,
+            both_turned,
+            expect![[r#"
+            changes credential-order
+        "#]],
+        ),
+        (
+            key,
+            open,
+            expect![[r#"
+            exposes became-anonymous
+        "#]],
+        ),
+        (
+            open,
+            key,
+            expect![[r#"
+            tightens credential-required
+        "#]],
+        ),
+        (
+            open,
+            "public",
+            expect![[r#"
+            loosens became-public
+        "#]],
+        ),
+        (
+            "public",
+            open,
+            expect![[r#"
+            tightens credential-required
+        "#]],
+        ),
+        (
+            either,
+            "public",
+            expect![[r#"
+            exposes became-public
+        "#]],
+        ),
+        (
+            open,
+            open_either,
+            expect![[r#"
+            changes alternative-added
+        "#]],
+        ),
+        (
+            either,
+            both,
+            expect![[r#"
+            loosens alternative-added
+            tightens alternative-removed
+        "#]],
+        ),
+        (
+            "{ jwt: customers }",
+            open,
+            expect![[r#"
+            exposes became-anonymous
+            changes credential-kind
+        "#]],
+        ),
+    ] {
+        check_auth(old, new, &expected);
+    }
+}
+
 #[test]
 fn order_names_and_ways_to_write_tell_nothing() {
     check(

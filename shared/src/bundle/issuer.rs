@@ -95,6 +95,29 @@ pub struct Issuer {
     pub source: TokenSource,
 }
 
+impl Issuer {
+    /// An issuer whose tokens are for one audience, signed with any algorithm that fits its keys,
+    /// by clocks that agree, and sent as RFC 6750 has it.
+    pub fn new(
+        name: impl Into<String>,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        keys: IssuerKeys,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            issuer: issuer.into(),
+            audiences: vec![audience.into()],
+            algorithms: Algorithm::ALL.to_vec(),
+            keys,
+            remote: None,
+            leeway: Span(0),
+            rules: TokenRules::default(),
+            source: TokenSource::default(),
+        }
+    }
+}
+
 /// Where in a request a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenSource {

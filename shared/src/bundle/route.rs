@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::Tables;
+use super::{Auth, Tables};
 use crate::method::MethodSet;
 use crate::pattern::PathPattern;
 use crate::units::Span;
@@ -34,20 +34,12 @@ impl HostRoutes {
                     .all(|path| has(*path, self.paths.len()))
         };
         let route = |route: &Route| {
-            let auth = match &route.auth {
-                Auth::Public => true,
-                Auth::Jwt(jwt) => {
-                    let mut issuers = jwt.issuers.iter();
-                    !jwt.issuers.is_empty()
-                        && issuers.all(|issuer| has(*issuer, tables.issuers.len()))
-                }
-                Auth::ApiKey(ring) => has(*ring, tables.api_keys.len()),
-            };
             let target = match &route.target {
                 Target::Reply(_) => true,
                 Target::Upstream(upstream) => has(*upstream, tables.upstreams.len()),
             };
-            auth && target
+            route.auth.refers_within(tables)
+                && target
                 && route
                     .conditions
                     .iter()
@@ -106,6 +98,27 @@ pub struct Route {
     pub response_headers: HeaderEdits,
 }
 
+impl Route {
+    /// A route that serves every method, and asks for and changes nothing else.
+    pub fn new(name: impl Into<String>, auth: Auth, target: Target) -> Self {
+        Self {
+            name: name.into(),
+            methods: MethodSet::ANY,
+            headers: Vec::new(),
+            query: Vec::new(),
+            auth,
+            conditions: Vec::new(),
+            limits: Vec::new(),
+            cors: None,
+            target,
+            rewrite: None,
+            timeout: None,
+            request_headers: HeaderEdits::default(),
+            response_headers: HeaderEdits::default(),
+        }
+    }
+}
+
 /// A predicate on a header or a query parameter.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
@@ -127,26 +140,6 @@ pub enum FieldTest {
     /// All of it matches the regular expression: a sparse DFA of `regex-automata`,
     /// little-endian, anchored at both ends.
     Matches(ByteBuf),
-}
-
-/// Who may call.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Auth {
-    /// Everyone.
-    Public,
-    /// Whoever holds a token of one of some issuers.
-    Jwt(JwtAuth),
-    /// Whoever holds an API key of the ring of this index.
-    ApiKey(u32),
-}
-
-/// Which tokens are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
-pub struct JwtAuth {
-    /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
-    pub issuers: Vec<u32>,
-    /// Scopes that the token must all have.
-    pub scopes: Vec<String>,
 }
 
 /// Who answers.

@@ -85,6 +85,25 @@ pub struct Upstream {
     pub caller: CallerFacts,
 }
 
+impl Upstream {
+    /// An upstream that is tried once, has 30 seconds, and is told nothing of the caller.
+    pub fn new(name: impl Into<String>, origins: impl IntoIterator<Item = Origin>) -> Self {
+        Self {
+            name: name.into(),
+            origins: origins.into_iter().collect(),
+            identity: None,
+            trust: Vec::new(),
+            timeout: Span(30_000),
+            retry: Retry {
+                attempts: 1,
+                on: Vec::new(),
+                budget: Percent(0),
+            },
+            caller: CallerFacts::default(),
+        }
+    }
+}
+
 /// One place of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Origin {
@@ -129,12 +148,26 @@ pub struct Limit {
     pub key: Vec<KeyPart>,
 }
 
+impl Limit {
+    /// A limit whose full bucket admits what the rate admits in a period, for all callers
+    /// together.
+    pub fn new(name: impl Into<String>, rate: Rate) -> Self {
+        Self {
+            name: name.into(),
+            rate,
+            burst: rate.count,
+            key: Vec::new(),
+        }
+    }
+}
+
 /// A part of a limit's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyPart {
-    /// The caller: a token's issuer and subject, or a consumer.
+    /// The caller: a token's issuer and subject, or a consumer; of an anonymous one, the client's
+    /// address.
     Subject,
-    /// The token's issuer, or the ring of API keys.
+    /// The token's issuer, or the ring of API keys; anonymous callers are one more.
     Issuer,
     /// The client's address.
     Address,

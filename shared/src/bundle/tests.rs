@@ -9,24 +9,14 @@ use crate::method::MethodSet;
 use crate::trust::{SigningKey, TrustKeys};
 
 fn route() -> Route {
-    Route {
-        name: "status".to_owned(),
-        methods: MethodSet::of(&Method::GET),
+    let reply = Reply {
+        status: 200,
         headers: vec![],
-        query: vec![],
-        auth: Auth::Public,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target: Target::Reply(Reply {
-            status: 200,
-            headers: vec![],
-            body: ByteBuf::from("ok"),
-        }),
-        rewrite: None,
-        timeout: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
+        body: ByteBuf::from("ok"),
+    };
+    Route {
+        methods: MethodSet::of(&Method::GET),
+        ..Route::new("status", Auth::Public, Target::Reply(reply))
     }
 }
 

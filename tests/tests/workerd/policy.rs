@@ -3,9 +3,9 @@
 use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
-    HostSection, Issuer, IssuerKeys, JwtAuth, KeyMaterial, Origin, PathEntry, PublicKey, Reply,
-    Retry, RetryOn, Route, Tables, Target, TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
+    KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route, Tables, Target,
+    Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -65,17 +65,17 @@ impl Policy {
         };
         let index = u32::try_from(self.upstreams.len()).unwrap();
         self.upstreams.push(Upstream {
-            name: format!("upstream{index}"),
-            origins: origins.iter().enumerate().map(origin).collect(),
             identity: identity.map(str::to_owned),
-            trust: vec![],
             timeout: Span(2_000),
             retry: Retry {
                 attempts: 2,
                 on: vec![RetryOn::Connect, RetryOn::Status(503)],
                 budget: Percent(20),
             },
-            caller: CallerFacts::default(),
+            ..Upstream::new(
+                format!("upstream{index}"),
+                origins.iter().enumerate().map(origin),
+            )
         });
         self.route(path, auth, Target::Upstream(index))
     }
@@ -88,19 +88,8 @@ impl Policy {
             otherwise: vec![],
         });
         self.routes.push(Route {
-            name: path.to_owned(),
             methods: MethodSet::of(&Method::GET).union(MethodSet::of(&Method::POST)),
-            headers: vec![],
-            query: vec![],
-            auth,
-            conditions: vec![],
-            limits: vec![],
-            cors: None,
-            target,
-            rewrite: None,
-            timeout: None,
-            request_headers: HeaderEdits::default(),
-            response_headers: HeaderEdits::default(),
+            ..Route::new(path, auth, target)
         });
         self
     }
@@ -134,22 +123,18 @@ impl Policy {
 
 /// A token of the issuer of this index is needed.
 pub(crate) fn jwt(issuer: u32) -> Auth {
-    Auth::Jwt(JwtAuth {
-        issuers: vec![issuer],
-        scopes: vec![],
-    })
+    Auth::jwt(issuer)
 }
 
 fn issuer(algorithm: Algorithm, keys: IssuerKeys) -> Issuer {
     Issuer {
-        name: algorithm.name().to_ascii_lowercase(),
-        issuer: ISSUER.to_owned(),
-        audiences: vec![AUDIENCE.to_owned()],
         algorithms: vec![algorithm],
-        keys,
         leeway: Span(30_000),
-        remote: None,
-        rules: TokenRules::default(),
-        source: TokenSource::default(),
+        ..Issuer::new(
+            algorithm.name().to_ascii_lowercase(),
+            ISSUER,
+            AUDIENCE,
+            keys,
+        )
     }
 }

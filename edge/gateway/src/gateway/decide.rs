@@ -98,32 +98,22 @@ impl Gateway {
             head,
             query: target.query,
             cors,
-        };
-        let identity = authenticate(
-            &route.rules.auth,
-            &self.tables,
-            &self.policy,
-            &Memory {
+            tables: &self.tables,
+            realm: &self.policy,
+            memory: Memory {
                 state,
                 bundle: self.digest,
             },
             ports,
-            &incoming,
-            &mut exchange.response,
-        )
-        .await?;
-        exchange.consumer = identity.as_ref().map(|identity| identity.subject.clone());
+        };
+        let caller = authenticate(&route.rules.auth, &incoming, &mut exchange.response).await?;
+        let identity = caller.identity.as_deref();
+        exchange.consumer = identity.map(|identity| identity.subject.clone());
 
         exchange.phase = Phase::Authorise;
-        authorise(&route.rules.auth, identity.as_deref(), &self.policy)?;
+        authorise(&caller.held, &self.policy)?;
         if !route.rules.conditions.is_empty() {
-            let request = Request::new(
-                head,
-                &target,
-                found.pattern,
-                identity.as_deref(),
-                exchange.started,
-            );
+            let request = Request::new(head, &target, found.pattern, identity, exchange.started);
             meet(&route.rules.conditions, &self.conditions, &request)?;
         }
 
@@ -131,7 +121,7 @@ impl Gateway {
             exchange.phase = Phase::Limit;
             let captures = found.pattern.captures(&target.path);
             let caller = Caller {
-                identity: identity.as_deref(),
+                identity,
                 head,
                 captures,
             };
@@ -154,7 +144,7 @@ impl Gateway {
                 upstream: *index,
                 found,
                 target,
-                identity,
+                identity: caller.identity,
             })),
         }
     }

@@ -3,34 +3,31 @@
 mod request;
 
 use http::header::WWW_AUTHENTICATE;
-use tidegate_shared::bundle::Auth;
 use tidegate_shared::problem::Problem;
 
 use crate::condition::Program;
 use crate::head::RequestHead;
-use crate::identity::Identity;
+use crate::identity::Held;
 use crate::refusal::Refusal;
 
 pub(crate) use request::Request;
 
-/// Requires every scope of the route (RFC 6750 §3.1).
-pub(crate) fn authorise(
-    auth: &Auth,
-    identity: Option<&Identity>,
-    realm: &str,
-) -> Result<(), Refusal> {
-    let Auth::Jwt(jwt) = auth else { return Ok(()) };
-    let held = identity
-        .map(|identity| identity.scopes.as_slice())
-        .unwrap_or_default();
-    let Some(lacking) = jwt.scopes.iter().find(|scope| !held.contains(scope)) else {
+/// Requires every scope that the route asks of the credentials that held (RFC 6750 §3.1).
+pub(crate) fn authorise(held: &[Held<'_>], realm: &str) -> Result<(), Refusal> {
+    held.iter().try_for_each(|held| scopes(held, realm))
+}
+
+fn scopes(held: &Held<'_>, realm: &str) -> Result<(), Refusal> {
+    let required = held.credential.scopes();
+    let mut lacking = required.iter();
+    let Some(lacking) = lacking.find(|scope| !held.identity.scopes.contains(scope)) else {
         return Ok(());
     };
     let refusal = Refusal::new(
         Problem::ScopeInsufficient,
         format!("lacks scope `{lacking}`"),
     );
-    let scopes = jwt.scopes.join(" ");
+    let scopes = required.join(" ");
     let challenge =
         format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{scopes}\"");
     Err(refusal.with(WWW_AUTHENTICATE, challenge))

@@ -98,24 +98,30 @@ impl<H: RequestHead> Caller<'_, H> {
                 )
             };
             match part {
-                KeyPart::Subject => {
-                    let identity = self.identity.ok_or_else(|| unknown("the caller"))?;
-                    push(&mut key, &identity.issuer);
-                    push(&mut key, &identity.subject);
-                }
+                KeyPart::Subject => match self.identity {
+                    Some(identity) => {
+                        push(&mut key, &identity.issuer);
+                        push(&mut key, &identity.subject);
+                    }
+                    // No issuer has an empty name.
+                    None => {
+                        push(&mut key, "");
+                        push(
+                            &mut key,
+                            &self.address().ok_or_else(|| unknown("the caller"))?,
+                        );
+                    }
+                },
                 KeyPart::Issuer => {
-                    push(
-                        &mut key,
-                        &self.identity.ok_or_else(|| unknown("the issuer"))?.issuer,
-                    );
+                    let issuer = self.identity.map(|identity| identity.issuer.as_str());
+                    push(&mut key, issuer.unwrap_or_default());
                 }
                 KeyPart::Address => {
-                    let address = self
-                        .head
-                        .peer()
-                        .address
-                        .ok_or_else(|| unknown("the client's address"))?;
-                    push(&mut key, &address.to_string());
+                    let address = self.address();
+                    push(
+                        &mut key,
+                        &address.ok_or_else(|| unknown("the client's address"))?,
+                    );
                 }
                 KeyPart::Header(name) => {
                     let name =
@@ -138,6 +144,10 @@ impl<H: RequestHead> Caller<'_, H> {
             }
         }
         Ok(key)
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.head.peer().address?.to_string())
     }
 }
 

@@ -182,10 +182,8 @@ mod tests {
 
     fn bucket(count: u32, period: u32, burst: u32) -> Bucket {
         Bucket::new(&Limit {
-            name: "l".to_owned(),
-            rate: Rate { count, period },
             burst,
-            key: vec![],
+            ..Limit::new("l", Rate { count, period })
         })
     }
 

@@ -10,6 +10,8 @@ mod cache;
 mod challenges;
 #[path = "authenticate/claims.rs"]
 mod claims;
+#[path = "authenticate/combinations.rs"]
+mod combinations;
 #[path = "authenticate/headers.rs"]
 mod headers;
 #[path = "authenticate/hostile.rs"]
@@ -34,7 +36,6 @@ use serde_json::{Value, json};
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
     Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables,
-    TokenRules, TokenSource,
 };
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
@@ -43,16 +44,12 @@ use crate::kit::*;
 
 /// An issuer of HS256 tokens, with the secret that the test's world holds.
 pub(crate) fn issuer() -> Issuer {
+    let secret = IssuerKeys::Secret("legacy".to_owned());
     Issuer {
-        name: "customers".to_owned(),
-        issuer: "https://id.bank.example".to_owned(),
         audiences: vec!["mobile".to_owned(), "web".to_owned()],
         algorithms: vec![Algorithm::HS256],
-        keys: IssuerKeys::Secret("legacy".to_owned()),
         leeway: Span(30_000),
-        remote: None,
-        rules: TokenRules::default(),
-        source: TokenSource::default(),
+        ..Issuer::new("customers", "https://id.bank.example", "mobile", secret)
     }
 }
 

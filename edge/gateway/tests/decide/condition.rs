@@ -1,6 +1,6 @@
 use serde_json::json;
 use tidegate_edge::{End, Gateway, Outcome};
-use tidegate_shared::bundle::{Auth, JwtAuth, KeyPart, Limit, Route, Tables};
+use tidegate_shared::bundle::{Auth, KeyPart, Limit, Route, Tables};
 use tidegate_shared::condition::{Binary, Condition, Constant, Node, Parts, TimePart, Variable};
 use tidegate_shared::units::Rate;
 
@@ -40,13 +40,14 @@ fn gateway_with(conditions: Vec<Condition>, auth: Auth) -> Gateway {
     let tables = Tables {
         issuers: vec![issuer()],
         limits: vec![Limit {
-            name: "all".to_owned(),
-            rate: Rate {
-                count: 1,
-                period: 60,
-            },
-            burst: 1,
             key: vec![KeyPart::Address],
+            ..Limit::new(
+                "all",
+                Rate {
+                    count: 1,
+                    period: 60,
+                },
+            )
         }],
         conditions,
         ..tables()
@@ -55,10 +56,7 @@ fn gateway_with(conditions: Vec<Condition>, auth: Auth) -> Gateway {
 }
 
 fn token() -> Auth {
-    Auth::Jwt(JwtAuth {
-        issuers: vec![0],
-        scopes: vec![],
-    })
+    Auth::jwt(0)
 }
 
 #[test]

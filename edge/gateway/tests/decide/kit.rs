@@ -13,12 +13,11 @@ use tidegate_edge::{
     RequestHead, Scheme, State, signature,
 };
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
-    HostSection, KeyMaterial, Origin, PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, KeyMaterial, Origin,
+    PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
-use tidegate_shared::method::MethodSet;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 use tidegate_shared::units::{Percent, Span};
@@ -28,21 +27,7 @@ pub(crate) const NOW: UnixMillis = UnixMillis(1_750_000_000_000);
 
 /// A public route to upstream 0.
 pub(crate) fn route(name: &str) -> Route {
-    Route {
-        name: name.to_owned(),
-        methods: MethodSet::ANY,
-        headers: vec![],
-        query: vec![],
-        auth: Auth::Public,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target: Target::Upstream(0),
-        rewrite: None,
-        timeout: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
-    }
+    Route::new(name, Auth::Public, Target::Upstream(0))
 }
 
 pub(crate) fn reply(status: u16, body: &str) -> Target {
@@ -59,17 +44,13 @@ pub(crate) fn upstream() -> Upstream {
         url: format!("https://{name}.bank.example"),
     };
     Upstream {
-        name: "banking".to_owned(),
-        origins: vec![origin("dc1"), origin("dc2")],
-        identity: None,
-        trust: vec![],
         timeout: Span(3_000),
         retry: Retry {
             attempts: 2,
             on: vec![RetryOn::Connect, RetryOn::Status(503)],
             budget: Percent(20),
         },
-        caller: CallerFacts::default(),
+        ..Upstream::new("banking", ["dc1", "dc2"].map(origin))
     }
 }
 

@@ -1,14 +1,14 @@
-use tidegate_shared::bundle::{Auth, JwtAuth, KeyPart, Limit, Route, Tables};
+use tidegate_shared::bundle::{Auth, KeyPart, Limit, Route, Tables};
 use tidegate_shared::units::Rate;
 
 use crate::kit::*;
 
 fn limit(name: &str, count: u32, burst: u32, key: Vec<KeyPart>) -> Limit {
+    let rate = Rate { count, period: 60 };
     Limit {
-        name: name.to_owned(),
-        rate: Rate { count, period: 60 },
         burst,
         key,
+        ..Limit::new(name, rate)
     }
 }
 
@@ -121,10 +121,7 @@ fn a_refused_credential_uses_nothing_up() {
         issuers: vec![crate::authenticate::issuer()],
         ..tables()
     };
-    let auth = Auth::Jwt(JwtAuth {
-        issuers: vec![0],
-        scopes: vec![],
-    });
+    let auth = Auth::jwt(0);
     let routes = vec![
         (
             "/closed",

@@ -1,4 +1,4 @@
-use tidegate_shared::bundle::{AllowedOrigins, Auth, Cors, JwtAuth, Route, Tables};
+use tidegate_shared::bundle::{AllowedOrigins, Auth, Cors, Route, Tables};
 use tidegate_shared::units::Span;
 
 use crate::kit::*;
@@ -23,10 +23,7 @@ fn world_with(cors: Cors) -> (World, tidegate_edge::Gateway) {
         issuers: vec![issuer],
         ..tables()
     };
-    let auth = Auth::Jwt(JwtAuth {
-        issuers: vec![0],
-        scopes: vec![],
-    });
+    let auth = Auth::jwt(0);
     (
         World::new(),
         gateway(

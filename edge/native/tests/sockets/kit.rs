@@ -7,14 +7,13 @@ use serde_bytes::ByteBuf;
 use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets};
 use tidegate_shared::bundle::{
-    Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection,
-    Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Origin, PathEntry, Reply, Retry,
+    RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
-use tidegate_shared::method::MethodSet;
 use tidegate_shared::trust::SigningKey;
-use tidegate_shared::units::{Percent, Span};
+use tidegate_shared::units::Percent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -103,36 +102,17 @@ fn upstream(origins: &[SocketAddr]) -> Upstream {
         url: format!("http://{address}"),
     });
     Upstream {
-        name: "origins".to_owned(),
-        origins: origins.collect(),
-        identity: None,
-        trust: vec![],
-        timeout: Span(30_000),
         retry: Retry {
             attempts: 2,
             on: vec![RetryOn::Connect],
             budget: Percent(100),
         },
-        caller: CallerFacts::default(),
+        ..Upstream::new("origins", origins)
     }
 }
 
 fn route(target: &Target) -> Route {
-    Route {
-        name: "route".to_owned(),
-        methods: MethodSet::ANY,
-        headers: vec![],
-        query: vec![],
-        auth: Auth::Public,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target: target.clone(),
-        rewrite: None,
-        timeout: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
-    }
+    Route::new("route", Auth::Public, target.clone())
 }
 
 /// Sends a request as it is written, and reads to the end of the answer.

@@ -77,9 +77,11 @@ fn of<'i>(
     pattern: &PathPattern,
     route: &'i Route,
 ) -> Option<Example<'i>> {
-    let Auth::Jwt(jwt) = &route.auth else {
-        return None;
-    };
+    let mut alternatives = route.auth.alternatives().iter();
+    let jwt = alternatives.find_map(|auth| match auth {
+        Auth::Jwt(jwt) => Some(jwt),
+        Auth::Public | Auth::ApiKey(_) | Auth::Any(_) | Auth::All(_) | Auth::Anonymous => None,
+    })?;
     let issuer = *jwt.issuers.first()?;
     let definition = usize::try_from(issuer)
         .ok()

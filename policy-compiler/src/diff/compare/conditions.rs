@@ -4,7 +4,7 @@ use tidegate_shared::condition::{Node, Variable};
 
 use super::super::change::ChangeKind;
 use super::{Difference, sets};
-use crate::meaning::{Caller, Meaning};
+use crate::meaning::{Caller, Credential, Meaning};
 use crate::words;
 
 /// Compares expressions as they are written: which of two asks for more is not known.
@@ -23,6 +23,14 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Option<Difference
     )
 }
 
+/// What the policy calls those who vouch for a caller.
+fn names<'s>(credential: &Credential<'s>) -> Vec<&'s str> {
+    match credential {
+        Credential::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
+        Credential::ApiKey(ring) => vec![ring.name.as_str()],
+    }
+}
+
 /// An expression, with what its meaning depends on beside its text.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Asked<'s> {
@@ -36,8 +44,10 @@ struct Asked<'s> {
 fn asked<'s>(meaning: &Meaning<'s>) -> Vec<Asked<'s>> {
     let issuers: Vec<&'s str> = match &meaning.caller {
         Caller::Public => Vec::new(),
-        Caller::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
-        Caller::ApiKey(ring) => vec![ring.name.as_str()],
+        Caller::Holder { alternatives, .. } => {
+            let identities = alternatives.iter().filter_map(|together| together.first());
+            identities.flat_map(names).collect()
+        }
     };
     let conditions = meaning.conditions.iter();
     conditions

@@ -1,4 +1,4 @@
-//! Who may call.
+//! One credential.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,31 +7,13 @@ use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
 use super::{Difference, issuer, sets};
-use crate::meaning::Caller;
+use crate::meaning::Credential;
 use crate::words;
 
 /// `named` says that it matters what consumers are called.
-pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>, named: bool) -> Vec<Difference> {
-    let switched = |kind, severity| {
-        vec![Difference::new(
-            kind,
-            severity,
-            words::caller(old),
-            words::caller(new),
-        )]
-    };
+pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -> Vec<Difference> {
     match (old, new) {
-        (Caller::Public, Caller::Public) => Vec::new(),
-        (Caller::Jwt(..) | Caller::ApiKey(_), Caller::Public) => {
-            switched(ChangeKind::BecamePublic, Severity::Exposes)
-        }
-        (Caller::Public, Caller::Jwt(..) | Caller::ApiKey(_)) => {
-            switched(ChangeKind::CredentialRequired, Severity::Tightens)
-        }
-        (Caller::Jwt(..), Caller::ApiKey(_)) | (Caller::ApiKey(_), Caller::Jwt(..)) => {
-            switched(ChangeKind::CredentialKind, Severity::Changes)
-        }
-        (Caller::Jwt(old, old_scopes), Caller::Jwt(new, new_scopes)) => {
+        (Credential::Jwt(old, old_scopes), Credential::Jwt(new, new_scopes)) => {
             let mut differences = issuers(old, new);
             differences.extend(sets::required(
                 ChangeKind::Scopes,
@@ -41,7 +23,16 @@ pub(super) fn compare(old: &Caller<'_>, new: &Caller<'_>, named: bool) -> Vec<Di
             ));
             differences
         }
-        (Caller::ApiKey(old), Caller::ApiKey(new)) => rings(old, new, named),
+        (Credential::ApiKey(old), Credential::ApiKey(new)) => rings(old, new, named),
+        (Credential::Jwt(..), Credential::ApiKey(_))
+        | (Credential::ApiKey(_), Credential::Jwt(..)) => {
+            vec![Difference::new(
+                ChangeKind::CredentialKind,
+                Severity::Changes,
+                words::credential(old),
+                words::credential(new),
+            )]
+        }
     }
 }
 

@@ -2,13 +2,11 @@
 
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, CallerFacts, FORMAT_VERSION, Header, HeaderEdits, HostRoutes,
-    HostSection, Issuer, IssuerKeys, JwtAuth, Origin, PathEntry, Reply, Retry, RetryOn, Route,
-    Tables, Target, TokenRules, TokenSource, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HeaderEdits, HostRoutes, HostSection, Issuer,
+    IssuerKeys, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
-use tidegate_shared::method::MethodSet;
 use tidegate_shared::trust::SigningKey;
 use tidegate_shared::units::{Percent, Span};
 
@@ -30,35 +28,27 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
     });
     let tables = Tables {
         issuers: vec![Issuer {
-            name: "customers".to_owned(),
-            issuer: "https://id.bank.example".to_owned(),
-            audiences: vec!["mobile".to_owned()],
             algorithms: vec![Algorithm::HS256],
-            keys: IssuerKeys::Secret("CUSTOMERS-SECRET".to_owned()),
-            leeway: Span(0),
-            remote: None,
-            rules: TokenRules::default(),
-            source: TokenSource::default(),
+            ..Issuer::new(
+                "customers",
+                "https://id.bank.example",
+                "mobile",
+                IssuerKeys::Secret("CUSTOMERS-SECRET".to_owned()),
+            )
         }],
         upstreams: vec![Upstream {
-            name: "banking".to_owned(),
-            origins: origins.collect(),
             identity: Some("edge".to_owned()),
-            trust: vec![],
             timeout: Span(2_000),
             retry: Retry {
                 attempts: 2,
                 on: vec![RetryOn::Connect, RetryOn::Status(503)],
                 budget: Percent(20),
             },
-            caller: CallerFacts::default(),
+            ..Upstream::new("banking", origins)
         }],
         ..Tables::default()
     };
-    let jwt = Auth::Jwt(JwtAuth {
-        issuers: vec![0],
-        scopes: vec![],
-    });
+    let jwt = Auth::jwt(0);
     let reply = Target::Reply(Reply {
         status: 200,
         headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
@@ -96,17 +86,6 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
 
 fn route(name: &str, auth: Auth, target: Target) -> Route {
     Route {
-        name: name.to_owned(),
-        methods: MethodSet::ANY,
-        headers: vec![],
-        query: vec![],
-        auth,
-        conditions: vec![],
-        limits: vec![],
-        cors: None,
-        target,
-        rewrite: None,
-        timeout: None,
         request_headers: HeaderEdits {
             remove: vec!["x-internal".to_owned()],
             ..HeaderEdits::default()
@@ -115,5 +94,6 @@ fn route(name: &str, auth: Auth, target: Target) -> Route {
             set: vec![("x-served-by".to_owned(), "tidegate".to_owned())],
             ..HeaderEdits::default()
         },
+        ..Route::new(name, auth, target)
     }
 }

@@ -6,21 +6,27 @@ use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 
-use super::source;
+use super::{Incoming, definition, source};
 use crate::head::RequestHead;
 use crate::identity::Identity;
 use crate::refusal::Refusal;
 
-pub(super) fn by_api_key<H: RequestHead>(
-    ring: &ApiKeyRing,
-    realm: &str,
-    head: &H,
+pub(super) fn carried<H: RequestHead, P>(ring: u32, incoming: &Incoming<'_, H, P>) -> bool {
+    let ring = definition(&incoming.tables.api_keys, ring);
+    ring.is_ok_and(|ring| find(&ring.source, incoming.head).is_some())
+}
+
+pub(super) fn verify<H: RequestHead, P>(
+    ring: u32,
+    incoming: &Incoming<'_, H, P>,
 ) -> Result<Identity, Refusal> {
+    let ring = definition(&incoming.tables.api_keys, ring)?;
+    let realm = incoming.realm;
     let missing = || {
         Refusal::new(Problem::CredentialMissing, "no API key")
             .with(WWW_AUTHENTICATE, challenge(ring, realm))
     };
-    let key = find(&ring.source, head).ok_or_else(missing)?;
+    let key = find(&ring.source, incoming.head).ok_or_else(missing)?;
     consumer(ring, &key).map_err(|cause| {
         let mut challenge = challenge(ring, realm);
         if ring.source == ApiKeySource::Bearer {

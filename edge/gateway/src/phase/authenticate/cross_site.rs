@@ -14,7 +14,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Refuses a request that changes something, or opens a WebSocket, from a page of another origin,
 /// unless the route's CORS rules let that origin send credentials. Clients that are no browsers
 /// say nothing of pages.
-pub(super) fn check<H: RequestHead>(incoming: &Incoming<'_, H>) -> Result<(), Refusal> {
+pub(super) fn check<H: RequestHead, P>(incoming: &Incoming<'_, H, P>) -> Result<(), Refusal> {
     let head = incoming.head;
     // RFC 9110 §9.2.1; a page may not read the answer to these unless CORS lets it.
     if head.method().is_safe() && !shape::asks_upgrade(head) {

@@ -2,7 +2,7 @@
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use smallvec::SmallVec;
-use tidegate_shared::bundle::TokenSource;
+use tidegate_shared::bundle::{Carrier, TokenSource};
 
 use crate::head::RequestHead;
 
@@ -12,9 +12,10 @@ use crate::head::RequestHead;
 pub(super) struct Ambiguous;
 
 /// The only token of a request, and where it was. Other tokens in the places that RFC 6750 names
-/// count beside it, wherever the policy wants them.
+/// count beside it, wherever the policy wants them, but for those that it wants `beside` this one.
 pub(super) fn find<'s, H: RequestHead>(
     sources: impl Iterator<Item = &'s TokenSource>,
+    beside: &[Carrier<'_>],
     head: &H,
     query: Option<&str>,
 ) -> Result<Option<(&'s TokenSource, String)>, Ambiguous> {
@@ -32,8 +33,16 @@ pub(super) fn find<'s, H: RequestHead>(
             }
         }
     }
-    let standard = [Place::Authorization, Place::Query("access_token")];
-    let mut others = standard.iter().filter(|place| !seen.contains(place));
+    let standard = [
+        (Place::Authorization, Carrier::Authorization("Bearer")),
+        (Place::Query("access_token"), Carrier::Query("access_token")),
+    ];
+    let others = standard
+        .iter()
+        .filter(|(_, carrier)| !beside.contains(carrier));
+    let mut others = others
+        .map(|(place, _)| place)
+        .filter(|place| !seen.contains(place));
     if found.is_some() && others.any(|place| !tokens(*place, head, query).is_empty()) {
         return Err(Ambiguous);
     }

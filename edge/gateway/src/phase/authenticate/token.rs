@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use smallvec::SmallVec;
-use tidegate_shared::bundle::{Issuer, TokenSource};
+use tidegate_shared::bundle::{Carrier, Issuer, JwtAuth, Tables, TokenSource};
 use tidegate_shared::problem::Problem;
 
-use super::{Incoming, cross_site, source};
+use super::{Incoming, cross_site, definition, source};
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
 use crate::identity::Identity;
@@ -15,21 +15,24 @@ use crate::jws::InvalidJws;
 use crate::jwt::{self, InvalidToken};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::Memory;
 
 /// Seconds after which an issuer's keys may be there.
 const RETRY_ISSUER: &str = "5";
 
-pub(super) async fn by_token<H: RequestHead>(
-    issuers: &[&Issuer],
-    realm: &str,
-    memory: &Memory<'_>,
-    ports: &impl Ports,
-    incoming: &Incoming<'_, H>,
+pub(super) fn carried<H: RequestHead, P>(jwt: &JwtAuth, incoming: &Incoming<'_, H, P>) -> bool {
+    let issuers = issuers(jwt, incoming.tables);
+    issuers.is_ok_and(|issuers| !matches!(find(&issuers, &[], incoming), Ok(None)))
+}
+
+pub(super) async fn verify<H: RequestHead, P: Ports>(
+    jwt: &JwtAuth,
+    beside: &[Carrier<'_>],
+    incoming: &Incoming<'_, H, P>,
     response: &mut HeadEdits,
 ) -> Result<Arc<Identity>, Refusal> {
-    let sources = issuers.iter().map(|issuer| &issuer.source);
-    let found = source::find(sources, incoming.head, incoming.query);
+    let realm = incoming.realm;
+    let issuers = issuers(jwt, incoming.tables)?;
+    let found = find(&issuers, beside, incoming);
     let Ok(found) = found else {
         // RFC 6750 §3.1: more than one way of sending a token is an invalid request.
         let refusal = Refusal::new(Problem::CredentialAmbiguous, "several tokens");
@@ -50,12 +53,30 @@ pub(super) async fn by_token<H: RequestHead>(
         }
     }
     let candidates = issuers.iter().copied();
-    let candidates: SmallVec<[&Issuer; 2]> = candidates
+    let candidates: Issuers<'_> = candidates
         .filter(|issuer| issuer.source == *source)
         .collect();
-    jwt::verify(&token, &candidates, memory, ports)
+    jwt::verify(&token, &candidates, &incoming.memory, incoming.ports)
         .await
         .map_err(|error| refusal(&error, realm))
+}
+
+type Issuers<'t> = SmallVec<[&'t Issuer; 2]>;
+
+fn issuers<'t>(jwt: &JwtAuth, tables: &'t Tables) -> Result<Issuers<'t>, Refusal> {
+    let issuers = jwt.issuers.iter();
+    issuers
+        .map(|index| definition(&tables.issuers, *index))
+        .collect()
+}
+
+fn find<'t, H: RequestHead, P>(
+    issuers: &[&'t Issuer],
+    beside: &[Carrier<'_>],
+    incoming: &Incoming<'_, H, P>,
+) -> Result<Option<(&'t TokenSource, String)>, source::Ambiguous> {
+    let sources = issuers.iter().map(|issuer| &issuer.source);
+    source::find(sources, beside, incoming.head, incoming.query)
 }
 
 fn refusal(error: &InvalidToken, realm: &str) -> Refusal {

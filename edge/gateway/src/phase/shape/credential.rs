@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{COOKIE, HeaderName, HeaderValue};
 use smallvec::SmallVec;
-use tidegate_shared::bundle::{ApiKeySource, Auth, Tables, TokenSource};
+use tidegate_shared::bundle::{Auth, Carrier, Tables};
 
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
@@ -20,30 +20,13 @@ pub(crate) struct Carriers<'t> {
 
 impl<'t> Carriers<'t> {
     pub(crate) fn of(auth: &Auth, tables: &'t Tables) -> Self {
-        let at = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
         let mut carriers = Self::default();
-        match auth {
-            Auth::Public => {}
-            Auth::Jwt(jwt) => {
-                let issuers = jwt
-                    .issuers
-                    .iter()
-                    .map(|index| tables.issuers.get(at(*index)));
-                for issuer in issuers.flatten() {
-                    match &issuer.source {
-                        TokenSource::Authorization => carriers.fields.push("authorization"),
-                        TokenSource::Header(name) => carriers.fields.push(name),
-                        TokenSource::Cookie(name) => carriers.cookies.push(name),
-                        TokenSource::Query(name) => carriers.parameters.push(name),
-                    }
-                }
-            }
-            Auth::ApiKey(ring) => {
-                let ring = tables.api_keys.get(at(*ring));
-                carriers.fields.extend(ring.map(|ring| match &ring.source {
-                    ApiKeySource::Header(name) => name.as_str(),
-                    ApiKeySource::ApiKey | ApiKeySource::Bearer => "authorization",
-                }));
+        for carrier in auth.carriers(tables) {
+            match carrier {
+                Carrier::Authorization(_) => carriers.fields.push("authorization"),
+                Carrier::Header(name) => carriers.fields.push(name),
+                Carrier::Cookie(name) => carriers.cookies.push(name),
+                Carrier::Query(name) => carriers.parameters.push(name),
             }
         }
         carriers

@@ -81,10 +81,7 @@ fn only_the_listed_issuers_count() {
         issuers: vec![issuer(), partner.issuer.clone()],
         ..tables()
     };
-    let auth = Auth::Jwt(JwtAuth {
-        issuers: vec![0],
-        scopes: vec![],
-    });
+    let auth = Auth::jwt(0);
     let gateway = gateway(tables, vec![("/a", Route { auth, ..route("a") })]);
     assert_eq!(verdict(&gateway, &hs256(&claims())), "forward");
     assert_eq!(verdict(&gateway, &partner.sign(&partner_claims())), INVALID);

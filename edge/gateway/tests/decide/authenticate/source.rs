@@ -175,10 +175,7 @@ fn cookies_of_an_allowed_page() {
             }],
             ..tables()
         };
-        let auth = Auth::Jwt(JwtAuth {
-            issuers: vec![0],
-            scopes: vec![],
-        });
+        let auth = Auth::jwt(0);
         let route = Route {
             auth,
             cors: Some(0),

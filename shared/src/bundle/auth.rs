@@ -1,0 +1,250 @@
+//! Who may call: credentials, each alone or several of them combined.
+
+use serde::{Deserialize, Serialize};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use super::{ApiKeySource, Tables, TokenSource, bounds};
+
+/// Who may call.
+///
+/// Invariant: at most an [`Any`](Self::Any) of [`All`](Self::All)s of single credentials, none of
+/// them empty or longer than [`bounds::COMBINED`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Auth {
+    /// Everyone; credentials are not looked at.
+    Public,
+    /// Whoever holds a token of one of some issuers.
+    Jwt(JwtAuth),
+    /// Whoever holds an API key of the ring of this index.
+    ApiKey(u32),
+    /// Whoever holds one of these. The first that a request carries decides.
+    Any(Vec<Self>),
+    /// Whoever holds all of these. The first says who calls.
+    All(Vec<Self>),
+    /// Whoever carries none of the other credentials. Only inside [`Any`](Self::Any).
+    Anonymous,
+}
+
+/// Which tokens are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct JwtAuth {
+    /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
+    pub issuers: Vec<u32>,
+    /// Scopes that the token must all have.
+    pub scopes: Vec<String>,
+}
+
+/// A part of a request that carries a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier<'t> {
+    /// `Authorization` with this scheme (RFC 9110 §11.1).
+    Authorization(&'static str),
+    /// The header field of this name, in lower case.
+    Header(&'t str),
+    /// The cookie of this name.
+    Cookie(&'t str),
+    /// The query parameter of this name.
+    Query(&'t str),
+}
+
+impl Auth {
+    /// Tokens of one issuer.
+    pub fn jwt(issuer: u32) -> Self {
+        Self::Jwt(JwtAuth {
+            issuers: vec![issuer],
+            scopes: Vec::new(),
+        })
+    }
+
+    /// What a request may bring: the alternatives of [`Any`](Self::Any), or the whole.
+    pub fn alternatives(&self) -> &[Self] {
+        match self {
+            Self::Any(alternatives) => alternatives,
+            Self::Public | Self::Jwt(_) | Self::ApiKey(_) | Self::All(_) | Self::Anonymous => {
+                std::slice::from_ref(self)
+            }
+        }
+    }
+
+    /// What must hold together: the members of [`All`](Self::All), or the whole.
+    pub fn members(&self) -> &[Self] {
+        match self {
+            Self::All(members) => members,
+            Self::Public | Self::Jwt(_) | Self::ApiKey(_) | Self::Any(_) | Self::Anonymous => {
+                std::slice::from_ref(self)
+            }
+        }
+    }
+
+    /// Every single credential of the combination.
+    pub fn credentials(&self) -> impl Iterator<Item = &Self> {
+        self.alternatives().iter().flat_map(Self::members)
+    }
+
+    /// Whether a request that carries no credential is let in.
+    pub fn is_open(&self) -> bool {
+        let mut alternatives = self.alternatives().iter();
+        alternatives.any(|auth| matches!(auth, Self::Public | Self::Anonymous))
+    }
+
+    /// The scopes that a single credential must have.
+    pub fn scopes(&self) -> &[String] {
+        match self {
+            Self::Jwt(jwt) => &jwt.scopes,
+            Self::Public | Self::ApiKey(_) | Self::Any(_) | Self::All(_) | Self::Anonymous => &[],
+        }
+    }
+
+    /// Where requests carry the credentials.
+    pub fn carriers<'t>(&self, tables: &'t Tables) -> Vec<Carrier<'t>> {
+        let of = |credential: &Self| match credential {
+            Self::Jwt(jwt) => {
+                let issuers = jwt.issuers.iter();
+                let issuers = issuers.filter_map(|index| at(&tables.issuers, *index));
+                issuers
+                    .map(|issuer| Carrier::of_token(&issuer.source))
+                    .collect()
+            }
+            Self::ApiKey(ring) => {
+                let ring = at(&tables.api_keys, *ring);
+                ring.map(|ring| Carrier::of_key(&ring.source))
+                    .into_iter()
+                    .collect()
+            }
+            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) => Vec::new(),
+        };
+        self.credentials().flat_map(of).collect()
+    }
+
+    /// Whether the combination is well formed, and every index refers to something.
+    pub(super) fn refers_within(&self, tables: &Tables) -> bool {
+        let bounded = |count: usize| (1..=bounds::COMBINED).contains(&count);
+        let single = |auth: &Self| match auth {
+            Self::Jwt(jwt) => {
+                let mut issuers = jwt.issuers.iter();
+                !jwt.issuers.is_empty()
+                    && issuers.all(|issuer| at(&tables.issuers, *issuer).is_some())
+            }
+            Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
+            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) => false,
+        };
+        let together =
+            |auth: &Self| bounded(auth.members().len()) && auth.members().iter().all(single);
+        let alternative = |auth: &Self| matches!(auth, Self::Anonymous) || together(auth);
+        match self {
+            Self::Public => true,
+            Self::Any(alternatives) => {
+                bounded(alternatives.len()) && alternatives.iter().all(alternative)
+            }
+            Self::Jwt(_) | Self::ApiKey(_) | Self::All(_) | Self::Anonymous => together(self),
+        }
+    }
+}
+
+impl<'t> Carrier<'t> {
+    fn of_token(source: &'t TokenSource) -> Self {
+        match source {
+            TokenSource::Authorization => Self::Authorization("Bearer"),
+            TokenSource::Header(name) => Self::Header(name),
+            TokenSource::Cookie(name) => Self::Cookie(name),
+            TokenSource::Query(name) => Self::Query(name),
+        }
+    }
+
+    fn of_key(source: &'t ApiKeySource) -> Self {
+        match source {
+            ApiKeySource::Header(name) => Self::Header(name),
+            ApiKeySource::ApiKey => Self::Authorization("ApiKey"),
+            ApiKeySource::Bearer => Self::Authorization("Bearer"),
+        }
+    }
+
+    /// Whether a request cannot carry two credentials by both: they are one, or are the one field
+    /// `Authorization`.
+    pub fn excludes(&self, other: &Self) -> bool {
+        let authorization = |carrier: &Self| matches!(carrier, Self::Authorization(_));
+        self == other || authorization(self) && authorization(other)
+    }
+}
+
+fn at<T>(table: &[T], index: u32) -> Option<&T> {
+    table.get(usize::try_from(index).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ApiKeyRing, Issuer, IssuerKeys, PinnedKeys};
+    use super::*;
+
+    fn tables() -> Tables {
+        Tables {
+            issuers: vec![Issuer::new(
+                "customers",
+                "https://id.bank.example",
+                "mobile",
+                IssuerKeys::Secret("legacy".to_owned()),
+            )],
+            api_keys: vec![ApiKeyRing {
+                name: "partners".to_owned(),
+                source: ApiKeySource::Header("x-api-key".to_owned()),
+                prefix: None,
+                keys: PinnedKeys::default(),
+            }],
+            ..Tables::default()
+        }
+    }
+
+    #[test]
+    fn combinations_are_an_any_of_alls_of_credentials() {
+        let (jwt, key) = (|| Auth::jwt(0), || Auth::ApiKey(0));
+        let both = || Auth::All(vec![jwt(), key()]);
+        for auth in [
+            Auth::Public,
+            jwt(),
+            both(),
+            Auth::Any(vec![jwt(), key(), Auth::Anonymous]),
+            Auth::Any(vec![both(), key()]),
+        ] {
+            assert!(auth.refers_within(&tables()), "{auth:?}");
+        }
+        for auth in [
+            Auth::Anonymous,
+            Auth::jwt(1),
+            Auth::ApiKey(1),
+            Auth::Jwt(JwtAuth {
+                issuers: vec![],
+                scopes: vec![],
+            }),
+            Auth::Any(vec![]),
+            Auth::All(vec![]),
+            Auth::Any(vec![Auth::All(vec![])]),
+            Auth::Any(vec![Auth::Public]),
+            Auth::Any(vec![Auth::Any(vec![jwt()])]),
+            Auth::All(vec![jwt(), Auth::Anonymous]),
+            Auth::All(vec![jwt(), Auth::Public]),
+            Auth::All(vec![Auth::All(vec![jwt()])]),
+            Auth::All(vec![Auth::Any(vec![jwt()])]),
+            Auth::Any(vec![jwt(), Auth::All(vec![key(), Auth::ApiKey(1)])]),
+            Auth::Any(vec![key(); bounds::COMBINED + 1]),
+            Auth::All(vec![key(); bounds::COMBINED + 1]),
+        ] {
+            assert!(!auth.refers_within(&tables()), "{auth:?}");
+        }
+    }
+
+    #[test]
+    fn every_credential_of_a_combination_has_its_carrier() {
+        let tables = tables();
+        let auth = Auth::Any(vec![
+            Auth::All(vec![Auth::jwt(0), Auth::ApiKey(0)]),
+            Auth::Anonymous,
+        ]);
+        let expected = [
+            Carrier::Authorization("Bearer"),
+            Carrier::Header("x-api-key"),
+        ];
+        assert_eq!(auth.carriers(&tables), expected);
+        assert!(auth.is_open());
+        assert!(!Auth::Any(vec![Auth::jwt(0)]).is_open());
+    }
+}
