@@ -16,10 +16,20 @@ pub(crate) struct Meaning<'s> {
     pub(crate) caller: Caller<'s>,
     /// What must hold besides.
     pub(crate) conditions: Vec<&'s Condition>,
+    /// What is watched, and refuses nobody.
+    pub(crate) shadow: Shadow<'s>,
     pub(crate) limits: Vec<&'s Limit>,
     pub(crate) cors: Option<&'s Cors>,
     pub(crate) answer: Answer<'s>,
     pub(crate) response_headers: &'s HeaderEdits,
+}
+
+/// Rules in shadow.
+#[derive(Clone, Debug)]
+pub(crate) struct Shadow<'s> {
+    /// Who might call if nothing were in shadow, where something is.
+    pub(crate) caller: Option<Caller<'s>>,
+    pub(crate) conditions: Vec<&'s Condition>,
 }
 
 /// Who may call.
@@ -78,7 +88,8 @@ impl<'s> Meaning<'s> {
             headers: _,
             query: _,
             auth,
-            conditions,
+            conditions: stated,
+            shadow_conditions,
             limits,
             cors,
             target,
@@ -87,7 +98,13 @@ impl<'s> Meaning<'s> {
             request_headers,
             response_headers,
         } = route;
-        let caller = Caller::of(auth, tables)?;
+        let caller = Caller::of(auth, tables, Watched::No)?;
+        let conditions = |indices: &'s [u32]| {
+            let indices = indices.iter();
+            indices
+                .filter_map(|index| at(&tables.conditions, *index))
+                .collect()
+        };
         let answer = match target {
             Target::Reply(reply) => Answer::Reply(reply),
             Target::Upstream(index) => {
@@ -103,10 +120,15 @@ impl<'s> Meaning<'s> {
         Some(Self {
             pattern,
             caller,
-            conditions: conditions
-                .iter()
-                .filter_map(|condition| at(&tables.conditions, *condition))
-                .collect(),
+            conditions: conditions(stated),
+            shadow: Shadow {
+                caller: if has_shadow(auth) {
+                    Some(Caller::of(auth, tables, Watched::Too)?)
+                } else {
+                    None
+                },
+                conditions: conditions(shadow_conditions),
+            },
             limits: limits
                 .iter()
                 .filter_map(|limit| at(&tables.limits, *limit))
@@ -118,22 +140,37 @@ impl<'s> Meaning<'s> {
     }
 }
 
+/// Whether what is in shadow counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    No,
+    Too,
+}
+
+fn has_shadow(auth: &Auth) -> bool {
+    let in_shadow = |auth: &Auth| matches!(auth, Auth::Shadow(_));
+    let mut members = auth.alternatives().iter().flat_map(Auth::members);
+    in_shadow(auth) || members.any(in_shadow)
+}
+
 impl<'s> Caller<'s> {
-    fn of(auth: &'s Auth, tables: &'s Tables) -> Option<Self> {
-        if *auth == Auth::Public {
+    fn of(auth: &'s Auth, tables: &'s Tables, watched: Watched) -> Option<Self> {
+        let in_shadow = |auth: &Auth| matches!(auth, Auth::Shadow(_));
+        if *auth == Auth::Public || watched == Watched::No && in_shadow(auth) {
             return Some(Self::Public);
         }
         let alternatives = auth.alternatives().iter();
         let holders = alternatives.filter(|auth| **auth != Auth::Anonymous);
         let together = |auth: &'s Auth| {
             let members = auth.members().iter();
-            members
-                .map(|member| Credential::of(member, tables))
+            let counted = members.filter(|member| watched == Watched::Too || !in_shadow(member));
+            counted
+                .map(|member| Credential::of(member.rule(), tables))
                 .collect()
         };
         Some(Self::Holder {
             alternatives: holders.map(together).collect::<Option<_>>()?,
-            anonymous: auth.is_open(),
+            anonymous: auth.alternatives().contains(&Auth::Anonymous),
         })
     }
 
@@ -163,7 +200,7 @@ impl<'s> Credential<'s> {
                 Some(Self::Jwt(issuers.collect::<Option<_>>()?, scopes))
             }
             Auth::ApiKey(ring) => Some(Self::ApiKey(at(&tables.api_keys, *ring)?)),
-            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => None,
+            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => None,
         }
     }
 }

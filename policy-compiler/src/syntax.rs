@@ -6,8 +6,10 @@ mod auth;
 mod caller;
 mod definitions;
 mod issuer;
+mod mode;
 mod test;
 mod token_source;
+mod when;
 
 use crate::decode::{Named, Parsed, record};
 use crate::source::Spanned;
@@ -19,7 +21,9 @@ pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream};
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
+pub(crate) use mode::Mode;
 pub(crate) use test::{Caller, PolicyTest};
+pub(crate) use when::WhenChoice;
 
 record! {
     /// A policy, or one file of it.

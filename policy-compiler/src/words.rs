@@ -13,7 +13,7 @@ use tidegate_shared::bundle::{
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
-use crate::meaning::{Answer, Caller, Credential, Meaning};
+use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place};
 
@@ -138,6 +138,14 @@ pub(crate) fn answer(answer: &Answer<'_>) -> String {
 pub(crate) fn summary(meaning: &Meaning<'_>) -> String {
     let (caller, answer) = (caller(&meaning.caller), answer(&meaning.answer));
     format!("{caller}{}; {answer}", when(meaning))
+}
+
+/// What is watched, and refuses nobody.
+pub(crate) fn shadow(shadow: &Shadow<'_>) -> String {
+    let Shadow { caller, conditions } = shadow;
+    let caller = caller.as_ref().map(self::caller);
+    let conditions = conditions.iter().map(|condition| code(condition.text()));
+    list(caller.into_iter().chain(conditions))
 }
 
 /// What must hold besides the credential; empty for nothing.

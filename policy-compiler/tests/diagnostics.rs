@@ -12,11 +12,12 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 35] = [
+const CODES: [&str; 36] = [
     "alias",
     "ambiguous-credential",
     "ambiguous-issuer",
     "any-cors",
+    "auth-in-shadow",
     "condition-needs-identity",
     "conflicting-path",
     "constant-condition",

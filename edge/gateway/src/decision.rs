@@ -12,7 +12,8 @@ use tidegate_shared::trace::TraceContext;
 use crate::attempt::AttemptPlan;
 use crate::hosts::{Route, Table};
 use crate::phase::Phase;
-use crate::record::Verdict;
+use crate::record::{MAX_SHADOWED, Shadowed, Verdict};
+use crate::refusal::Refusal;
 
 /// What to do with a request. Both arms carry the [`Exchange`] that
 /// [`Gateway::finish`](crate::Gateway::finish) wants back.
@@ -103,6 +104,7 @@ pub struct Exchange {
     pub(crate) verdict: Verdict,
     pub(crate) problem: Option<Problem>,
     pub(crate) reason: Option<String>,
+    pub(crate) shadow: Vec<Shadowed>,
     /// Fields that the phases want in the answer, whoever gives it: CORS, limits.
     pub(crate) response: HeadEdits,
 }
@@ -119,6 +121,19 @@ impl Exchange {
         let encoded = hex::encode_to_slice(self.request_id, &mut digits);
         debug_assert!(encoded.is_ok(), "two digits for each octet");
         HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// Notes what rules in shadow would have refused in this phase. The first that are noted tell
+    /// enough.
+    pub(crate) fn watch(&mut self, refusals: Vec<Refusal>) {
+        let phase = self.phase.name();
+        let noted = refusals.into_iter().map(|refusal| Shadowed {
+            phase,
+            problem: refusal.problem.name(),
+            reason: refusal.cause,
+        });
+        self.shadow.extend(noted);
+        self.shadow.truncate(MAX_SHADOWED);
     }
 
     /// The route, once there is one.

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tidegate_shared::bundle::Auth;
 
+use crate::refusal::Refusal;
+
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -43,6 +45,8 @@ pub(crate) struct Authenticated<'a> {
     pub(crate) identity: Option<Arc<Identity>>,
     /// The credentials that decided.
     pub(crate) held: SmallVec<[Held<'a>; 1]>,
+    /// What rules in shadow would have refused.
+    pub(crate) shadow: Vec<Refusal>,
 }
 
 /// A credential that was verified.
@@ -51,6 +55,8 @@ pub(crate) struct Held<'a> {
     pub(crate) credential: &'a Auth,
     /// Whom it proves to be calling.
     pub(crate) identity: Arc<Identity>,
+    /// Whether it is asked for in shadow.
+    pub(crate) shadow: bool,
 }
 
 impl<'a> Authenticated<'a> {
@@ -61,5 +67,13 @@ impl<'a> Authenticated<'a> {
             Some(first) => Arc::make_mut(first).learn(&held.identity),
         }
         self.held.push(held);
+    }
+
+    /// The same caller, asked for in shadow.
+    pub(crate) fn in_shadow(mut self) -> Self {
+        for held in &mut self.held {
+            held.shadow = true;
+        }
+        self
     }
 }

@@ -37,6 +37,6 @@ pub use hosts::{Candidate, Mismatch, Routing};
 pub use key_sets::Refreshed;
 pub use phase::HOP_BY_HOP;
 pub use ports::{FetchBounds, PortError, Ports};
-pub use record::{AccessRecord, End, Outcome, Verdict};
+pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};
 pub use refusal::problem_reply;
 pub use state::State;

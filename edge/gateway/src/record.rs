@@ -47,6 +47,9 @@ pub struct AccessRecord {
     /// The cause, for the operator alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What rules in shadow would have refused, at most [`MAX_SHADOWED`] of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<Shadowed>,
     /// The status that the client got.
     pub status: u16,
     /// The upstream.
@@ -61,6 +64,20 @@ pub struct AccessRecord {
     pub duration_ms: u64,
     /// How it ended.
     pub end: End,
+}
+
+/// The most that an access record says of rules in shadow.
+pub const MAX_SHADOWED: usize = 8;
+
+/// A refusal that did not count: the rule is in shadow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shadowed {
+    /// The phase that would have refused.
+    pub phase: &'static str,
+    /// The name of the problem that the client would have got.
+    pub problem: &'static str,
+    /// The cause, for the operator alone.
+    pub reason: String,
 }
 
 /// What was decided.

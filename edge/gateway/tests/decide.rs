@@ -23,5 +23,7 @@ mod record;
 mod route;
 #[path = "decide/screen.rs"]
 mod screen;
+#[path = "decide/shadow.rs"]
+mod shadow;
 #[path = "decide/shape.rs"]
 mod shape;

@@ -99,6 +99,8 @@ kinds! {
     Scopes = "scopes";
     /// What must hold besides the credential.
     Conditions = "conditions";
+    /// What is watched, and refuses nobody.
+    Shadow = "shadow";
     /// Which API keys are accepted.
     ApiKeys = "api-keys";
     /// Which API keys are one consumer's.

@@ -9,6 +9,7 @@ mod headers;
 mod issuer;
 mod limits;
 mod sets;
+mod shadow;
 
 use super::change::{Change, ChangeKind, Place, Severity};
 use crate::meaning::Meaning;
@@ -29,17 +30,16 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         pattern: _,
         caller,
         conditions: _,
+        shadow,
         limits: _,
         cors,
         answer: _,
         response_headers,
     } = old;
-    let mut differences = caller::compare(
-        caller,
-        &new.caller,
-        old.names_consumers() || new.names_consumers(),
-    );
+    let named = old.names_consumers() || new.names_consumers();
+    let mut differences = caller::compare(caller, &new.caller, named);
     differences.extend(conditions::compare(old, new));
+    differences.extend(shadow::compare(shadow, &new.shadow, named));
     differences.extend(limits::compare(old, new));
     differences.extend(cors::compare(*cors, new.cors));
     differences.extend(answer::compare(old, new));

@@ -46,6 +46,10 @@ pub(super) fn of(view: &View<'_>, seen: &Seen, taken: Option<&Served<'_>>) -> Ve
             (Ordering::Equal, Verdict::Reply | Verdict::Forward) => State::Answered,
         };
         let (mut text, spans) = facts.at(phase);
+        let shadow = seen.record.shadow.iter();
+        for watched in shadow.filter(|watched| watched.phase == *phase) {
+            text.push_str(&format!("; in shadow: {}", watched.reason));
+        }
         if let Some(reason) = seen
             .record
             .reason

@@ -6,6 +6,8 @@ mod token;
 use tidegate_shared::bundle::{Auth, Tables};
 
 use super::Context;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 use crate::syntax::{self, Policy};
 
 /// What a route asks for. The tables have every definition, in the policy's order.
@@ -15,7 +17,7 @@ pub(super) fn lower(
     tables: &Tables,
     cx: &mut Context<'_>,
 ) -> Option<Auth> {
-    match auth {
+    let lowered = match auth {
         syntax::Auth::Public(_) => Some(Auth::Public),
         syntax::Auth::Any(stated) => combination::any(&stated.any, policy, tables, cx),
         syntax::Auth::All(stated) => combination::all(&stated.all, policy, tables, cx),
@@ -29,7 +31,24 @@ pub(super) fn lower(
             );
             None
         }
+    };
+    let Some(span) = auth.shadow() else {
+        return lowered;
+    };
+    warn(span, cx);
+    lowered.map(|auth| Auth::Shadow(Box::new(auth)))
+}
+
+/// Warns once of what several routes inherit.
+fn warn(span: Span, cx: &mut Context<'_>) {
+    const CODE: &str = "auth-in-shadow";
+    let is_this = |known: &Diagnostic| known.code == CODE && known.span == span;
+    if cx.diagnostics.iter().any(is_this) {
+        return;
     }
+    let diagnostic = Diagnostic::warning(CODE, span, "in shadow, this lets everyone in");
+    cx.diagnostics
+        .push(diagnostic.help("leave `mode` out once the records show whom it would refuse"));
 }
 
 /// One credential; `None` where it cannot be read, which is reported, or is none.

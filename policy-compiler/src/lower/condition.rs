@@ -95,7 +95,7 @@ fn environment(asked: &Asked<'_>) -> Environment {
         let gives = |credential: &Auth| match credential {
             Auth::Jwt(_) => true,
             Auth::ApiKey(_) => !of_token,
-            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => false,
+            Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };
         let binding = if asked.auth.credentials().any(gives) {
             binding

@@ -15,7 +15,7 @@ pub(super) fn of(route: &Route, api: &Api, path: Span) -> RoutePlaces {
         conditions: [&api.when, &route.when]
             .into_iter()
             .flatten()
-            .map(|condition| condition.span)
+            .map(|when| when.0.condition.span)
             .collect(),
         limits: limits
             .into_iter()

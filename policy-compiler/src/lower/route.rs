@@ -166,7 +166,8 @@ impl Scope<'_> {
             None => format!("{} {} {pattern}", self.name.value, label(methods)),
         };
         let auth = self.auth(route, path.span, tables, cx);
-        let conditions = self.conditions(route, &auth, &pattern, path.span, tables, cx);
+        let (conditions, shadow_conditions) =
+            self.conditions(route, &auth, &pattern, path.span, tables, cx);
         let target = self.target(route, path.span, cx);
         let limits = self.limits(route, &auth, &pattern, path.span, tables, cx);
         let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
@@ -189,6 +190,7 @@ impl Scope<'_> {
             query,
             auth: auth?,
             conditions,
+            shadow_conditions,
             limits,
             cors,
             target: target?,
@@ -228,7 +230,7 @@ impl Scope<'_> {
         auth::lower(auth, self.policy, tables, cx)
     }
 
-    /// The conditions of the API and of the route, which must all hold.
+    /// The conditions of the API and of the route, which must all hold; and those in shadow.
     fn conditions(
         &self,
         route: &Route,
@@ -237,18 +239,27 @@ impl Scope<'_> {
         span: Span,
         tables: &mut Tables,
         cx: &mut Context<'_>,
-    ) -> Vec<u32> {
+    ) -> (Vec<u32>, Vec<u32>) {
         // Without knowing who may call, every claim would be one more error.
-        let Some(auth) = auth else { return Vec::new() };
+        let Some(auth) = auth else {
+            return Default::default();
+        };
         let asked = condition::Asked {
             auth,
             pattern,
             span,
         };
-        let conditions = [&self.api.when, &route.when].into_iter().flatten();
-        conditions
-            .filter_map(|text| condition::lower(text, &asked, tables, cx))
-            .collect()
+        let (mut enforced, mut shadow) = (Vec::new(), Vec::new());
+        for when in [&self.api.when, &route.when].into_iter().flatten() {
+            let index = condition::lower(&when.0.condition, &asked, tables, cx);
+            let list = if when.is_shadow() {
+                &mut shadow
+            } else {
+                &mut enforced
+            };
+            list.extend(index);
+        }
+        (enforced, shadow)
     }
 
     fn target(&self, route: &Route, span: Span, cx: &mut Context<'_>) -> Option<Target> {

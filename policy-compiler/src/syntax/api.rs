@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::units::Span as TimeSpan;
 
-use super::{Auth, CorsChoice, Method};
+use super::{Auth, CorsChoice, Method, WhenChoice};
 use crate::decode::{Decode, Json, Named, Parsed, record};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
@@ -23,7 +23,7 @@ record! {
         /// Who may call.
         auth: Option<Auth>,
         /// What must hold of a request, in CEL, beside the credential.
-        when: Option<Spanned<String>>,
+        when: Option<WhenChoice>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.
@@ -71,7 +71,7 @@ record! {
         /// Who may call.
         auth: Option<Auth>,
         /// What must hold of a request, in CEL, beside the credential.
-        when: Option<Spanned<String>>,
+        when: Option<WhenChoice>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.

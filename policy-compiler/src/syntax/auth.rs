@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::decode::{Decode, OneOrMany, record, unknown_field, wrong_type};
+use super::Mode;
+use crate::decode::{Decode, OneOrMany, Parsed, record, unknown_field, wrong_type};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Kind, Node};
@@ -33,6 +34,8 @@ record! {
         jwt: Spanned<OneOrMany<Spanned<String>>>,
         /// Scopes that the token must all have.
         scopes: Vec<Spanned<String>>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
     }
 }
 
@@ -41,6 +44,8 @@ record! {
     struct ApiKeyAuth {
         /// The ring.
         api_key: Spanned<String>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
     }
 }
 
@@ -49,6 +54,8 @@ record! {
     struct AnyAuth {
         /// The alternatives; `anonymous` among them lets in whoever carries none of the others.
         any: Spanned<Vec<Auth>>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
     }
 }
 
@@ -57,6 +64,8 @@ record! {
     struct AllAuth {
         /// The credentials.
         all: Spanned<Vec<Auth>>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
     }
 }
 
@@ -73,6 +82,19 @@ impl Auth {
             Self::Any(auth) => auth.any.span,
             Self::All(auth) => auth.all.span,
         }
+    }
+
+    /// Where it says that it is in shadow, if it does.
+    pub(crate) fn shadow(&self) -> Option<Span> {
+        let mode = match self {
+            Self::Public(_) | Self::Anonymous(_) => None,
+            Self::Jwt(auth) => auth.mode.as_ref(),
+            Self::ApiKey(auth) => auth.mode.as_ref(),
+            Self::Any(auth) => auth.mode.as_ref(),
+            Self::All(auth) => auth.mode.as_ref(),
+        };
+        let mode = mode.filter(|mode| mode.value == Mode::Shadow);
+        mode.map(|mode| mode.span)
     }
 }
 

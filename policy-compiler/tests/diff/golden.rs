@@ -84,6 +84,8 @@ fn combinations_of_credentials() {
     let both_turned = "{ all: [{ jwt: customers }, { api_key: partners }] }";
     let open = "{ any: [{ api_key: partners }, anonymous] }";
     let open_either = "{ any: [{ api_key: partners }, { jwt: customers }, anonymous] }";
+    let watched = "{ api_key: partners, mode: shadow }";
+    let beside = "{ all: [{ api_key: partners }, { jwt: customers, mode: shadow }] }";
     let scoped = "{ any: [{ api_key: partners }, { jwt: customers, scopes: [read] }] }";
     for (old, new, expected) in [
         (key, "{ any: [{ api_key: partners }] }", expect![""]),
@@ -186,6 +188,24 @@ fn combinations_of_credentials() {
             tightens alternative-removed
         "#]],
         ),
+        (key, watched, expect![[r#"
+            exposes became-public
+            changes shadow
+        "#]]),
+        (watched, key, expect![[r#"
+            tightens credential-required
+            changes shadow
+        "#]]),
+        ("public", watched, expect![[r#"
+            changes shadow
+        "#]]),
+        (key, beside, expect![[r#"
+            changes shadow
+        "#]]),
+        (beside, both, expect![[r#"
+            tightens credential-added
+            changes shadow
+        "#]]),
         (
             "{ jwt: customers }",
             open,

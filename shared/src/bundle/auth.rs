@@ -8,7 +8,8 @@ use super::{ApiKeySource, Tables, TokenSource, bounds};
 /// Who may call.
 ///
 /// Invariant: at most an [`Any`](Self::Any) of [`All`](Self::All)s of single credentials, none of
-/// them empty or longer than [`bounds::COMBINED`].
+/// them empty or longer than [`bounds::COMBINED`]; in [`Shadow`](Self::Shadow) is the whole, or
+/// what an [`All`](Self::All) has beside its first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Auth {
     /// Everyone; credentials are not looked at.
@@ -23,6 +24,8 @@ pub enum Auth {
     All(Vec<Self>),
     /// Whoever carries none of the other credentials. Only inside [`Any`](Self::Any).
     Anonymous,
+    /// What this asks for is looked at and recorded, and refuses nobody.
+    Shadow(Box<Self>),
 }
 
 /// Which tokens are accepted.
@@ -56,10 +59,12 @@ impl Auth {
         })
     }
 
-    /// What a request may bring: the alternatives of [`Any`](Self::Any), or the whole.
+    /// What a request may bring: the alternatives of [`Any`](Self::Any), or the whole; also in
+    /// shadow.
     pub fn alternatives(&self) -> &[Self] {
         match self {
             Self::Any(alternatives) => alternatives,
+            Self::Shadow(rule) => rule.alternatives(),
             Self::Public | Self::Jwt(_) | Self::ApiKey(_) | Self::All(_) | Self::Anonymous => {
                 std::slice::from_ref(self)
             }
@@ -70,28 +75,51 @@ impl Auth {
     pub fn members(&self) -> &[Self] {
         match self {
             Self::All(members) => members,
-            Self::Public | Self::Jwt(_) | Self::ApiKey(_) | Self::Any(_) | Self::Anonymous => {
-                std::slice::from_ref(self)
-            }
+            Self::Public
+            | Self::Jwt(_)
+            | Self::ApiKey(_)
+            | Self::Any(_)
+            | Self::Anonymous
+            | Self::Shadow(_) => std::slice::from_ref(self),
         }
     }
 
-    /// Every single credential of the combination.
+    /// Every single credential of the combination, also in shadow.
     pub fn credentials(&self) -> impl Iterator<Item = &Self> {
-        self.alternatives().iter().flat_map(Self::members)
+        let members = self.alternatives().iter().flat_map(Self::members);
+        members.map(Self::rule)
+    }
+
+    /// What is asked for, whether in shadow or not.
+    pub fn rule(&self) -> &Self {
+        match self {
+            Self::Shadow(rule) => rule,
+            Self::Public
+            | Self::Jwt(_)
+            | Self::ApiKey(_)
+            | Self::Any(_)
+            | Self::All(_)
+            | Self::Anonymous => self,
+        }
     }
 
     /// Whether a request that carries no credential is let in.
     pub fn is_open(&self) -> bool {
         let mut alternatives = self.alternatives().iter();
-        alternatives.any(|auth| matches!(auth, Self::Public | Self::Anonymous))
+        matches!(self, Self::Shadow(_))
+            || alternatives.any(|auth| matches!(auth, Self::Public | Self::Anonymous))
     }
 
     /// The scopes that a single credential must have.
     pub fn scopes(&self) -> &[String] {
         match self {
             Self::Jwt(jwt) => &jwt.scopes,
-            Self::Public | Self::ApiKey(_) | Self::Any(_) | Self::All(_) | Self::Anonymous => &[],
+            Self::Public
+            | Self::ApiKey(_)
+            | Self::Any(_)
+            | Self::All(_)
+            | Self::Anonymous
+            | Self::Shadow(_) => &[],
         }
     }
 
@@ -111,7 +139,9 @@ impl Auth {
                     .into_iter()
                     .collect()
             }
-            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) => Vec::new(),
+            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => {
+                Vec::new()
+            }
         };
         self.credentials().flat_map(of).collect()
     }
@@ -126,13 +156,19 @@ impl Auth {
                     && issuers.all(|issuer| at(&tables.issuers, *issuer).is_some())
             }
             Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
-            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) => false,
+            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => false,
         };
-        let together =
-            |auth: &Self| bounded(auth.members().len()) && auth.members().iter().all(single);
+        let together = |auth: &Self| {
+            let members = auth.members();
+            let first = members.first().is_some_and(single);
+            first && bounded(members.len()) && members.iter().all(|member| single(member.rule()))
+        };
         let alternative = |auth: &Self| matches!(auth, Self::Anonymous) || together(auth);
         match self {
             Self::Public => true,
+            Self::Shadow(rule) => {
+                !matches!(**rule, Self::Public | Self::Shadow(_)) && rule.refers_within(tables)
+            }
             Self::Any(alternatives) => {
                 bounded(alternatives.len()) && alternatives.iter().all(alternative)
             }
@@ -194,6 +230,10 @@ mod tests {
         }
     }
 
+    fn shadow(auth: Auth) -> Auth {
+        Auth::Shadow(Box::new(auth))
+    }
+
     #[test]
     fn combinations_are_an_any_of_alls_of_credentials() {
         let (jwt, key) = (|| Auth::jwt(0), || Auth::ApiKey(0));
@@ -204,6 +244,9 @@ mod tests {
             both(),
             Auth::Any(vec![jwt(), key(), Auth::Anonymous]),
             Auth::Any(vec![both(), key()]),
+            shadow(jwt()),
+            shadow(Auth::Any(vec![both(), Auth::Anonymous])),
+            Auth::Any(vec![Auth::All(vec![jwt(), shadow(key())]), key()]),
         ] {
             assert!(auth.refers_within(&tables()), "{auth:?}");
         }
@@ -225,6 +268,14 @@ mod tests {
             Auth::All(vec![Auth::All(vec![jwt()])]),
             Auth::All(vec![Auth::Any(vec![jwt()])]),
             Auth::Any(vec![jwt(), Auth::All(vec![key(), Auth::ApiKey(1)])]),
+            shadow(Auth::Public),
+            shadow(Auth::Anonymous),
+            shadow(shadow(jwt())),
+            shadow(Auth::jwt(1)),
+            Auth::Any(vec![jwt(), shadow(key())]),
+            Auth::All(vec![shadow(jwt()), key()]),
+            Auth::All(vec![jwt(), shadow(shadow(key()))]),
+            Auth::All(vec![jwt(), shadow(Auth::ApiKey(1))]),
             Auth::Any(vec![key(); bounds::COMBINED + 1]),
             Auth::All(vec![key(); bounds::COMBINED + 1]),
         ] {
@@ -244,6 +295,8 @@ mod tests {
             Carrier::Header("x-api-key"),
         ];
         assert_eq!(auth.carriers(&tables), expected);
+        assert_eq!(shadow(auth.clone()).carriers(&tables), expected);
+        assert!(shadow(Auth::jwt(0)).is_open());
         assert!(auth.is_open());
         assert!(!Auth::Any(vec![Auth::jwt(0)]).is_open());
     }

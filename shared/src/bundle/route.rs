@@ -40,9 +40,9 @@ impl HostRoutes {
             };
             route.auth.refers_within(tables)
                 && target
-                && route
-                    .conditions
-                    .iter()
+                && [&route.conditions, &route.shadow_conditions]
+                    .into_iter()
+                    .flatten()
                     .all(|condition| has(*condition, tables.conditions.len()))
                 && route
                     .limits
@@ -82,6 +82,9 @@ pub struct Route {
     pub auth: Auth,
     /// Conditions that must all hold, by index.
     pub conditions: Vec<u32>,
+    /// Conditions in shadow, by index: where one does not hold, that is recorded and refuses
+    /// nobody.
+    pub shadow_conditions: Vec<u32>,
     /// Limits, by index.
     pub limits: Vec<u32>,
     /// CORS rules, by index.
@@ -108,6 +111,7 @@ impl Route {
             query: Vec::new(),
             auth,
             conditions: Vec::new(),
+            shadow_conditions: Vec::new(),
             limits: Vec::new(),
             cors: None,
             target,

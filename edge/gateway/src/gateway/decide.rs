@@ -14,7 +14,7 @@ use crate::hosts::{Found, Target};
 use crate::identity::Identity;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate};
-use crate::phase::authorise::{Request, authorise, meet};
+use crate::phase::authorise::{Request, authorise, meet, watch};
 use crate::phase::limit::{Caller, limit};
 use crate::phase::route::{Matched, route, table};
 use crate::phase::shape::{caller::tell, credential::Carriers};
@@ -109,12 +109,16 @@ impl Gateway {
         let caller = authenticate(&route.rules.auth, &incoming, &mut exchange.response).await?;
         let identity = caller.identity.as_deref();
         exchange.consumer = identity.map(|identity| identity.subject.clone());
+        exchange.watch(caller.shadow);
 
         exchange.phase = Phase::Authorise;
-        authorise(&caller.held, &self.policy)?;
-        if !route.rules.conditions.is_empty() {
+        let shadow = authorise(&caller.held, &self.policy)?;
+        exchange.watch(shadow);
+        if !route.rules.conditions.is_empty() || !route.rules.shadow_conditions.is_empty() {
             let request = Request::new(head, &target, found.pattern, identity, exchange.started);
             meet(&route.rules.conditions, &self.conditions, &request)?;
+            let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
+            exchange.watch(shadow);
         }
 
         if !route.rules.limits.is_empty() {
@@ -223,6 +227,7 @@ fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
         verdict: Verdict::Refuse,
         problem: None,
         reason: None,
+        shadow: Vec::new(),
         response: HeadEdits::default(),
     }
 }

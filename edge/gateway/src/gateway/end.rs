@@ -51,6 +51,7 @@ impl Gateway {
             phase: exchange.phase.name(),
             problem: exchange.problem.map(Problem::name),
             reason: exchange.reason,
+            shadow: exchange.shadow,
             status: outcome.status,
             upstream: outcome
                 .plan

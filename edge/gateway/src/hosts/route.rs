@@ -32,6 +32,7 @@ pub(crate) struct Route {
 pub(crate) struct Rules {
     pub(crate) auth: Auth,
     pub(crate) conditions: Vec<u32>,
+    pub(crate) shadow_conditions: Vec<u32>,
     pub(crate) limits: Vec<u32>,
     pub(crate) cors: Option<u32>,
     pub(crate) rewrite: Option<PathTemplate>,
@@ -65,6 +66,7 @@ impl Route {
             query,
             auth,
             conditions,
+            shadow_conditions,
             limits,
             cors,
             target,
@@ -76,6 +78,7 @@ impl Route {
         let stated = StatedRules {
             auth,
             conditions,
+            shadow_conditions,
             limits,
             cors,
             rewrite,
@@ -127,6 +130,7 @@ impl Parts {
 struct StatedRules {
     auth: Auth,
     conditions: Vec<u32>,
+    shadow_conditions: Vec<u32>,
     limits: Vec<u32>,
     cors: Option<u32>,
     rewrite: Option<PathTemplate>,
@@ -140,6 +144,7 @@ impl Rules {
         let StatedRules {
             auth,
             conditions,
+            shadow_conditions,
             limits,
             cors,
             rewrite,
@@ -150,6 +155,7 @@ impl Rules {
         Ok(Self {
             auth: auth.clone(),
             conditions: conditions.clone(),
+            shadow_conditions: shadow_conditions.clone(),
             limits: limits.clone(),
             cors: *cors,
             rewrite: rewrite.clone(),

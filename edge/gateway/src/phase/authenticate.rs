@@ -40,10 +40,29 @@ pub(crate) async fn authenticate<'a, H: RequestHead, P: Ports>(
     incoming: &Incoming<'_, H, P>,
     response: &mut HeadEdits,
 ) -> Result<Authenticated<'a>, Refusal> {
+    let Auth::Shadow(rule) = auth else {
+        return hold(auth, incoming, response).await;
+    };
+    // Whom the rule would refuse is nobody.
+    Ok(match hold(rule, incoming, response).await {
+        Ok(caller) => caller.in_shadow(),
+        Err(refusal) => Authenticated {
+            shadow: vec![refusal],
+            ..Authenticated::default()
+        },
+    })
+}
+
+/// Holds a request against what is asked for.
+async fn hold<'a, H: RequestHead, P: Ports>(
+    auth: &'a Auth,
+    incoming: &Incoming<'_, H, P>,
+    response: &mut HeadEdits,
+) -> Result<Authenticated<'a>, Refusal> {
     match auth {
         Auth::Public => Ok(Authenticated::default()),
         Auth::Any(alternatives) => any(alternatives, incoming, response).await,
-        Auth::Jwt(_) | Auth::ApiKey(_) | Auth::All(_) | Auth::Anonymous => {
+        Auth::Jwt(_) | Auth::ApiKey(_) | Auth::All(_) | Auth::Anonymous | Auth::Shadow(_) => {
             all(auth, incoming, response).await
         }
     }
@@ -63,7 +82,7 @@ async fn any<'a, H: RequestHead, P: Ports>(
     };
     let in_part = |auth: &&Auth| {
         let mut members = auth.members().iter();
-        members.any(|member| carries(member, incoming))
+        members.any(|member| carries(member.rule(), incoming))
     };
     let mut carried = alternatives.iter().find(by_first);
     if carried.is_none() {
@@ -95,16 +114,25 @@ async fn all<'a, H: RequestHead, P: Ports>(
     let mut caller = Authenticated::default();
     let beside = match auth {
         Auth::All(_) => auth.carriers(incoming.tables),
-        Auth::Public | Auth::Jwt(_) | Auth::ApiKey(_) | Auth::Any(_) | Auth::Anonymous => {
-            Vec::new()
-        }
+        Auth::Public
+        | Auth::Jwt(_)
+        | Auth::ApiKey(_)
+        | Auth::Any(_)
+        | Auth::Anonymous
+        | Auth::Shadow(_) => Vec::new(),
     };
-    for credential in auth.members() {
-        let identity = verify(credential, &beside, incoming, response).await?;
-        caller.add(Held {
-            credential,
-            identity,
-        });
+    for member in auth.members() {
+        let credential = member.rule();
+        let shadow = matches!(member, Auth::Shadow(_));
+        match verify(credential, &beside, incoming, response).await {
+            Ok(identity) => caller.add(Held {
+                credential,
+                identity,
+                shadow,
+            }),
+            Err(refusal) if shadow => caller.shadow.push(refusal),
+            Err(refusal) => return Err(refusal),
+        }
     }
     Ok(caller)
 }
@@ -114,7 +142,7 @@ fn carries<H: RequestHead, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) 
     match credential {
         Auth::Jwt(jwt) => token::carried(jwt, incoming),
         Auth::ApiKey(ring) => api_key::carried(*ring, incoming),
-        Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => false,
+        Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
     }
 }
 
@@ -129,7 +157,9 @@ async fn verify<H: RequestHead, P: Ports>(
     match credential {
         Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await,
         Auth::ApiKey(ring) => api_key::verify(*ring, incoming).map(Arc::new),
-        Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) => Err(misplaced()),
+        Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
+            Err(misplaced())
+        }
     }
 }
 

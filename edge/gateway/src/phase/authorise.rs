@@ -12,9 +12,17 @@ use crate::refusal::Refusal;
 
 pub(crate) use request::Request;
 
-/// Requires every scope that the route asks of the credentials that held (RFC 6750 §3.1).
-pub(crate) fn authorise(held: &[Held<'_>], realm: &str) -> Result<(), Refusal> {
-    held.iter().try_for_each(|held| scopes(held, realm))
+/// Requires every scope that the route asks of the credentials that held (RFC 6750 §3.1). Gives
+/// what a rule in shadow would have refused.
+pub(crate) fn authorise(held: &[Held<'_>], realm: &str) -> Result<Vec<Refusal>, Refusal> {
+    let mut shadow = Vec::new();
+    for held in held {
+        match scopes(held, realm) {
+            Err(refusal) if held.shadow => shadow.push(refusal),
+            result => result?,
+        }
+    }
+    Ok(shadow)
 }
 
 fn scopes(held: &Held<'_>, realm: &str) -> Result<(), Refusal> {
@@ -39,19 +47,37 @@ pub(crate) fn meet<H: RequestHead>(
     programs: &[Program],
     request: &Request<'_, H>,
 ) -> Result<(), Refusal> {
-    for condition in conditions {
-        let program = usize::try_from(*condition)
-            .ok()
-            .and_then(|index| programs.get(index));
-        let program = program.ok_or_else(|| {
-            Refusal::new(Problem::Internal, "the route refers to a missing condition")
-        })?;
-        let cause = match program.holds(request) {
-            Ok(true) => continue,
-            Ok(false) => format!("`{}` does not hold", program.text()),
-            Err(error) => format!("`{}` cannot be evaluated: {error}", program.text()),
-        };
-        return Err(Refusal::new(Problem::ConditionUnmet, cause));
-    }
-    Ok(())
+    let mut conditions = conditions.iter();
+    conditions.try_for_each(|condition| meets(*condition, programs, request))
+}
+
+/// What conditions in shadow would have refused.
+pub(crate) fn watch<H: RequestHead>(
+    conditions: &[u32],
+    programs: &[Program],
+    request: &Request<'_, H>,
+) -> Vec<Refusal> {
+    let conditions = conditions.iter();
+    conditions
+        .filter_map(|condition| meets(*condition, programs, request).err())
+        .collect()
+}
+
+fn meets<H: RequestHead>(
+    condition: u32,
+    programs: &[Program],
+    request: &Request<'_, H>,
+) -> Result<(), Refusal> {
+    let program = usize::try_from(condition)
+        .ok()
+        .and_then(|index| programs.get(index));
+    let program = program.ok_or_else(|| {
+        Refusal::new(Problem::Internal, "the route refers to a missing condition")
+    })?;
+    let cause = match program.holds(request) {
+        Ok(true) => return Ok(()),
+        Ok(false) => format!("`{}` does not hold", program.text()),
+        Err(error) => format!("`{}` cannot be evaluated: {error}", program.text()),
+    };
+    Err(Refusal::new(Problem::ConditionUnmet, cause))
 }

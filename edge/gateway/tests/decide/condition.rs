@@ -29,6 +29,21 @@ fn condition(text: &str, nodes: Vec<Node>) -> Condition {
     parts.try_into().unwrap()
 }
 
+/// The caller is this one.
+pub(crate) fn subject_is(name: &str) -> Condition {
+    let nodes = vec![
+        Node::Variable(Variable::Subject),
+        Node::Constant(Constant::Text(name.to_owned())),
+        Node::Binary(Binary::Equal, 0, 1),
+    ];
+    condition(&format!("subject is {name}"), nodes)
+}
+
+/// A condition that holds for no request.
+pub(crate) fn never() -> Condition {
+    condition("false", vec![Node::Constant(Constant::Bool(false))])
+}
+
 /// A gateway whose only route has these conditions.
 fn gateway_with(conditions: Vec<Condition>, auth: Auth) -> Gateway {
     let route = Route {

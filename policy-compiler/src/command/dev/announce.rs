@@ -80,7 +80,12 @@ fn of<'i>(
     let mut alternatives = route.auth.alternatives().iter();
     let jwt = alternatives.find_map(|auth| match auth {
         Auth::Jwt(jwt) => Some(jwt),
-        Auth::Public | Auth::ApiKey(_) | Auth::Any(_) | Auth::All(_) | Auth::Anonymous => None,
+        Auth::Public
+        | Auth::ApiKey(_)
+        | Auth::Any(_)
+        | Auth::All(_)
+        | Auth::Anonymous
+        | Auth::Shadow(_) => None,
     })?;
     let issuer = *jwt.issuers.first()?;
     let definition = usize::try_from(issuer)

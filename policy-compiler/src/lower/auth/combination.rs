@@ -46,6 +46,11 @@ pub(super) fn any(
             }
             syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) => single(stated, policy, cx),
         };
+        if let Some(span) = stated.shadow() {
+            let message = "in shadow, an alternative would let in whom the others refuse";
+            let help = "put what stands around it in shadow";
+            refuse(span, message, help, cx);
+        }
         if let Some(alternative) = &alternative {
             let span = stated.span();
             unreachable(alternative, span, tables, &seen, cx);
@@ -101,7 +106,17 @@ pub(super) fn all(
             );
         }
         seen.extend(carriers.into_iter().map(|carrier| (carrier, span)));
-        members.push(member);
+        let first = members.is_empty();
+        members.push(match stated.shadow() {
+            None => member,
+            Some(span) if first => {
+                let message = "the first of all credentials says who calls";
+                let help = "put what stands around it in shadow, or another one first";
+                refuse(span, message, help, cx);
+                member
+            }
+            Some(_) => member.map(|auth| Auth::Shadow(Box::new(auth))),
+        });
     }
     Some(Auth::All(members.into_iter().collect::<Option<_>>()?))
 }
