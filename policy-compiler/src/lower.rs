@@ -180,14 +180,13 @@ pub(crate) fn lower(
             .iter()
             .map(|(name, upstream)| upstream::lower(name, upstream, cx))
             .collect(),
-        limits: policy
-            .limits
-            .iter()
-            .map(|(name, limit)| limit::lower(name, limit, cx))
-            .collect(),
+        limits: Vec::new(),
         cors: Vec::new(),
         conditions: Vec::new(),
     };
+    for (_, limit) in policy.limits.iter() {
+        limit::check(limit, cx);
+    }
     let (hosts, places) = route::lower(&policy, &mut tables, cx);
     let tests = test::lower(&policy, cx);
     cx.warn_unused("issuer", &policy.issuers);

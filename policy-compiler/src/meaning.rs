@@ -19,6 +19,8 @@ pub(crate) struct Meaning<'s> {
     /// What is watched, and refuses nobody.
     pub(crate) shadow: Shadow<'s>,
     pub(crate) limits: Vec<&'s Limit>,
+    /// What the limits' expressions refer to.
+    pub(crate) expressions: &'s [Condition],
     pub(crate) cors: Option<&'s Cors>,
     pub(crate) answer: Answer<'s>,
     pub(crate) response_headers: &'s HeaderEdits,
@@ -133,6 +135,7 @@ impl<'s> Meaning<'s> {
                 .iter()
                 .filter_map(|limit| at(&tables.limits, *limit))
                 .collect(),
+            expressions: &tables.conditions,
             cors: cors.and_then(|cors| at(&tables.cors, cors)),
             answer,
             response_headers,
@@ -215,7 +218,10 @@ impl Meaning<'_> {
             Answer::Reply(_) => false,
             Answer::Forward(forward) => forward.upstream.caller != CallerFacts::default(),
         };
+        let counted = self.limits.iter().flat_map(|limit| limit.expressions());
+        let mut counted = counted.filter_map(|index| at(self.expressions, index));
         told || conditions.any(|condition| condition.nodes().contains(&subject))
+            || counted.any(|expression| expression.nodes().contains(&subject))
     }
 }
 

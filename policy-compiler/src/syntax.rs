@@ -6,6 +6,7 @@ mod auth;
 mod caller;
 mod definitions;
 mod issuer;
+mod limit;
 mod mode;
 mod test;
 mod token_source;
@@ -19,8 +20,9 @@ pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, 
 pub(crate) use api_keys::{ApiKeys, KeyScheme};
 pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
-pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Limit, Method, Upstream};
+pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
+pub(crate) use limit::{Limit, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use test::{Caller, PolicyTest};
 pub(crate) use when::WhenChoice;

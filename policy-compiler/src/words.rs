@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
-    ClaimValue, FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit, PathTemplate,
-    PublicKey, RemoteKeys, Reply, Retry, RetryOn, TemplatePart, TokenSource, TokenType,
+    ClaimValue, Cost, FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit,
+    PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, Scope, TemplatePart, TokenSource,
+    TokenType,
 };
+use tidegate_shared::condition::Condition;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
@@ -286,30 +288,50 @@ pub(crate) fn claim_rule(rule: &ClaimRule) -> String {
     }
 }
 
-pub(crate) fn limit(limit: &Limit) -> String {
+pub(crate) fn limit(limit: &Limit, expressions: &[Condition]) -> String {
     let Limit {
         name,
         rate,
         burst,
         key,
+        cost,
+        scope,
     } = limit;
     let key = if key.is_empty() {
         "altogether".to_owned()
     } else {
-        format!("for each {}", list(key.iter().map(key_part)))
+        let parts = key.iter().map(|part| key_part(part, expressions));
+        format!("for each {}", list(parts))
     };
-    format!("{}: {rate}, burst {burst}, {key}", code(name))
+    let cost = match cost {
+        Cost::Fixed(1) => String::new(),
+        Cost::Fixed(cost) => format!(", {cost} a request"),
+        Cost::Value(index) => format!(", {} a request", expression(*index, expressions)),
+    };
+    let scope = match scope {
+        Scope::Gateway => "",
+        Scope::Api(_) => " and API",
+        Scope::Route(_) => " and route",
+    };
+    format!("{}: {rate}, burst {burst}, {key}{scope}{cost}", code(name))
 }
 
 /// As the language has it.
-pub(crate) fn key_part(part: &KeyPart) -> String {
+pub(crate) fn key_part(part: &KeyPart, expressions: &[Condition]) -> String {
     match part {
+        KeyPart::Value(index) => expression(*index, expressions),
         KeyPart::Subject => "auth.subject".to_owned(),
         KeyPart::Issuer => "auth.issuer".to_owned(),
         KeyPart::Address => "client.address".to_owned(),
         KeyPart::Header(name) => format!("request.headers[\"{name}\"]"),
         KeyPart::PathParameter(name) => format!("request.path[\"{name}\"]"),
     }
+}
+
+fn expression(index: u32, expressions: &[Condition]) -> String {
+    let index = usize::try_from(index).ok();
+    let expression = index.and_then(|index| expressions.get(index));
+    expression.map_or_else(String::new, |expression| code(expression.text()))
 }
 
 pub(crate) fn origins(origins: &AllowedOrigins) -> String {

@@ -8,6 +8,7 @@ mod api_keys;
 mod auth;
 mod caller;
 mod issuer;
+mod limit;
 mod route;
 mod tables;
 
@@ -27,11 +28,12 @@ pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
+pub use limit::{Cost, KeyPart, Limit, Scope};
 pub use route::{
     FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
     Target, TemplatePart,
 };
-pub use tables::{AllowedOrigins, Cors, KeyPart, Limit, Origin, Retry, RetryOn, Tables, Upstream};
+pub use tables::{AllowedOrigins, Cors, Origin, Retry, RetryOn, Tables, Upstream};
 
 /// The format that this code writes and reads.
 pub const FORMAT_VERSION: u16 = 1;
@@ -159,6 +161,9 @@ pub enum InvalidBundle {
     /// A reference to an entry that does not exist.
     #[error("section of host `{0}` refers to an entry that does not exist")]
     DanglingReference(String),
+    /// A limit refers to an expression that does not exist.
+    #[error("limit `{0}` refers to an expression that does not exist")]
+    DanglingExpression(String),
 }
 
 impl Bundle {
@@ -183,6 +188,11 @@ impl Bundle {
         }
         if self.tables.largest() > bounds::TABLE {
             return Err(too_many("definitions", bounds::TABLE));
+        }
+        let expressions = self.tables.conditions.len();
+        let mut limits = self.tables.limits.iter();
+        if let Some(limit) = limits.find(|limit| !limit.refers_within(expressions)) {
+            return Err(InvalidBundle::DanglingExpression(limit.name.clone()));
         }
         if !self.hosts.is_sorted_by(|a, b| a.host() < b.host()) {
             return Err(InvalidBundle::HostOrder);

@@ -75,6 +75,8 @@ catalogue! {
     /// The keys that the issuer's tokens are verified with cannot be had. Try again after
     /// `Retry-After`; the credential may well be good.
     IssuerUnavailable = "issuer-unavailable", 503, "The credential cannot be verified now";
+    /// The request lacks what a limit counts by, or what it takes cannot be told.
+    LimitUndetermined = "limit-undetermined", 400, "The request lacks what a limit counts by";
     /// A limit is used up. `Retry-After` says when the next request will be admitted.
     RateLimited = "rate-limited", 429, "Too many requests";
     /// This runtime cannot switch to the protocol that `Upgrade` asks for.

@@ -10,7 +10,7 @@ use tidegate_shared::digest::Digest;
 
 use crate::key_sets::KeySets;
 
-pub(crate) use buckets::{Bucket, Buckets, Standing};
+pub(crate) use buckets::{Bucket, Buckets, Standing, Take};
 pub(crate) use tokens::{Known, Lifetime, Verifier};
 
 /// The memory of a gateway. Survives a change of bundle where the adapter keeps it; then limits

@@ -5,6 +5,7 @@ mod caller;
 mod conditions;
 mod cors;
 mod credential;
+mod expression;
 mod headers;
 mod issuer;
 mod limits;
@@ -28,6 +29,8 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
     let Meaning {
         // Compared with what refers to its parameters.
         pattern: _,
+        // Compared with the limits that refer to them.
+        expressions: _,
         caller,
         conditions: _,
         shadow,

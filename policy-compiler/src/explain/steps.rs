@@ -155,7 +155,11 @@ impl Facts<'_> {
             standing.map(|(_, standing)| format!("; after this request {}", words::code(standing)));
         let limits = self.said(|meaning| match meaning.limits.as_slice() {
             [] => "no limits".to_owned(),
-            limits => words::list(limits.iter().map(|limit| words::limit(limit))),
+            limits => words::list(
+                limits
+                    .iter()
+                    .map(|limit| words::limit(limit, meaning.expressions)),
+            ),
         });
         limits + &standing.unwrap_or_default()
     }

@@ -25,6 +25,35 @@ pub(super) fn lower(
     tables: &mut Tables,
     cx: &mut Context<'_>,
 ) -> Option<u32> {
+    let compiled = compile(text, "a condition", &[Type::Bool], asked, cx)?;
+    if compiled.constant {
+        let message = format!("the condition {}", always(&compiled));
+        let diagnostic = Diagnostic::warning("constant-condition", text.span, message);
+        cx.diagnostics
+            .push(diagnostic.help("ask something of the request, or leave it out"));
+    }
+    intern(compiled, tables)
+}
+
+/// The index, in the tables, of an expression whose value is of one of some types.
+pub(super) fn expression(
+    text: &Spanned<String>,
+    what: &str,
+    of: &[Type],
+    asked: &Asked<'_>,
+    tables: &mut Tables,
+    cx: &mut Context<'_>,
+) -> Option<u32> {
+    intern(compile(text, what, of, asked, cx)?, tables)
+}
+
+fn compile(
+    text: &Spanned<String>,
+    what: &str,
+    of: &[Type],
+    asked: &Asked<'_>,
+    cx: &mut Context<'_>,
+) -> Option<Compiled> {
     let compiled = match cel::compile(text, &environment(asked)) {
         Ok(compiled) => compiled,
         Err(findings) => {
@@ -32,7 +61,7 @@ pub(super) fn lower(
                 let span = place::place(text, &finding.span, cx.sources);
                 let mut diagnostic = Diagnostic::error(finding.code, span, finding.message);
                 diagnostic.help = finding.help;
-                // These depend on the route, not on the condition alone.
+                // These depend on the route, not on the expression alone.
                 if finding.code != "invalid-condition" {
                     diagnostic = diagnostic.related(asked.span, "on this route");
                 }
@@ -41,23 +70,24 @@ pub(super) fn lower(
             return None;
         }
     };
-    if !matches!(compiled.of, Type::Bool | Type::Dyn) {
-        let message = format!("a condition is a boolean, not {}", compiled.of);
+    if compiled.of != Type::Dyn && !of.contains(&compiled.of) {
+        let types: Vec<String> = of.iter().map(Type::to_string).collect();
+        let types = types.join(" or ");
+        let message = format!("{what} is of type {types}, not {}", compiled.of);
         cx.error("invalid-condition", text.span, message);
         return None;
     }
-    if compiled.constant {
-        let message = format!("the condition {}", always(&compiled));
-        let diagnostic = Diagnostic::warning("constant-condition", text.span, message);
-        cx.diagnostics
-            .push(diagnostic.help("ask something of the request, or leave it out"));
-    }
+    Some(compiled)
+}
+
+fn intern(compiled: Compiled, tables: &mut Tables) -> Option<u32> {
     let known = &mut tables.conditions;
     let same = |own: &_| *own == compiled.condition;
-    let index = known.iter().position(same).unwrap_or_else(|| {
-        known.push(compiled.condition.clone());
-        known.len().saturating_sub(1)
-    });
+    let known_at = known.iter().position(same);
+    let index = known_at.unwrap_or(known.len());
+    if known_at.is_none() {
+        known.push(compiled.condition);
+    }
     u32::try_from(index).ok()
 }
 

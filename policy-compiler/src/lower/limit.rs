@@ -1,22 +1,21 @@
-//! Limits.
+//! Limits, as each stands on a route: what it counts by may depend on the route's path and caller.
 
-use tidegate_shared::bundle;
+use tidegate_shared::bundle::{self, Auth, Cost, KeyPart, Tables};
 
-use super::Context;
-use crate::syntax::Limit;
+use super::condition::Asked;
+use super::{Context, condition};
+use crate::cel::Type;
+use crate::diagnostic::Diagnostic;
+use crate::source::Spanned;
+use crate::syntax::{Limit, LimitCost, LimitKey, LimitScope, Policy};
 
 const MAX_BURST: u64 = 1_000_000_000;
 
-pub(super) fn lower(name: &str, limit: &Limit, cx: &mut Context<'_>) -> bundle::Limit {
-    let rate = limit.rate.value;
-    let burst = limit
-        .burst
-        .as_ref()
-        .map_or(u64::from(rate.count), |burst| burst.value);
-    if let Some(given) = limit
-        .burst
-        .as_ref()
-        .filter(|burst| !(1..=MAX_BURST).contains(&burst.value))
+/// Reports what is wrong with a limit wherever it stands.
+pub(super) fn check(limit: &Limit, cx: &mut Context<'_>) {
+    let burst = burst(limit);
+    if let Some(given) = &limit.burst
+        && !(1..=MAX_BURST).contains(&burst)
     {
         cx.error(
             "invalid-value",
@@ -24,15 +23,125 @@ pub(super) fn lower(name: &str, limit: &Limit, cx: &mut Context<'_>) -> bundle::
             format!("`burst` is 1 to {MAX_BURST}"),
         );
     }
-    bundle::Limit {
-        name: name.to_owned(),
-        rate,
-        burst: u32::try_from(burst).unwrap_or(u32::MAX),
-        key: limit
-            .key
-            .0
-            .iter()
-            .filter_map(|key| key.value.0.clone())
-            .collect(),
+    if let Some(LimitCost::Fixed(cost)) = &limit.cost
+        && !(1..=burst).contains(&cost.value)
+    {
+        let message = format!(
+            "a request that takes {} is {}",
+            cost.value,
+            if cost.value == 0 {
+                "not limited".to_owned()
+            } else {
+                format!("never admitted: a full bucket holds {burst}")
+            }
+        );
+        cx.diagnostics.push(
+            Diagnostic::error("invalid-value", cost.span, message)
+                .help(format!("let `cost` be 1 to the burst, here {burst}")),
+        );
+    }
+}
+
+/// The definition that a name refers to.
+pub(super) fn find<'p>(
+    name: &Spanned<String>,
+    policy: &'p Policy,
+    cx: &mut Context<'_>,
+) -> Option<&'p Limit> {
+    cx.resolve("limit", name, &policy.limits)?;
+    let mut limits = policy.limits.iter();
+    let (_, limit) = limits.find(|(own, _)| own.value == name.value)?;
+    Some(limit)
+}
+
+/// The place among the tables' of a limit, as it stands on a route of an API.
+pub(super) fn lower(
+    name: &Spanned<String>,
+    limit: &Limit,
+    places: [&str; 2],
+    asked: &Asked<'_>,
+    tables: &mut Tables,
+    cx: &mut Context<'_>,
+) -> Option<u32> {
+    let keys = limit.key.0.iter().filter_map(|key| match &key.value {
+        LimitKey::Global => None,
+        LimitKey::Part(part) => Some(Some(part.clone())),
+        LimitKey::Expression(text) => {
+            let text = Spanned {
+                value: text.clone(),
+                span: key.span,
+            };
+            let of = [Type::String, Type::Int, Type::Uint, Type::Bool];
+            let index = condition::expression(&text, "a key", &of, asked, tables, cx);
+            Some(index.map(KeyPart::Value))
+        }
+    });
+    // Every key that does not hold is reported.
+    let key: Vec<Option<KeyPart>> = keys.collect();
+    let key: Vec<KeyPart> = key.into_iter().collect::<Option<_>>()?;
+    let cost = match &limit.cost {
+        None => Cost::Fixed(1),
+        Some(LimitCost::Fixed(cost)) => Cost::Fixed(u32::try_from(cost.value).unwrap_or(u32::MAX)),
+        Some(LimitCost::Expression(text)) => {
+            let of = [Type::Int, Type::Uint];
+            Cost::Value(condition::expression(
+                text, "a cost", &of, asked, tables, cx,
+            )?)
+        }
+    };
+    let [api, route] = places;
+    let scope = match limit.scope.as_ref().map(|scope| scope.value) {
+        None | Some(LimitScope::Gateway) => bundle::Scope::Gateway,
+        Some(LimitScope::Api) => bundle::Scope::Api(api.to_owned()),
+        Some(LimitScope::Route) => bundle::Scope::Route(route.to_owned()),
+    };
+    let lowered = bundle::Limit {
+        name: name.value.clone(),
+        rate: limit.rate.value,
+        burst: u32::try_from(burst(limit)).unwrap_or(u32::MAX),
+        key,
+        cost,
+        scope,
+    };
+    fits(name, &lowered, asked, cx);
+    let known = tables.limits.iter().position(|own| *own == lowered);
+    let index = known.unwrap_or_else(|| {
+        tables.limits.push(lowered);
+        tables.limits.len().saturating_sub(1)
+    });
+    u32::try_from(index).ok()
+}
+
+fn burst(limit: &Limit) -> u64 {
+    let rate = u64::from(limit.rate.value.count);
+    limit.burst.as_ref().map_or(rate, |burst| burst.value)
+}
+
+/// Whether the route has what the limit counts by.
+fn fits(name: &Spanned<String>, limit: &bundle::Limit, asked: &Asked<'_>, cx: &mut Context<'_>) {
+    if matches!(asked.auth, Auth::Public) && limit.key.iter().any(KeyPart::needs_identity) {
+        let message = format!(
+            "the limit `{}` counts by caller, but this route is public",
+            limit.name
+        );
+        cx.diagnostics.push(
+            Diagnostic::error("limit-needs-identity", asked.span, message)
+                .related(name.span, "limited here")
+                .help("count by `client.address`, or ask for a credential"),
+        );
+    }
+    for key in &limit.key {
+        if let KeyPart::PathParameter(parameter) = key
+            && !asked.pattern.parameters().any(|own| own == parameter)
+        {
+            let message = format!(
+                "the limit `{}` counts by `{{{parameter}}}`, which this path lacks",
+                limit.name
+            );
+            cx.diagnostics.push(
+                Diagnostic::error("unknown-parameter", asked.span, message)
+                    .related(name.span, "limited here"),
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use tidegate_shared::bundle::{self, Auth, HeaderEdits, HostRoutes, KeyPart, Tables, Target};
+use tidegate_shared::bundle::{self, Auth, HeaderEdits, HostRoutes, Tables, Target};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::path;
@@ -11,7 +11,7 @@ use tidegate_shared::pattern::PathPattern;
 
 use super::arrange::{self, Placed};
 use super::ir::RoutePlaces;
-use super::{Context, auth, condition, cors, headers, places, predicate, rewrite, upstream};
+use super::{Context, auth, condition, cors, headers, limit, places, predicate, rewrite, upstream};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Api, Policy, Reply, Route};
@@ -166,10 +166,15 @@ impl Scope<'_> {
             None => format!("{} {} {pattern}", self.name.value, label(methods)),
         };
         let auth = self.auth(route, path.span, tables, cx);
-        let (conditions, shadow_conditions) =
-            self.conditions(route, &auth, &pattern, path.span, tables, cx);
+        let asked = auth.as_ref().map(|auth| condition::Asked {
+            auth,
+            pattern: &pattern,
+            span: path.span,
+        });
+        let asked = asked.as_ref();
+        let (conditions, shadow_conditions) = self.conditions(route, asked, tables, cx);
         let target = self.target(route, path.span, cx);
-        let limits = self.limits(route, &auth, &pattern, path.span, tables, cx);
+        let limits = self.limits(route, &name, asked, tables, cx);
         let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
         let timeout = route.timeout.as_ref().or(self.api.timeout.as_ref());
         let cors = match &route.cors {
@@ -234,24 +239,17 @@ impl Scope<'_> {
     fn conditions(
         &self,
         route: &Route,
-        auth: &Option<Auth>,
-        pattern: &PathPattern,
-        span: Span,
+        asked: Option<&condition::Asked<'_>>,
         tables: &mut Tables,
         cx: &mut Context<'_>,
     ) -> (Vec<u32>, Vec<u32>) {
         // Without knowing who may call, every claim would be one more error.
-        let Some(auth) = auth else {
+        let Some(asked) = asked else {
             return Default::default();
-        };
-        let asked = condition::Asked {
-            auth,
-            pattern,
-            span,
         };
         let (mut enforced, mut shadow) = (Vec::new(), Vec::new());
         for when in [&self.api.when, &route.when].into_iter().flatten() {
-            let index = condition::lower(&when.0.condition, &asked, tables, cx);
+            let index = condition::lower(&when.0.condition, asked, tables, cx);
             let list = if when.is_shadow() {
                 &mut shadow
             } else {
@@ -292,55 +290,22 @@ impl Scope<'_> {
     fn limits(
         &self,
         route: &Route,
-        auth: &Option<Auth>,
-        pattern: &PathPattern,
-        span: Span,
-        tables: &Tables,
+        name: &str,
+        asked: Option<&condition::Asked<'_>>,
+        tables: &mut Tables,
         cx: &mut Context<'_>,
     ) -> Vec<u32> {
-        let mut limits = Vec::new();
-        for name in route
-            .limit
-            .as_ref()
-            .or(self.api.limit.as_ref())
+        let limits = route.limit.as_ref().or(self.api.limit.as_ref());
+        let places = [self.name.value.as_str(), name];
+        limits
             .into_iter()
             .flatten()
-        {
-            let Some(index) = cx.resolve("limit", name, &self.policy.limits) else {
-                continue;
-            };
-            let keys = usize::try_from(index)
-                .ok()
-                .and_then(|index| tables.limits.get(index));
-            let keys = keys.map(|limit| limit.key.as_slice()).unwrap_or_default();
-            if matches!(auth, Some(Auth::Public)) && keys.iter().any(KeyPart::needs_identity) {
-                let message = format!(
-                    "the limit `{}` counts by caller, but this route is public",
-                    name.value
-                );
-                cx.diagnostics.push(
-                    Diagnostic::error("limit-needs-identity", span, message)
-                        .related(name.span, "limited here")
-                        .help("count by `client.address`, or ask for a credential"),
-                );
-            }
-            for key in keys {
-                if let KeyPart::PathParameter(parameter) = key
-                    && !pattern.parameters().any(|own| own == parameter)
-                {
-                    let message = format!(
-                        "the limit `{}` counts by `{{{parameter}}}`, which this path lacks",
-                        name.value
-                    );
-                    cx.diagnostics.push(
-                        Diagnostic::error("unknown-parameter", span, message)
-                            .related(name.span, "limited here"),
-                    );
-                }
-            }
-            limits.push(index);
-        }
-        limits
+            .filter_map(|limit| {
+                let definition = limit::find(limit, self.policy, cx)?;
+                // Without knowing who may call, every limit by caller would be one more error.
+                limit::lower(limit, definition, places, asked?, tables, cx)
+            })
+            .collect()
     }
 
     /// The changes of policy, API and route, the inner ones last.

@@ -1,12 +1,12 @@
-//! What routes refer to: upstreams, limits, CORS rules.
+//! What routes refer to: upstreams, CORS rules.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use tidegate_shared::bundle::{KeyPart, RetryOn};
-use tidegate_shared::units::{Percent, Rate, Span as TimeSpan};
+use tidegate_shared::bundle::RetryOn;
+use tidegate_shared::units::{Percent, Span as TimeSpan};
 
-use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
+use crate::decode::{Decode, Named, Parsed, record, wrong_type};
 use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
@@ -105,60 +105,6 @@ impl JsonSchema for RetryCause {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "enum": ["connect", "timeout", 502, 503, 504] })
-    }
-}
-
-record! {
-    /// How much callers may call.
-    struct Limit {
-        /// The steady rate, as `60/m`.
-        rate: Parsed<Rate>,
-        /// Requests at once from a full bucket; the rate's count if absent.
-        burst: Option<Spanned<u64>>,
-        /// What is counted apart: `auth.subject`, `auth.issuer`, `client.address`,
-        /// `request.headers["NAME"]`, `request.path["NAME"]`, or `global`.
-        key: OneOrMany<Parsed<LimitKey>>,
-    }
-}
-
-/// What a limit counts apart.
-#[derive(Clone, Debug)]
-pub(crate) struct LimitKey(pub(crate) Option<KeyPart>);
-
-impl std::str::FromStr for LimitKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let member = |of: &str| {
-            let inner = text
-                .strip_prefix(of)?
-                .strip_prefix('[')?
-                .strip_suffix(']')?
-                .trim();
-            let quoted = |quote: char| inner.strip_prefix(quote)?.strip_suffix(quote);
-            quoted('"')
-                .or_else(|| quoted('\''))
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-        };
-        Ok(Self(match text {
-            "global" => None,
-            "auth.subject" => Some(KeyPart::Subject),
-            "auth.issuer" => Some(KeyPart::Issuer),
-            "client.address" => Some(KeyPart::Address),
-            _ => {
-                let header = member("request.headers")
-                    .and_then(|name| name.parse::<http::HeaderName>().ok());
-                let header = header.map(|name| KeyPart::Header(name.as_str().to_owned()));
-                let part = header.or_else(|| member("request.path").map(KeyPart::PathParameter));
-                Some(part.ok_or_else(|| {
-                    format!(
-                        "`{text}` is no limit key: use `auth.subject`, `auth.issuer`, `client.address`, \
-                         `request.headers[\"NAME\"]`, `request.path[\"NAME\"]` or `global`"
-                    )
-                })?)
-            }
-        }))
     }
 }
 

@@ -188,24 +188,44 @@ fn combinations_of_credentials() {
             tightens alternative-removed
         "#]],
         ),
-        (key, watched, expect![[r#"
+        (
+            key,
+            watched,
+            expect![[r#"
             exposes became-public
             changes shadow
-        "#]]),
-        (watched, key, expect![[r#"
+        "#]],
+        ),
+        (
+            watched,
+            key,
+            expect![[r#"
             tightens credential-required
             changes shadow
-        "#]]),
-        ("public", watched, expect![[r#"
+        "#]],
+        ),
+        (
+            "public",
+            watched,
+            expect![[r#"
             changes shadow
-        "#]]),
-        (key, beside, expect![[r#"
+        "#]],
+        ),
+        (
+            key,
+            beside,
+            expect![[r#"
             changes shadow
-        "#]]),
-        (beside, both, expect![[r#"
+        "#]],
+        ),
+        (
+            beside,
+            both,
+            expect![[r#"
             tightens credential-added
             changes shadow
-        "#]]),
+        "#]],
+        ),
         (
             "{ jwt: customers }",
             open,

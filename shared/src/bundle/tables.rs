@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{ApiKeyRing, CallerFacts, Issuer, IssuerKeys};
+use super::{ApiKeyRing, CallerFacts, Issuer, IssuerKeys, Limit};
 use crate::condition::Condition;
-use crate::units::{Percent, Rate, Span};
+use crate::units::{Percent, Span};
 
 /// The tables of a bundle. A route's reference is an index into one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -133,55 +133,6 @@ pub enum RetryOn {
     Timeout,
     /// The origin answered with this status.
     Status(u16),
-}
-
-/// A local limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct Limit {
-    /// The name in the policy.
-    pub name: String,
-    /// The steady rate.
-    pub rate: Rate,
-    /// Requests admitted at once from a full bucket; at least 1.
-    pub burst: u32,
-    /// What is counted apart; empty for one bucket altogether.
-    pub key: Vec<KeyPart>,
-}
-
-impl Limit {
-    /// A limit whose full bucket admits what the rate admits in a period, for all callers
-    /// together.
-    pub fn new(name: impl Into<String>, rate: Rate) -> Self {
-        Self {
-            name: name.into(),
-            rate,
-            burst: rate.count,
-            key: Vec::new(),
-        }
-    }
-}
-
-/// A part of a limit's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyPart {
-    /// The caller: a token's issuer and subject, or a consumer; of an anonymous one, the client's
-    /// address.
-    Subject,
-    /// The token's issuer, or the ring of API keys; anonymous callers are one more.
-    Issuer,
-    /// The client's address.
-    Address,
-    /// A request header, in lower case.
-    Header(String),
-    /// A path parameter.
-    PathParameter(String),
-}
-
-impl KeyPart {
-    /// Whether only an authenticated caller has it.
-    pub fn needs_identity(&self) -> bool {
-        matches!(self, Self::Subject | Self::Issuer)
-    }
 }
 
 /// Which pages of other origins may call (the Fetch standard's CORS protocol).

@@ -14,8 +14,9 @@ use crate::hosts::{Found, Target};
 use crate::identity::Identity;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate};
-use crate::phase::authorise::{Request, authorise, meet, watch};
-use crate::phase::limit::{Caller, limit};
+use crate::phase::authorise::{authorise, meet, watch};
+use crate::phase::limit::{Counted, limit};
+use crate::phase::request::Request;
 use crate::phase::route::{Matched, route, table};
 use crate::phase::shape::{caller::tell, credential::Carriers};
 use crate::phase::{Phase, screen, shape};
@@ -114,25 +115,21 @@ impl Gateway {
         exchange.phase = Phase::Authorise;
         let shadow = authorise(&caller.held, &self.policy)?;
         exchange.watch(shadow);
-        if !route.rules.conditions.is_empty() || !route.rules.shadow_conditions.is_empty() {
-            let request = Request::new(head, &target, found.pattern, identity, exchange.started);
-            meet(&route.rules.conditions, &self.conditions, &request)?;
-            let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
-            exchange.watch(shadow);
-        }
+        let request = Request::new(head, &target, found.pattern, identity, exchange.started);
+        meet(&route.rules.conditions, &self.conditions, &request)?;
+        let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
+        exchange.watch(shadow);
 
         if !route.rules.limits.is_empty() {
             exchange.phase = Phase::Limit;
-            let captures = found.pattern.captures(&target.path);
-            let caller = Caller {
-                identity,
-                head,
-                captures,
+            let counted = Counted {
+                request: &request,
+                programs: &self.conditions,
             };
             limit(
                 &route.rules.limits,
                 &self.tables,
-                &caller,
+                &counted,
                 state,
                 ports.now(),
                 &mut exchange.response,

@@ -1,16 +1,13 @@
 //! *Authorise*: may this caller do this?
 
-mod request;
-
 use http::header::WWW_AUTHENTICATE;
 use tidegate_shared::problem::Problem;
 
 use crate::condition::Program;
 use crate::head::RequestHead;
 use crate::identity::Held;
+use crate::phase::request::Request;
 use crate::refusal::Refusal;
-
-pub(crate) use request::Request;
 
 /// Requires every scope that the route asks of the credentials that held (RFC 6750 §3.1). Gives
 /// what a rule in shadow would have refused.

@@ -15,7 +15,7 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// A limit's arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    /// Nanoseconds that one request costs; at least 1.
+    /// Nanoseconds that one unit costs; at least 1.
     interval: u64,
     /// Nanoseconds of a full bucket.
     capacity: u64,
@@ -33,36 +33,40 @@ impl Bucket {
     }
 
     /// Where a request at `now` would leave a bucket that is in use until `used_until`.
-    fn admit(&self, used_until: u64, now: u64) -> (Option<u64>, Standing) {
+    fn admit(&self, used_until: u64, cost: u64, now: u64) -> (u64, Standing) {
         // The stored point lies beyond a whole bucket only if the clock jumped back. The key then
         // starts anew, and is not refused for as long as the jump was.
         let debt = Some(used_until.saturating_sub(now))
             .filter(|debt| *debt <= self.capacity)
             .unwrap_or(0);
-        let after = debt.saturating_add(self.interval);
-        if after > self.capacity {
-            let wait = after.saturating_sub(self.capacity);
-            return (
-                None,
-                Standing {
-                    remaining: 0,
-                    reset: seconds_up(wait),
-                },
-            );
-        }
-        let remaining = self
-            .capacity
-            .saturating_sub(after)
-            .checked_div(self.interval)
-            .unwrap_or(0);
-        (
-            Some(now.saturating_add(after)),
-            Standing {
-                remaining,
-                reset: seconds_up(after),
-            },
-        )
+        let cost = self.interval.saturating_mul(cost);
+        let after = debt.saturating_add(cost);
+        let admitted = after <= self.capacity;
+        let left = if admitted { after } else { debt };
+        let reset = if admitted {
+            Some(after)
+        } else {
+            let fits = cost <= self.capacity;
+            fits.then(|| after.saturating_sub(self.capacity))
+        };
+        let remaining = self.capacity.saturating_sub(left);
+        let standing = Standing {
+            admitted,
+            remaining: remaining.checked_div(self.interval).unwrap_or(0),
+            reset: reset.map(seconds_up),
+        };
+        (now.saturating_add(left), standing)
     }
+}
+
+/// What a request takes from a bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Take {
+    pub(crate) bucket: Bucket,
+    /// Names the bucket; its limit is a part.
+    pub(crate) key: Vec<u8>,
+    /// How many units.
+    pub(crate) cost: u64,
 }
 
 fn seconds_up(nanos: u64) -> u64 {
@@ -72,11 +76,13 @@ fn seconds_up(nanos: u64) -> u64 {
 /// How a key stands with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Requests that would still be admitted at once.
+    /// Whether the limit has what the request takes.
+    pub(crate) admitted: bool,
+    /// Units that could still be taken at once.
     pub(crate) remaining: u64,
-    /// Seconds until the bucket is full again; where a request was refused, until the next is
-    /// admitted.
-    pub(crate) reset: u64,
+    /// Seconds until the bucket is full again; where the request was refused, until it would be
+    /// admitted, and `None` where it takes more than a full bucket holds.
+    pub(crate) reset: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,19 +108,14 @@ impl Buckets {
         }
     }
 
-    /// Takes one request from each bucket, or from none of them. The key of each must name its
-    /// limit. Gives how each stands afterwards, and whether the request is admitted.
-    pub(crate) fn take(
-        &self,
-        requests: &[(Bucket, Vec<u8>)],
-        now: UnixMillis,
-    ) -> (bool, Vec<Standing>) {
+    /// Takes from each bucket, or from none of them: all were admitted, or some standing says
+    /// which was not.
+    pub(crate) fn take(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
         let now = now.0.saturating_mul(NANOS_PER_MILLI);
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut admitted = true;
-        let mut standings = Vec::with_capacity(requests.len());
-        let mut changes = Vec::with_capacity(requests.len());
-        for (bucket, key) in requests {
+        let mut standings = Vec::with_capacity(takes.len());
+        let mut changes = Vec::with_capacity(takes.len());
+        for Take { bucket, key, cost } in takes {
             let (set, tag) = self.place(key);
             let slots = sets.get(set);
             let used = slots.and_then(|slots| {
@@ -122,25 +123,22 @@ impl Buckets {
                     .iter()
                     .find(|slot| slot.tag == tag && slot.used_until > now)
             });
-            let (used_until, standing) = bucket.admit(used.map_or(0, |slot| slot.used_until), now);
-            admitted &= used_until.is_some();
-            changes.push((
-                set,
-                Slot {
-                    tag,
-                    used_until: used_until.unwrap_or(0),
-                },
-            ));
+            let used = used.map_or(0, |slot| slot.used_until);
+            let (used_until, standing) = bucket.admit(used, *cost, now);
+            // Who takes nothing does not displace another key.
+            if *cost > 0 {
+                changes.push((set, Slot { tag, used_until }));
+            }
             standings.push(standing);
         }
-        if admitted {
+        if standings.iter().all(|standing| standing.admitted) {
             for (set, slot) in changes {
                 if let Some(slots) = sets.get_mut(set) {
                     put(slots, slot);
                 }
             }
         }
-        (admitted, standings)
+        standings
     }
 
     fn place(&self, key: &[u8]) -> (usize, u64) {
@@ -187,9 +185,21 @@ mod tests {
         })
     }
 
-    fn take(buckets: &Buckets, bucket: Bucket, key: &str, now: u64) -> (bool, Standing) {
-        let (admitted, standings) = buckets.take(&[(bucket, key.into())], UnixMillis(now));
-        (admitted, standings[0])
+    fn costs(bucket: Bucket, key: &str, cost: u64) -> Take {
+        let key = key.into();
+        Take { bucket, key, cost }
+    }
+
+    fn take(buckets: &Buckets, bucket: Bucket, key: &str, now: u64) -> Standing {
+        buckets.take(&[costs(bucket, key, 1)], UnixMillis(now))[0]
+    }
+
+    fn standing(admitted: bool, remaining: u64, reset: u64) -> Standing {
+        Standing {
+            admitted,
+            remaining,
+            reset: Some(reset),
+        }
     }
 
     #[test]
@@ -197,63 +207,55 @@ mod tests {
         let buckets = Buckets::new([0; 16]);
         let limit = bucket(60, 60, 3);
         let at = 1_700_000_000_000;
-        assert_eq!(
-            take(&buckets, limit, "a", at),
-            (
-                true,
-                Standing {
-                    remaining: 2,
-                    reset: 1
-                }
-            )
-        );
-        assert_eq!(
-            take(&buckets, limit, "a", at),
-            (
-                true,
-                Standing {
-                    remaining: 1,
-                    reset: 2
-                }
-            )
-        );
-        assert_eq!(
-            take(&buckets, limit, "a", at),
-            (
-                true,
-                Standing {
-                    remaining: 0,
-                    reset: 3
-                }
-            )
-        );
-        assert_eq!(
-            take(&buckets, limit, "a", at),
-            (
-                false,
-                Standing {
-                    remaining: 0,
-                    reset: 1
-                }
-            )
-        );
-        assert!(take(&buckets, limit, "b", at).0);
-        assert!(!take(&buckets, limit, "a", at + 999).0);
-        assert!(take(&buckets, limit, "a", at + 1000).0);
+        for expected in [
+            standing(true, 2, 1),
+            standing(true, 1, 2),
+            standing(true, 0, 3),
+            standing(false, 0, 1),
+        ] {
+            assert_eq!(take(&buckets, limit, "a", at), expected);
+        }
+        assert!(take(&buckets, limit, "b", at).admitted);
+        assert!(!take(&buckets, limit, "a", at + 999).admitted);
+        assert!(take(&buckets, limit, "a", at + 1000).admitted);
+    }
+
+    #[test]
+    fn a_request_takes_what_it_costs() {
+        let buckets = Buckets::new([0; 16]);
+        let limit = bucket(60, 60, 5);
+        let at = UnixMillis(1_700_000_000_000);
+        let take = |cost| buckets.take(&[costs(limit, "a", cost)], at)[0];
+        assert_eq!(take(3), standing(true, 2, 3));
+        assert_eq!(take(3), standing(false, 2, 1));
+        assert_eq!(take(0), standing(true, 2, 3));
+        assert_eq!(take(2), standing(true, 0, 5));
+        assert_eq!(take(0), standing(true, 0, 5));
+        for never in [6, u64::MAX] {
+            let refused = Standing {
+                admitted: false,
+                remaining: 0,
+                reset: None,
+            };
+            assert_eq!(take(never), refused);
+        }
     }
 
     #[test]
     fn several_limits_take_all_or_nothing() {
         let buckets = Buckets::new([0; 16]);
         let (wide, narrow) = (bucket(60, 60, 10), bucket(60, 60, 1));
-        let both = [(wide, b"wide".to_vec()), (narrow, b"narrow".to_vec())];
-        assert!(buckets.take(&both, UnixMillis(1_000)).0);
+        let both = [costs(wide, "wide", 1), costs(narrow, "narrow", 1)];
+        let admitted = |takes: &[Take]| {
+            let standings = buckets.take(takes, UnixMillis(1_000));
+            standings.iter().all(|standing| standing.admitted)
+        };
+        assert!(admitted(&both));
         for _ in 0..20 {
-            assert!(!buckets.take(&both, UnixMillis(1_000)).0);
+            assert!(!admitted(&both));
         }
-        let (admitted, standings) = buckets.take(&[(wide, b"wide".to_vec())], UnixMillis(1_000));
-        assert!(admitted);
-        assert_eq!(standings[0].remaining, 8);
+        let after = take(&buckets, wide, "wide", 1_000);
+        assert_eq!(after, standing(true, 8, 2));
     }
 
     #[test]
@@ -262,12 +264,12 @@ mod tests {
         let limit = bucket(60, 60, 2);
         let later = 1_700_000_000_000;
         let earlier = later - 86_400_000;
-        assert!(take(&buckets, limit, "a", later).0);
+        assert!(take(&buckets, limit, "a", later).admitted);
         let admitted = (0..10)
-            .filter(|_| take(&buckets, limit, "a", earlier).0)
+            .filter(|_| take(&buckets, limit, "a", earlier).admitted)
             .count();
         assert_eq!(admitted, 2);
-        assert!(take(&buckets, limit, "a", earlier + 1_000).0);
+        assert!(take(&buckets, limit, "a", earlier + 1_000).admitted);
     }
 
     #[test]
@@ -275,7 +277,7 @@ mod tests {
         let buckets = Buckets::new([7; 16]);
         let limit = bucket(1, 86_400, 1);
         for key in 0..100_000 {
-            assert!(take(&buckets, limit, &format!("k{key}"), 1_000).0);
+            assert!(take(&buckets, limit, &format!("k{key}"), 1_000).admitted);
         }
         assert_eq!(buckets.sets.lock().unwrap().len() * WAYS, 32_768);
     }
@@ -293,7 +295,7 @@ mod tests {
             let mut admitted = Vec::new();
             for gap in gaps {
                 now += gap;
-                if take(&buckets, limit, "k", now).0 {
+                if take(&buckets, limit, "k", now).admitted {
                     admitted.push(now);
                 }
             }

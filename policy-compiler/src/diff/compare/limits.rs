@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_shared::bundle::{KeyPart, Limit};
-use tidegate_shared::pattern::PathPattern;
+use tidegate_shared::bundle::{Cost, KeyPart, Limit};
+use tidegate_shared::condition::Condition;
 use tidegate_shared::units::Rate;
 
 use super::super::change::{ChangeKind, Severity};
+use super::expression::Asked;
 use super::{Difference, sets};
 use crate::meaning::Meaning;
 use crate::words;
@@ -37,7 +38,7 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> {
             None => Difference {
                 kind: ChangeKind::LimitRemoved,
                 severity: Severity::Loosens,
-                before: Some(words::limit(old.limit)),
+                before: Some(old.words()),
                 after: None,
             },
         });
@@ -46,7 +47,7 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> {
         kind: ChangeKind::LimitAdded,
         severity: Severity::Tightens,
         before: None,
-        after: Some(words::limit(new.limit)),
+        after: Some(new.words()),
     }));
     differences
 }
@@ -54,32 +55,63 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> {
 fn by_name<'s>(meaning: &Meaning<'s>) -> BTreeMap<&'s str, Counted<'s>> {
     let limits = meaning.limits.iter();
     limits
-        .map(|limit| (limit.name.as_str(), Counted::of(limit, meaning.pattern)))
+        .map(|limit| (limit.name.as_str(), Counted::of(limit, meaning)))
         .collect()
 }
 
 /// What a limit counts.
 struct Counted<'s> {
     limit: &'s Limit,
+    expressions: &'s [Condition],
     /// Parts of the key; a path parameter by its place, so that its name tells nothing.
-    key: BTreeSet<String>,
+    key: BTreeSet<Part<'s>>,
+    cost: Units<'s>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'s> {
+    Parameter(Option<usize>, String),
+    Expression(Option<Asked<'s>>),
+    Word(String),
+}
+
+#[derive(PartialEq, Eq)]
+enum Units<'s> {
+    Fixed(u32),
+    Expression(Option<Asked<'s>>),
 }
 
 impl<'s> Counted<'s> {
-    fn of(limit: &'s Limit, pattern: &PathPattern) -> Self {
+    fn of(limit: &'s Limit, meaning: &Meaning<'s>) -> Self {
+        let pattern = meaning.pattern;
+        let expressions = meaning.expressions;
+        let asked = |index: u32| {
+            let expression = expressions.get(usize::try_from(index).ok()?)?;
+            Some(Asked::of(expression, meaning))
+        };
         let part = |part: &KeyPart| match part {
             KeyPart::PathParameter(name) => {
                 let place = pattern.parameters().position(|own| own == name);
-                format!("{place:?} of {}", pattern.skeleton())
+                Part::Parameter(place, pattern.skeleton())
             }
+            KeyPart::Value(index) => Part::Expression(asked(*index)),
             KeyPart::Subject | KeyPart::Issuer | KeyPart::Address | KeyPart::Header(_) => {
-                words::key_part(part)
+                Part::Word(words::key_part(part, expressions))
             }
         };
         Self {
             limit,
+            expressions,
             key: limit.key.iter().map(part).collect(),
+            cost: match limit.cost {
+                Cost::Fixed(units) => Units::Fixed(units),
+                Cost::Value(index) => Units::Expression(asked(index)),
+            },
         }
+    }
+
+    fn words(&self) -> String {
+        words::limit(self.limit, self.expressions)
     }
 
     /// Whether both are equal but for the name.
@@ -89,8 +121,17 @@ impl<'s> Counted<'s> {
             rate,
             burst,
             key: _,
+            cost: _,
+            scope: _,
         } = self.limit;
-        *rate == other.limit.rate && *burst == other.limit.burst && self.key == other.key
+        *rate == other.limit.rate && *burst == other.limit.burst && self.counts_like(other)
+    }
+
+    /// Whether both count the same things, each apart from the same others.
+    fn counts_like(&self, other: &Self) -> bool {
+        // The names of API and route tell nothing.
+        let scope = |counted: &Self| std::mem::discriminant(&counted.limit.scope);
+        self.key == other.key && self.cost == other.cost && scope(self) == scope(other)
     }
 
     fn difference(&self, new: &Self) -> Option<Difference> {
@@ -101,12 +142,12 @@ impl<'s> Counted<'s> {
         let scaled = |rate: Rate, other: Rate| u64::from(rate.count) * u64::from(other.period);
         let rate = scaled(old_rate, new_rate).cmp(&scaled(new_rate, old_rate));
         let burst = self.limit.burst.cmp(&new.limit.burst);
-        let comparable = self.key == new.key && (rate == burst || rate.is_eq() || burst.is_eq());
+        let comparable = self.counts_like(new) && (rate == burst || rate.is_eq() || burst.is_eq());
         Some(Difference::new(
             ChangeKind::LimitChanged,
             sets::severity(comparable.then(|| rate.then(burst))),
-            words::limit(self.limit),
-            words::limit(new.limit),
+            self.words(),
+            new.words(),
         ))
     }
 }

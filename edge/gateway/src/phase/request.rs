@@ -1,4 +1,4 @@
-//! What conditions may ask of a request.
+//! What expressions and limits may ask of a request.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -13,7 +13,7 @@ use crate::head::RequestHead;
 use crate::identity::Identity;
 use crate::phase::accept::Target;
 
-/// An authenticated request.
+/// A request that was routed, and its caller if it has one.
 pub(crate) struct Request<'r, H> {
     head: &'r H,
     target: &'r Target<'r>,
@@ -40,6 +40,25 @@ impl<'r, H: RequestHead> Request<'r, H> {
             identity,
             started,
         }
+    }
+
+    pub(crate) fn head(&self) -> &'r H {
+        self.head
+    }
+
+    pub(crate) fn identity(&self) -> Option<&'r Identity> {
+        self.identity
+    }
+
+    /// The values of the path's parameters, with their names.
+    pub(crate) fn parameters(&self) -> &[(&'r str, &'r str)] {
+        let captures = self
+            .captures
+            .get_or_init(|| self.pattern.captures(&self.target.path));
+        captures
+            .as_ref()
+            .map(|captures| captures.parameters.as_slice())
+            .unwrap_or_default()
     }
 }
 
@@ -76,11 +95,7 @@ impl<H: RequestHead> Facts for Request<'_, H> {
     }
 
     fn parameter(&self, place: u32) -> Option<Cow<'_, str>> {
-        let captures = self
-            .captures
-            .get_or_init(|| self.pattern.captures(&self.target.path));
-        let parameters = &captures.as_ref()?.parameters;
-        let (_, value) = parameters.get(usize::try_from(place).ok()?)?;
+        let (_, value) = self.parameters().get(usize::try_from(place).ok()?)?;
         Some(Cow::Borrowed(value))
     }
 }

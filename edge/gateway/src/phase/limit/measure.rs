@@ -1,0 +1,159 @@
+//! Which bucket a request takes from, and how much.
+
+use http::header::HeaderName;
+use tidegate_shared::bundle::{Cost, KeyPart, Limit, Scope};
+use tidegate_shared::problem::Problem;
+
+use super::Counted;
+use crate::condition::{Program, Value};
+use crate::head::RequestHead;
+use crate::refusal::Refusal;
+use crate::state::{Bucket, Take};
+
+/// What a request takes by a limit.
+pub(super) fn measure<H: RequestHead>(
+    limit: &Limit,
+    counted: &Counted<'_, H>,
+) -> Result<Take, Refusal> {
+    Ok(Take {
+        bucket: Bucket::new(limit),
+        key: counted.key(limit)?,
+        cost: counted.cost(limit)?,
+    })
+}
+
+impl<H: RequestHead> Counted<'_, H> {
+    /// The octets that name the bucket: the limit, its scope and each part of its key, each with
+    /// its length before it, so that no two keys run together.
+    fn key(&self, limit: &Limit) -> Result<Vec<u8>, Refusal> {
+        let mut key = Vec::with_capacity(64);
+        push(&mut key, &limit.name);
+        match &limit.scope {
+            Scope::Gateway => {}
+            Scope::Api(name) => {
+                push(&mut key, "api");
+                push(&mut key, name);
+            }
+            Scope::Route(name) => {
+                push(&mut key, "route");
+                push(&mut key, name);
+            }
+        }
+        let request = self.request;
+        let address = || Some(request.head().peer().address?.to_string());
+        for part in &limit.key {
+            let unknown = |what: &str| {
+                Refusal::new(
+                    Problem::Internal,
+                    format!("limit `{}` needs {what}, which is not known", limit.name),
+                )
+            };
+            match part {
+                KeyPart::Subject => match request.identity() {
+                    Some(identity) => {
+                        push(&mut key, &identity.issuer);
+                        push(&mut key, &identity.subject);
+                    }
+                    // No issuer has an empty name.
+                    None => {
+                        push(&mut key, "");
+                        push(&mut key, &address().ok_or_else(|| unknown("the caller"))?);
+                    }
+                },
+                KeyPart::Issuer => {
+                    let issuer = request.identity().map(|identity| identity.issuer.as_str());
+                    push(&mut key, issuer.unwrap_or_default());
+                }
+                KeyPart::Address => {
+                    let address = address().ok_or_else(|| unknown("the client's address"))?;
+                    push(&mut key, &address);
+                }
+                KeyPart::Header(name) => {
+                    let name =
+                        HeaderName::from_bytes(name.as_bytes()).map_err(|_| unknown("a header"))?;
+                    push(&mut key, &request.head().header(&name).unwrap_or_default());
+                }
+                KeyPart::PathParameter(name) => {
+                    let mut parameters = request.parameters().iter();
+                    let value = parameters.find(|(parameter, _)| parameter == name);
+                    push(
+                        &mut key,
+                        value.ok_or_else(|| unknown("a path parameter"))?.1,
+                    );
+                }
+                KeyPart::Value(index) => match self.value(limit, *index)? {
+                    Value::Text(text) => push(&mut key, &text),
+                    // No text is as long as these are marked to be: a number is not its digits.
+                    Value::Int(number) => mark(&mut key, &number.to_string()),
+                    Value::Uint(number) => mark(&mut key, &number.to_string()),
+                    Value::Bool(value) => mark(&mut key, if value { "true" } else { "false" }),
+                    Value::Null
+                    | Value::Double(_)
+                    | Value::Octets(_)
+                    | Value::Timestamp(_)
+                    | Value::Duration(_)
+                    | Value::Type(_)
+                    | Value::List(_)
+                    | Value::Map(_) => {
+                        let cause = "its key is no text, whole number or boolean";
+                        return Err(undetermined(limit, cause));
+                    }
+                },
+            }
+        }
+        Ok(key)
+    }
+
+    fn cost(&self, limit: &Limit) -> Result<u64, Refusal> {
+        match limit.cost {
+            Cost::Fixed(cost) => Ok(u64::from(cost)),
+            Cost::Value(index) => {
+                let cost = match self.value(limit, index)? {
+                    Value::Int(cost) => u64::try_from(cost).ok(),
+                    Value::Uint(cost) => Some(cost),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Double(_)
+                    | Value::Text(_)
+                    | Value::Octets(_)
+                    | Value::Timestamp(_)
+                    | Value::Duration(_)
+                    | Value::Type(_)
+                    | Value::List(_)
+                    | Value::Map(_) => None,
+                };
+                cost.ok_or_else(|| undetermined(limit, "its cost is no whole number from 0"))
+            }
+        }
+    }
+
+    fn value(&self, limit: &Limit, index: u32) -> Result<Value<'_>, Refusal> {
+        let index = usize::try_from(index).ok();
+        let program: Option<&Program> = index.and_then(|index| self.programs.get(index));
+        let program = program.ok_or_else(|| {
+            Refusal::new(Problem::Internal, "a limit refers to a missing expression")
+        })?;
+        program.evaluate(self.request).map_err(|error| {
+            let cause = format!("`{}` cannot be evaluated: {error}", program.text());
+            undetermined(limit, &cause)
+        })
+    }
+}
+
+/// What an expression asks of a request may be missing there: it is not counted as another.
+fn undetermined(limit: &Limit, cause: &str) -> Refusal {
+    Refusal::new(
+        Problem::LimitUndetermined,
+        format!("limit `{}`: {cause}", limit.name),
+    )
+}
+
+fn push(key: &mut Vec<u8>, part: &str) {
+    key.extend_from_slice(&part.len().to_be_bytes());
+    key.extend_from_slice(part.as_bytes());
+}
+
+fn mark(key: &mut Vec<u8>, part: &str) {
+    key.extend_from_slice(&usize::MAX.to_be_bytes());
+    push(key, part);
+}

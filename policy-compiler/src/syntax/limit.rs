@@ -1,0 +1,134 @@
+//! How much callers may call.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use tidegate_shared::bundle::KeyPart;
+use tidegate_shared::units::Rate;
+
+use crate::decode::{Decode, OneOrMany, Parsed, record, wrong_type};
+use crate::diagnostic::Diagnostics;
+use crate::source::Spanned;
+use crate::yaml::{Kind, Node};
+
+record! {
+    /// How much callers may call.
+    struct Limit {
+        /// The steady rate, as `60/m`.
+        rate: Parsed<Rate>,
+        /// What may be taken at once from a full bucket; the rate's count if absent.
+        burst: Option<Spanned<u64>>,
+        /// What is counted apart: `auth.subject`, `auth.issuer`, `client.address`,
+        /// `request.headers["NAME"]`, `request.path["NAME"]`, any other expression of the
+        /// conditions' language, or `global`.
+        key: OneOrMany<Parsed<LimitKey>>,
+        /// What a request takes: a number, or an expression of the conditions' language; 1 if
+        /// absent.
+        cost: Option<LimitCost>,
+        /// What counts together: `gateway`, `api` or `route`; `gateway` if absent.
+        scope: Option<Parsed<LimitScope>>,
+    }
+}
+
+/// What a limit counts apart.
+#[derive(Clone, Debug)]
+pub(crate) enum LimitKey {
+    /// Nothing.
+    Global,
+    /// Something that needs no expression.
+    Part(KeyPart),
+    /// The value of an expression.
+    Expression(String),
+}
+
+impl FromStr for LimitKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let member = |of: &str| {
+            let inner = text
+                .strip_prefix(of)?
+                .strip_prefix('[')?
+                .strip_suffix(']')?
+                .trim();
+            let quoted = |quote: char| inner.strip_prefix(quote)?.strip_suffix(quote);
+            quoted('"')
+                .or_else(|| quoted('\''))
+                .filter(|name| !name.is_empty() && !name.contains(['"', '\'', '\\']))
+                .map(str::to_owned)
+        };
+        Ok(match text {
+            "global" => Self::Global,
+            "auth.subject" => Self::Part(KeyPart::Subject),
+            "auth.issuer" => Self::Part(KeyPart::Issuer),
+            "client.address" => Self::Part(KeyPart::Address),
+            _ => {
+                let header = member("request.headers")
+                    .and_then(|name| name.parse::<http::HeaderName>().ok());
+                let header = header.map(|name| KeyPart::Header(name.as_str().to_owned()));
+                let part = header.or_else(|| member("request.path").map(KeyPart::PathParameter));
+                part.map_or_else(|| Self::Expression(text.to_owned()), Self::Part)
+            }
+        })
+    }
+}
+
+/// What a request takes from a limit's bucket.
+#[derive(Clone, Debug)]
+pub(crate) enum LimitCost {
+    /// So much.
+    Fixed(Spanned<u64>),
+    /// The value of an expression.
+    Expression(Spanned<String>),
+}
+
+impl Decode for LimitCost {
+    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        match &node.kind {
+            Kind::Integer(_) => Spanned::decode(node, diagnostics).map(Self::Fixed),
+            Kind::Text(_) => Spanned::decode(node, diagnostics).map(Self::Expression),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
+                wrong_type(node, "a whole number, or an expression", diagnostics)
+            }
+        }
+    }
+}
+
+impl JsonSchema for LimitCost {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("LimitCost")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string" }] })
+    }
+}
+
+/// What counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitScope {
+    /// All routes that the limit stands on.
+    Gateway,
+    /// Those of one API.
+    Api,
+    /// Each route by itself.
+    Route,
+}
+
+impl FromStr for LimitScope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "gateway" => Ok(Self::Gateway),
+            "api" => Ok(Self::Api),
+            "route" => Ok(Self::Route),
+            _ => Err(format!("`{text}` is no scope: use gateway, api or route")),
+        }
+    }
+}

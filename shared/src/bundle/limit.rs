@@ -1,0 +1,108 @@
+//! How much may be called.
+
+use serde::{Deserialize, Serialize};
+use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+
+use crate::units::Rate;
+
+/// A limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Limit {
+    /// The name in the policy. Together with the scope and the key's value it names the bucket.
+    pub name: String,
+    /// The steady rate.
+    pub rate: Rate,
+    /// What a full bucket holds; at least 1.
+    pub burst: u32,
+    /// What is counted apart; empty for one bucket altogether.
+    pub key: Vec<KeyPart>,
+    /// What a request takes from the bucket.
+    pub cost: Cost,
+    /// Which requests share a bucket.
+    pub scope: Scope,
+}
+
+impl Limit {
+    /// A limit whose full bucket holds what the rate admits in a period, for all callers together
+    /// and one for each request.
+    pub fn new(name: impl Into<String>, rate: Rate) -> Self {
+        Self {
+            name: name.into(),
+            rate,
+            burst: rate.count,
+            key: Vec::new(),
+            cost: Cost::Fixed(1),
+            scope: Scope::Gateway,
+        }
+    }
+
+    /// The expressions that it refers to.
+    pub fn expressions(&self) -> impl Iterator<Item = u32> {
+        let cost = match self.cost {
+            Cost::Fixed(_) => None,
+            Cost::Value(index) => Some(index),
+        };
+        let key = self.key.iter().filter_map(|part| match part {
+            KeyPart::Value(index) => Some(*index),
+            KeyPart::Subject
+            | KeyPart::Issuer
+            | KeyPart::Address
+            | KeyPart::Header(_)
+            | KeyPart::PathParameter(_) => None,
+        });
+        key.chain(cost)
+    }
+
+    pub(super) fn refers_within(&self, expressions: usize) -> bool {
+        let has = |index| usize::try_from(index).is_ok_and(|index| index < expressions);
+        self.expressions().all(has)
+    }
+}
+
+/// A part of a limit's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyPart {
+    /// The caller: a token's issuer and subject, or a consumer; of an anonymous one, the client's
+    /// address.
+    Subject,
+    /// The token's issuer, or the ring of API keys; anonymous callers are one more.
+    Issuer,
+    /// The client's address.
+    Address,
+    /// A request header, in lower case.
+    Header(String),
+    /// A path parameter.
+    PathParameter(String),
+    /// The value of the expression of this index among the conditions: a text, a number or a
+    /// boolean.
+    Value(u32),
+}
+
+impl KeyPart {
+    /// Whether only an authenticated caller has it.
+    pub fn needs_identity(&self) -> bool {
+        matches!(self, Self::Subject | Self::Issuer)
+    }
+}
+
+/// What a request takes from a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cost {
+    /// So much; at least 1.
+    Fixed(u32),
+    /// The value of the expression of this index among the conditions, an integer from 0. Nothing
+    /// is taken for 0.
+    Value(u32),
+}
+
+/// Which requests share a bucket, given the same key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// All that the limit stands on.
+    #[default]
+    Gateway,
+    /// Those of the API of this name.
+    Api(String),
+    /// Those of the route of this name.
+    Route(String),
+}
