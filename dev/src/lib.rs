@@ -13,7 +13,7 @@ pub mod workerd;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tempfile::TempDir;
 use tidegate_origin_connector::BindError;
@@ -38,6 +38,8 @@ pub enum Apart {
 pub struct World {
     apart: Apart,
     meshes: BTreeMap<String, Mesh>,
+    /// Says what tokens are worth.
+    introspection: Option<SocketAddr>,
     /// Where the connectors find their certificates.
     folder: TempDir,
 }
@@ -68,6 +70,7 @@ impl World {
         Ok(Self {
             apart,
             meshes: BTreeMap::new(),
+            introspection: None,
             folder: TempDir::new()?,
         })
     }
@@ -99,6 +102,27 @@ impl World {
                     base_path(&origin.url)
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Points a policy's introspections at this world, where `answer` says what the token in a form
+    /// is worth. The server runs on the current runtime.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub async fn vouch(
+        &mut self,
+        tables: &mut Tables,
+        answer: fn(&[u8]) -> Vec<u8>,
+    ) -> Result<(), WorldError> {
+        for asked in &mut tables.introspections {
+            let address = match self.introspection {
+                Some(address) => address,
+                None => sample::introspection::start(answer).await?,
+            };
+            self.introspection = Some(address);
+            asked.url = format!("http://{address}/introspect");
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 
 mod answer;
 mod body;
+pub(crate) mod introspection;
 mod socket;
 
 /// A running origin.

@@ -1,6 +1,8 @@
 //! Credentials to try a policy with: fresh keys in the place of the pinned ones, so that whoever
 //! holds the policy can act as any caller of a copy, and of nothing else.
 
+mod opaque;
+
 use std::collections::HashMap;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
@@ -11,20 +13,22 @@ use jwt_simple::reexports::coarsetime::Duration;
 use serde_json::{Map, Value};
 use tidegate_edge::jwk;
 use tidegate_shared::bundle::{
-    Algorithm, ApiKeyRing, ApiKeySource, ClaimTest, ClaimValue, Issuer, IssuerKeys, PinnedKeys,
-    PublicKey, TokenSource, TokenType,
+    Algorithm, ApiKeyRing, ApiKeySource, ClaimTest, ClaimValue, Introspection, Issuer, IssuerKeys,
+    PinnedKeys, PublicKey, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 
-use crate::Ir;
 use crate::token_key::TokenKey;
+use crate::{Bearer, Ir};
+
+pub use opaque::answer;
 
 /// The secret halves of the keys that were put into a policy.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Credentials {
     issuers: Vec<(Issuer, Signer)>,
     api_keys: HashMap<(u32, String), String>,
-    /// Secrets that the gateway signs with, by their names.
+    /// Secrets that the gateway signs with or shows, by their names.
     signing: HashMap<String, String>,
 }
 
@@ -44,6 +48,17 @@ pub enum Carried {
 }
 
 impl Carried {
+    fn token(source: &TokenSource, token: &str) -> Result<Self, CredentialError> {
+        Ok(match source {
+            TokenSource::Authorization => Self::Field(AUTHORIZATION, format!("Bearer {token}")),
+            TokenSource::Header(name) => {
+                Self::Field(name.parse().map_err(failed)?, token.to_owned())
+            }
+            TokenSource::Cookie(name) => Self::Field(COOKIE, format!("{name}={token}")),
+            TokenSource::Query(name) => Self::Parameter(name.clone(), token.to_owned()),
+        })
+    }
+
     /// Path and query with the parameter, where there is one.
     pub fn address(&self, path_and_query: &str) -> String {
         match self {
@@ -61,6 +76,14 @@ impl Carried {
             }
         }
     }
+}
+
+/// What a request carries whose bearer has a token of a server, which [`answer`] knows.
+///
+/// # Errors
+/// [`CredentialError`] where the server's definition has no place for it.
+pub fn opaque(by: &Introspection, bearer: &Bearer) -> Result<Carried, CredentialError> {
+    Carried::token(&by.source, &opaque::token(by, bearer))
 }
 
 /// A key or token could not be made.
@@ -103,9 +126,11 @@ impl Credentials {
             .upstreams
             .iter()
             .filter_map(|upstream| upstream.caller.token.as_ref());
+        let clients = ir.tables.introspections.iter().map(|asked| &asked.client);
+        let names = tokens.map(|token| &token.secret);
         let mut signing = HashMap::new();
-        for token in tokens {
-            signing.insert(token.secret.clone(), random()?);
+        for name in names.chain(clients.map(|client| &client.secret)) {
+            signing.insert(name.clone(), random()?);
         }
         Ok(Self {
             issuers,
@@ -203,14 +228,7 @@ impl Credentials {
             .ok()
             .and_then(|index| self.issuers.get(index));
         let (issuer, _) = found.ok_or_else(|| failed("there is no such issuer"))?;
-        Ok(match &issuer.source {
-            TokenSource::Authorization => Carried::Field(AUTHORIZATION, format!("Bearer {token}")),
-            TokenSource::Header(name) => {
-                Carried::Field(name.parse().map_err(failed)?, token.to_owned())
-            }
-            TokenSource::Cookie(name) => Carried::Field(COOKIE, format!("{name}={token}")),
-            TokenSource::Query(name) => Carried::Parameter(name.clone(), token.to_owned()),
-        })
+        Carried::token(&issuer.source, token)
     }
 
     /// How a request carries the API key of a consumer; `None` where the ring, the one of this

@@ -36,7 +36,7 @@ use source::{Source, Spanned};
 use syntax::Policy;
 
 pub use lower::ir::{
-    InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation, TestRequest,
+    Bearer, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation, TestRequest,
 };
 
 /// What came of a compilation.

@@ -4,10 +4,12 @@
 mod api_keys;
 mod arrange;
 mod auth;
+mod authority;
 mod caller;
 mod condition;
 mod cors;
 mod headers;
+mod introspection;
 pub(crate) mod ir;
 mod issuer;
 mod limit;
@@ -16,6 +18,7 @@ mod predicate;
 mod rewrite;
 mod route;
 mod test;
+mod token_source;
 mod upstream;
 
 use std::path::{Path, PathBuf};
@@ -160,6 +163,7 @@ pub(crate) fn lower(
     let policy = merge(files, cx)?;
     cx.check_names("an issuer", &policy.issuers);
     cx.check_names("a ring of API keys", &policy.api_keys);
+    cx.check_names("an introspection", &policy.introspections);
     cx.check_names("an upstream", &policy.upstreams);
     cx.check_names("a limit", &policy.limits);
     cx.check_names("an API", &policy.apis);
@@ -174,6 +178,11 @@ pub(crate) fn lower(
             .api_keys
             .iter()
             .map(|(name, ring)| api_keys::lower(name, ring, cx))
+            .collect(),
+        introspections: policy
+            .introspections
+            .iter()
+            .map(|(name, asked)| introspection::lower(name, asked, cx))
             .collect(),
         upstreams: policy
             .upstreams
@@ -191,6 +200,7 @@ pub(crate) fn lower(
     let tests = test::lower(&policy, cx);
     cx.warn_unused("issuer", &policy.issuers);
     cx.warn_unused("ring of API keys", &policy.api_keys);
+    cx.warn_unused("introspection", &policy.introspections);
     cx.warn_unused("upstream", &policy.upstreams);
     cx.warn_unused("limit", &policy.limits);
     Some(Ir {
@@ -219,6 +229,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             hosts,
             issuers,
             api_keys,
+            introspections,
             upstreams,
             limits,
             cors,
@@ -240,6 +251,9 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
         policy
             .api_keys
             .merge(api_keys, "ring of API keys", cx.diagnostics);
+        policy
+            .introspections
+            .merge(introspections, "introspection", cx.diagnostics);
         policy
             .upstreams
             .merge(upstreams, "upstream", cx.diagnostics);

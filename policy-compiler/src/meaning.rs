@@ -1,8 +1,8 @@
 //! What a route means: its references followed, its defaults filled in.
 
 use tidegate_shared::bundle::{
-    ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, Issuer, JwtAuth, Limit, PathTemplate, Reply,
-    Route, Tables, Target, Upstream,
+    ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, IntrospectAuth, Introspection, Issuer,
+    JwtAuth, Limit, PathTemplate, Reply, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
@@ -57,6 +57,8 @@ pub(crate) enum Credential<'s> {
     Jwt(Vec<&'s Issuer>, &'s [String]),
     /// An API key of the ring.
     ApiKey(&'s ApiKeyRing),
+    /// A token that the server vouches for, with all of the scopes.
+    Introspect(&'s Introspection, &'s [String]),
 }
 
 /// Who answers.
@@ -203,6 +205,13 @@ impl<'s> Credential<'s> {
                 Some(Self::Jwt(issuers.collect::<Option<_>>()?, scopes))
             }
             Auth::ApiKey(ring) => Some(Self::ApiKey(at(&tables.api_keys, *ring)?)),
+            Auth::Introspect(IntrospectAuth {
+                introspection,
+                scopes,
+            }) => {
+                let server = at(&tables.introspections, *introspection)?;
+                Some(Self::Introspect(server, scopes))
+            }
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => None,
         }
     }

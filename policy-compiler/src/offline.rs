@@ -11,16 +11,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue, Method};
 use tidegate_edge::{
-    AccessRecord, Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, ResponseHead, Routing,
-    Scheme, State, Verdict,
+    AccessRecord, Decision, End, FetchBounds, Gateway, Outcome, Peer, PortError, Ports,
+    RequestHead, ResponseHead, Routing, Scheme, State, Verdict,
 };
 use tidegate_shared::bundle::Bundle;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
-use crate::credentials::{Carried, Credentials};
-use crate::{Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
+use crate::credentials::{self, Carried, Credentials};
+use crate::{Bearer, Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
 
 pub use coverage::{Covered, coverage};
 
@@ -154,16 +154,26 @@ fn credential(
 ) -> Result<Option<Carried>, OfflineError> {
     Ok(match caller {
         TestCaller::Anonymous => None,
-        TestCaller::Token {
-            issuer,
-            subject,
-            scopes,
-            claims,
-            expired,
-        } => {
+        TestCaller::Token { issuer, bearer } => {
+            let Bearer {
+                subject,
+                scopes,
+                claims,
+                expired,
+            } = bearer;
             let token = credentials.token(*issuer, subject, scopes, claims.clone(), *expired);
             let token = token.map_err(failed)?;
             Some(credentials.carry(*issuer, &token).map_err(failed)?)
+        }
+        TestCaller::Opaque {
+            introspection,
+            bearer,
+        } => {
+            let by = usize::try_from(*introspection)
+                .ok()
+                .and_then(|index| ir.tables.introspections.get(index))
+                .ok_or_else(|| failed("no such introspection"))?;
+            Some(credentials::opaque(by, bearer).map_err(failed)?)
         }
         TestCaller::ApiKey { ring, consumer } => {
             let definition = usize::try_from(*ring)
@@ -343,5 +353,15 @@ impl Ports for World {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    /// Answers as a server that is asked what a token is worth: nothing else is fetched, as
+    /// issuers have the keys of the test.
+    async fn fetch(
+        &self,
+        request: http::Request<Vec<u8>>,
+        _: FetchBounds,
+    ) -> Result<http::Response<Vec<u8>>, PortError> {
+        Ok(http::Response::new(credentials::answer(request.body())))
     }
 }

@@ -5,6 +5,7 @@ mod api_keys;
 mod auth;
 mod caller;
 mod definitions;
+mod introspection;
 mod issuer;
 mod limit;
 mod mode;
@@ -21,10 +22,12 @@ pub(crate) use api_keys::{ApiKeys, KeyScheme};
 pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
+pub(crate) use introspection::Introspection;
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use limit::{Limit, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use test::{Caller, PolicyTest};
+pub(crate) use token_source::From;
 pub(crate) use when::WhenChoice;
 
 record! {
@@ -40,6 +43,8 @@ record! {
         issuers: Named<Spanned<Issuer>>,
         /// Rings of consumers with API keys.
         api_keys: Named<ApiKeys>,
+        /// Servers that say what a token is worth.
+        introspections: Named<Spanned<Introspection>>,
         /// Where requests go.
         upstreams: Named<Spanned<Upstream>>,
         /// How much callers may call.

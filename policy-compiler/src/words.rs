@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
-    ClaimValue, Cost, FieldPredicate, FieldTest, HeaderEdits, KeyLocation, KeyPart, Limit,
-    PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, Scope, TemplatePart, TokenSource,
-    TokenType,
+    ClaimValue, ClientMethod, Cost, FieldPredicate, FieldTest, HeaderEdits, IntrospectionClient,
+    KeyLocation, KeyPart, Limit, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, Scope,
+    TemplatePart, TokenSource, TokenType,
 };
 use tidegate_shared::condition::Condition;
 use tidegate_shared::digest::Digest;
@@ -105,13 +105,31 @@ pub(crate) fn credential(credential: &Credential<'_>) -> String {
         Credential::Jwt(issuers, scopes) => {
             let issuers = issuers.iter().map(|issuer| code(&issuer.issuer));
             let issuers = issuers.collect::<Vec<_>>().join(" or ");
-            let scopes = scopes.iter().map(|scope| code(scope));
-            let scopes = scopes.collect::<Vec<_>>().join(" and ");
-            let with = if scopes.is_empty() { "" } else { " with " };
-            format!("a token of {issuers}{with}{scopes}")
+            format!("a token of {issuers}{}", with(scopes))
         }
         Credential::ApiKey(ring) => format!("an API key in {}", key_place(&ring.source)),
+        Credential::Introspect(asked, scopes) => format!(
+            "a token that {} vouches for{}",
+            code(&asked.url),
+            with(scopes)
+        ),
     }
+}
+
+fn with(scopes: &[String]) -> String {
+    let scopes = scopes.iter().map(|scope| code(scope));
+    let scopes = scopes.collect::<Vec<_>>().join(" and ");
+    let with = if scopes.is_empty() { "" } else { " with " };
+    format!("{with}{scopes}")
+}
+
+pub(crate) fn introspection_client(client: &IntrospectionClient) -> String {
+    let IntrospectionClient { id, secret, method } = client;
+    let method = match method {
+        ClientMethod::Basic => "in a header field",
+        ClientMethod::Post => "in the body",
+    };
+    format!("{} with the secret {} {method}", code(id), code(secret))
 }
 
 pub(crate) fn carrier(carrier: Carrier<'_>) -> String {

@@ -5,7 +5,7 @@
 use expect_test::{Expect, expect};
 use tidegate_policy_compiler::explain::{Explanation, explain, render_human};
 use tidegate_policy_compiler::source::Source;
-use tidegate_policy_compiler::{Ir, TestCaller, TestRequest, compile};
+use tidegate_policy_compiler::{Bearer, Ir, TestCaller, TestRequest, compile};
 
 const POLICY: &str = r#"tidegate: v1
 name: bank
@@ -76,10 +76,12 @@ fn by_alice(line: &str) -> TestRequest {
     TestRequest {
         caller: TestCaller::Token {
             issuer: 0,
-            subject: "alice".to_owned(),
-            scopes: vec!["read".to_owned()],
-            claims: serde_json::Map::new(),
-            expired: false,
+            bearer: Bearer {
+                subject: "alice".to_owned(),
+                scopes: vec!["read".to_owned()],
+                claims: serde_json::Map::new(),
+                expired: false,
+            },
         },
         ..request(line)
     }

@@ -7,6 +7,7 @@
 mod api_keys;
 mod auth;
 mod caller;
+mod introspection;
 mod issuer;
 mod limit;
 mod route;
@@ -22,8 +23,9 @@ use crate::envelope::Content;
 use crate::host::HostPattern;
 
 pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys};
-pub use auth::{Auth, Carrier, JwtAuth};
+pub use auth::{Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
+pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,

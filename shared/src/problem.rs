@@ -72,8 +72,9 @@ catalogue! {
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
     /// The policy asks more of a request than a credential, and this one does not meet it.
     ConditionUnmet = "condition-unmet", 403, "The request does not meet a condition of the policy";
-    /// The keys that the issuer's tokens are verified with cannot be had. Try again after
-    /// `Retry-After`; the credential may well be good.
+    /// The keys that the issuer's tokens are verified with cannot be had, or the server that says
+    /// what a token is worth cannot be asked. Try again after `Retry-After`; the credential may
+    /// well be good.
     IssuerUnavailable = "issuer-unavailable", 503, "The credential cannot be verified now";
     /// The request lacks what a limit counts by, or what it takes cannot be told.
     LimitUndetermined = "limit-undetermined", 400, "The request lacks what a limit counts by";

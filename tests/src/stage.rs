@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tidegate_dev::{Apart, World};
-use tidegate_policy_compiler::credentials::Credentials;
+use tidegate_policy_compiler::credentials::{self, Credentials};
 use tidegate_policy_compiler::{compile, diagnostic, source};
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::{SigningKey, TrustKey};
@@ -48,6 +48,7 @@ impl Stage {
         };
         let mut world = World::new(apart)?;
         world.attach(&mut ir.tables).await?;
+        world.vouch(&mut ir.tables, credentials::answer).await?;
         for origin in ir
             .tables
             .upstreams

@@ -17,6 +17,7 @@ mod gateway;
 mod head;
 mod hosts;
 mod identity;
+mod introspection;
 mod json;
 pub mod jwk;
 pub mod jws;

@@ -14,6 +14,10 @@ use crate::signature;
 /// Futures need not be `Send`; where none is pending, [`Gateway::decide`](crate::Gateway::decide)
 /// is ready at its first poll.
 pub trait Ports {
+    /// Whether a request may wait for what another one does. Not where the runtime ties what a
+    /// request waits for to that request.
+    const SHARES: bool = false;
+
     /// The time.
     fn now(&self) -> UnixMillis;
 
@@ -36,7 +40,7 @@ pub trait Ports {
         std::future::ready(Ok(signature::verify(algorithm, key, message, octets)))
     }
 
-    /// Fetches a small document: an issuer's key set. Any status is an answer; a redirect is not
+    /// Fetches a small document: an issuer's key set, or what it says of a token. Any status is an answer; a redirect is not
     /// followed, so that nobody but the policy says where requests go. A runtime that reaches
     /// nobody leaves this out.
     fn fetch(

@@ -8,10 +8,14 @@ mod tokens;
 
 use tidegate_shared::digest::Digest;
 
+use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
 
 pub(crate) use buckets::{Bucket, Buckets, Standing, Take};
-pub(crate) use tokens::{Known, Lifetime, Verifier};
+pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
+
+/// Octets of tokens that were verified, and of their claims.
+const MAX_VERIFIED: usize = 8 * 1024 * 1024;
 
 /// The memory of a gateway. Survives a change of bundle where the adapter keeps it; then limits
 /// of the same definition stay in force.
@@ -21,7 +25,8 @@ pub struct State {
     pub(crate) health: health::OriginHealth,
     pub(crate) key_sets: KeySets,
     pub(crate) retries: retries::RetryBudgets,
-    pub(crate) tokens: tokens::Tokens,
+    pub(crate) introspections: Introspections,
+    pub(crate) tokens: Tokens<Known>,
 }
 
 impl State {
@@ -33,7 +38,8 @@ impl State {
             health: health::OriginHealth::default(),
             key_sets: KeySets::default(),
             retries: retries::RetryBudgets::default(),
-            tokens: tokens::Tokens::new(seed),
+            introspections: Introspections::new(seed),
+            tokens: Tokens::new(seed, MAX_VERIFIED),
         }
     }
 }

@@ -75,6 +75,8 @@ pub(crate) fn now() -> UnixMillis {
 }
 
 impl tidegate_edge::Ports for Ports<'_> {
+    const SHARES: bool = true;
+
     fn now(&self) -> UnixMillis {
         now()
     }

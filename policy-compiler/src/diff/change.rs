@@ -95,6 +95,12 @@ kinds! {
     Claims = "claims";
     /// Where in a request a token is.
     TokenSource = "token-source";
+    /// Which server is asked what a token is worth.
+    Introspection = "introspection";
+    /// As whom that server is asked.
+    IntrospectionClient = "introspection-client";
+    /// How long what that server says is believed.
+    AnswerAge = "answer-age";
     /// Which scopes a token must have.
     Scopes = "scopes";
     /// What must hold besides the credential.

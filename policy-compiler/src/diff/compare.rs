@@ -7,6 +7,7 @@ mod cors;
 mod credential;
 mod expression;
 mod headers;
+mod introspection;
 mod issuer;
 mod limits;
 mod sets;

@@ -3,7 +3,7 @@
 mod combination;
 mod token;
 
-use tidegate_shared::bundle::{Auth, Tables};
+use tidegate_shared::bundle::{Auth, IntrospectAuth, Tables};
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
@@ -21,7 +21,9 @@ pub(super) fn lower(
         syntax::Auth::Public(_) => Some(Auth::Public),
         syntax::Auth::Any(stated) => combination::any(&stated.any, policy, tables, cx),
         syntax::Auth::All(stated) => combination::all(&stated.all, policy, tables, cx),
-        syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) => single(auth, policy, cx),
+        syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) | syntax::Auth::Introspect(_) => {
+            single(auth, policy, cx)
+        }
         syntax::Auth::Anonymous(span) => {
             combination::refuse(
                 *span,
@@ -58,6 +60,14 @@ fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<
         syntax::Auth::ApiKey(key) => cx
             .resolve("ring of API keys", &key.api_key, &policy.api_keys)
             .map(Auth::ApiKey),
+        syntax::Auth::Introspect(asked) => {
+            let server = cx.resolve("introspection", &asked.introspect, &policy.introspections);
+            let scopes = token::scopes(&asked.scopes, cx);
+            Some(Auth::Introspect(IntrospectAuth {
+                introspection: server?,
+                scopes,
+            }))
+        }
         syntax::Auth::Public(_)
         | syntax::Auth::Anonymous(_)
         | syntax::Auth::Any(_)

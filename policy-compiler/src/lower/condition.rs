@@ -123,7 +123,7 @@ fn environment(asked: &Asked<'_>) -> Environment {
     let caller = caller.into_iter().map(|(name, binding)| {
         let of_token = matches!(name, "auth.scopes" | "auth.claims");
         let gives = |credential: &Auth| match credential {
-            Auth::Jwt(_) => true,
+            Auth::Jwt(_) | Auth::Introspect(_) => true,
             Auth::ApiKey(_) => !of_token,
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };

@@ -167,14 +167,15 @@ pub enum TestCaller {
     Token {
         /// The issuer.
         issuer: u32,
-        /// The subject.
-        subject: String,
-        /// The scopes.
-        scopes: Vec<String>,
-        /// More claims.
-        claims: serde_json::Map<String, serde_json::Value>,
-        /// Whether it has expired.
-        expired: bool,
+        /// What it says.
+        bearer: Bearer,
+    },
+    /// The bearer of a token that a server vouches for, by the index of the introspection.
+    Opaque {
+        /// The introspection.
+        introspection: u32,
+        /// What the server says of it.
+        bearer: Bearer,
     },
     /// The holder of an API key, by the index of the ring.
     ApiKey {
@@ -183,6 +184,19 @@ pub enum TestCaller {
         /// The consumer.
         consumer: String,
     },
+}
+
+/// What a token says of its bearer, beside what the policy asks of every token.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// The subject.
+    pub subject: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// More claims.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+    /// Whether it has expired.
+    pub expired: bool,
 }
 
 /// What must come of a test's request. What is absent is not looked at.

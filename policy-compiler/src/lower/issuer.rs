@@ -4,10 +4,10 @@ mod key_set;
 mod remote;
 mod rules;
 
-use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys, TokenSource};
+use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys};
 
-use super::Context;
 use super::caller::refuse_secret;
+use super::{Context, token_source};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Issuer, KeySource};
@@ -49,22 +49,8 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         algorithms,
         leeway,
         rules: rules::lower(issuer, cx),
-        source: source(issuer, cx),
+        source: token_source::lower(issuer.from.as_ref(), cx),
     }
-}
-
-fn source(issuer: &Issuer, cx: &mut Context<'_>) -> TokenSource {
-    let Some(from) = &issuer.from else {
-        return TokenSource::default();
-    };
-    if matches!(from.source, TokenSource::Query(_)) {
-        cx.diagnostics.push(
-            Diagnostic::warning("token-in-query", from.span, "a token in the address")
-                .label("histories and logs keep it (RFC 6750 §5.3)")
-                .help("where clients can do otherwise, let them send it in a header"),
-        );
-    }
-    from.source.clone()
 }
 
 fn keys(

@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::Context;
-use super::ir::{InvalidRequest, PolicyTest, TestCaller, TestExpectation, TestRequest};
+use super::ir::{Bearer, InvalidRequest, PolicyTest, TestCaller, TestExpectation, TestRequest};
 use crate::decode::Named;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
@@ -94,30 +94,23 @@ fn fields(fields: &Named<Spanned<String>>, cx: &mut Context<'_>) -> Vec<(HeaderN
 }
 
 fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Option<TestCaller> {
-    match (&caller.jwt, &caller.api_key, &caller.consumer) {
-        (Some(issuer), None, None) => {
-            let issuer = cx.resolve("issuer", issuer, &policy.issuers)?;
-            let claims = caller
-                .claims
-                .as_ref()
-                .and_then(|claims| claims.0.as_object().cloned());
-            Some(TestCaller::Token {
-                issuer,
-                subject: caller
-                    .subject
-                    .as_ref()
-                    .map_or("test", |subject| &subject.value)
-                    .to_owned(),
-                scopes: caller
-                    .scopes
-                    .iter()
-                    .map(|scope| scope.value.clone())
-                    .collect(),
-                claims: claims.unwrap_or_default(),
-                expired: caller.expired.as_ref().is_some_and(|expired| expired.value),
-            })
-        }
-        (None, Some(ring), Some(consumer)) => {
+    let Caller {
+        jwt,
+        introspect,
+        api_key,
+        consumer,
+        ..
+    } = &caller.value;
+    match (jwt, introspect, api_key, consumer) {
+        (Some(issuer), None, None, None) => Some(TestCaller::Token {
+            issuer: cx.resolve("issuer", issuer, &policy.issuers)?,
+            bearer: bearer(caller),
+        }),
+        (None, Some(server), None, None) => Some(TestCaller::Opaque {
+            introspection: cx.resolve("introspection", server, &policy.introspections)?,
+            bearer: bearer(caller),
+        }),
+        (None, None, Some(ring), Some(consumer)) => {
             let index = cx.resolve("ring of API keys", ring, &policy.api_keys)?;
             let (_, definition) = policy.api_keys.entries.get(usize::try_from(index).ok()?)?;
             cx.resolve("consumer", consumer, &definition.consumers)?;
@@ -134,10 +127,26 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
                     "a caller is a token's bearer or a consumer",
                 )
                 .help(
-                    "write `{ jwt: ISSUER, scopes: […] }` or `{ api_key: RING, consumer: NAME }`",
+                    "write `{ jwt: ISSUER, scopes: […] }`, `{ introspect: SERVER, scopes: […] }` \
+                     or `{ api_key: RING, consumer: NAME }`",
                 ),
             );
             None
         }
+    }
+}
+
+fn bearer(caller: &Caller) -> Bearer {
+    let subject = caller.subject.as_ref().map(|subject| subject.value.clone());
+    let claims = caller
+        .claims
+        .as_ref()
+        .and_then(|claims| claims.0.as_object().cloned());
+    let scopes = caller.scopes.iter().map(|scope| scope.value.clone());
+    Bearer {
+        subject: subject.unwrap_or_else(|| "test".to_owned()),
+        scopes: scopes.collect(),
+        claims: claims.unwrap_or_default(),
+        expired: caller.expired.as_ref().is_some_and(|expired| expired.value),
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Auth {
     Jwt(JwtAuth),
     /// Whoever holds an API key.
     ApiKey(ApiKeyAuth),
+    /// Whoever holds a token that a server vouches for.
+    Introspect(IntrospectAuth),
     /// Whoever holds one of several credentials.
     Any(AnyAuth),
     /// Whoever holds all of several credentials.
@@ -50,6 +52,18 @@ record! {
 }
 
 record! {
+    /// Whoever holds a token that a server vouches for.
+    struct IntrospectAuth {
+        /// The server.
+        introspect: Spanned<String>,
+        /// Scopes that the token must all have.
+        scopes: Vec<Spanned<String>>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
+    }
+}
+
+record! {
     /// Whoever holds one of several credentials: the first that a request carries decides.
     struct AnyAuth {
         /// The alternatives; `anonymous` among them lets in whoever carries none of the others.
@@ -70,7 +84,10 @@ record! {
 }
 
 /// What is written where nothing else is.
-const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, or `any` or `all` of them";
+const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, `{ introspect: SERVER }`, \
+     or `any` or `all` of them";
+
+const KINDS: [&str; 5] = ["jwt", "api_key", "introspect", "any", "all"];
 
 impl Auth {
     /// Where it stands.
@@ -79,6 +96,7 @@ impl Auth {
             Self::Public(span) | Self::Anonymous(span) => *span,
             Self::Jwt(auth) => auth.jwt.span,
             Self::ApiKey(auth) => auth.api_key.span,
+            Self::Introspect(auth) => auth.introspect.span,
             Self::Any(auth) => auth.any.span,
             Self::All(auth) => auth.all.span,
         }
@@ -90,6 +108,7 @@ impl Auth {
             Self::Public(_) | Self::Anonymous(_) => None,
             Self::Jwt(auth) => auth.mode.as_ref(),
             Self::ApiKey(auth) => auth.mode.as_ref(),
+            Self::Introspect(auth) => auth.mode.as_ref(),
             Self::Any(auth) => auth.mode.as_ref(),
             Self::All(auth) => auth.mode.as_ref(),
         };
@@ -111,6 +130,9 @@ impl Decode for Auth {
                 if has("api_key") {
                     return ApiKeyAuth::decode(node, diagnostics).map(Self::ApiKey);
                 }
+                if has("introspect") {
+                    return IntrospectAuth::decode(node, diagnostics).map(Self::Introspect);
+                }
                 if has("any") {
                     return AnyAuth::decode(node, diagnostics).map(Self::Any);
                 }
@@ -119,7 +141,7 @@ impl Decode for Auth {
                 }
                 match entries.first() {
                     Some((key, _)) => {
-                        unknown_field(key, &["jwt", "api_key", "any", "all"], diagnostics);
+                        unknown_field(key, &KINDS, diagnostics);
                     }
                     None => diagnostics.push(
                         Diagnostic::error("missing-field", node.span, "an empty `auth`")
@@ -146,10 +168,13 @@ impl JsonSchema for Auth {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let jwt = generator.subschema_for::<JwtAuth>();
         let api_key = generator.subschema_for::<ApiKeyAuth>();
+        let introspect = generator.subschema_for::<IntrospectAuth>();
         let any = generator.subschema_for::<AnyAuth>();
         let all = generator.subschema_for::<AllAuth>();
         json_schema!({
-            "anyOf": [{ "enum": ["public", "anonymous"] }, jwt, api_key, any, all]
+            "anyOf": [
+                { "enum": ["public", "anonymous"] }, jwt, api_key, introspect, any, all,
+            ]
         })
     }
 }

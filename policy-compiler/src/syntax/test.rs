@@ -29,6 +29,8 @@ record! {
     struct Caller {
         /// A token of this issuer.
         jwt: Option<Spanned<String>>,
+        /// A token that this server vouches for.
+        introspect: Option<Spanned<String>>,
         /// The token's subject; `test` if absent.
         subject: Option<Spanned<String>>,
         /// The token's scopes.

@@ -677,3 +677,93 @@ fn every_kind_is_documented() {
         assert!(page.contains(&format!("`{kind}`")), "{kind}");
     }
 }
+
+#[test]
+fn a_server_that_is_asked_about_tokens() {
+    let asked = |definition: &str, scopes: &str| {
+        let text = OLD.replace(
+            "api_keys:\n",
+            &format!("introspections:\n  sessions: {definition}\napi_keys:\n"),
+        );
+        text.replace(
+            "auth: { api_key: partners }",
+            &format!("auth: {{ introspect: sessions{scopes} }}"),
+        )
+    };
+    let old = asked(
+        "{ url: \"https://id.bank.example/i\", client: { id: a, secret: one }, audiences: [mobile], keep: 1m }",
+        "",
+    );
+    let new = asked(
+        "{ url: \"https://id.bank.example/j\", client: { id: a, secret: two, method: post }, audiences: [], issuer: x, cache: 1m, negative: 1s, from: { cookie: s } }",
+        ", scopes: [read]",
+    );
+    expect![[r#"
+        changes: credential-kind
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - an API key in `x-api-key`
+            + a token that `https://id.bank.example/i` vouches for
+
+        2 changes: 2 changes
+    "#]]
+    .assert_eq(&render_human(&diff(&side(OLD), &side(&old))));
+    expect![[r#"
+        loosens: audiences
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - `mobile`
+            + none
+
+        loosens: answer-age
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - believed for 30s
+            + believed for 60s
+
+        tightens: answer-age
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - kept for 60s while the server fails
+            + kept for 0s while the server fails
+
+        tightens: scopes
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - none
+            + `read`
+
+        changes: issuer
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - any issuer
+            + `x`
+
+        changes: token-source
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - `Authorization: Bearer`
+            + the cookie `s`
+
+        changes: introspection
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - `https://id.bank.example/i`
+            + `https://id.bank.example/j`
+
+        changes: introspection-client
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - `a` with the secret `one` in a header field
+            + `a` with the secret `two` in the body
+
+        changes: answer-age
+          GET, HEAD api.bank.example/partners/*
+          GET, HEAD api.bank.example/partners/reports
+            - disbelieved for 5s
+            + disbelieved for 1s
+
+        18 changes: 4 loosens, 4 tightens, 10 changes
+    "#]]
+    .assert_eq(&render_human(&diff(&side(&old), &side(&new))));
+}

@@ -18,6 +18,8 @@ pub enum Auth {
     Jwt(JwtAuth),
     /// Whoever holds an API key of the ring of this index.
     ApiKey(u32),
+    /// Whoever holds a token that a server vouches for.
+    Introspect(IntrospectAuth),
     /// Whoever holds one of these. The first that a request carries decides.
     Any(Vec<Self>),
     /// Whoever holds all of these. The first says who calls.
@@ -33,6 +35,15 @@ pub enum Auth {
 pub struct JwtAuth {
     /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
     pub issuers: Vec<u32>,
+    /// Scopes that the token must all have.
+    pub scopes: Vec<String>,
+}
+
+/// Which server is asked, and what its tokens must be good for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct IntrospectAuth {
+    /// The server, by index.
+    pub introspection: u32,
     /// Scopes that the token must all have.
     pub scopes: Vec<String>,
 }
@@ -65,9 +76,12 @@ impl Auth {
         match self {
             Self::Any(alternatives) => alternatives,
             Self::Shadow(rule) => rule.alternatives(),
-            Self::Public | Self::Jwt(_) | Self::ApiKey(_) | Self::All(_) | Self::Anonymous => {
-                std::slice::from_ref(self)
-            }
+            Self::Public
+            | Self::Jwt(_)
+            | Self::ApiKey(_)
+            | Self::Introspect(_)
+            | Self::All(_)
+            | Self::Anonymous => std::slice::from_ref(self),
         }
     }
 
@@ -78,6 +92,7 @@ impl Auth {
             Self::Public
             | Self::Jwt(_)
             | Self::ApiKey(_)
+            | Self::Introspect(_)
             | Self::Any(_)
             | Self::Anonymous
             | Self::Shadow(_) => std::slice::from_ref(self),
@@ -97,6 +112,7 @@ impl Auth {
             Self::Public
             | Self::Jwt(_)
             | Self::ApiKey(_)
+            | Self::Introspect(_)
             | Self::Any(_)
             | Self::All(_)
             | Self::Anonymous => self,
@@ -114,6 +130,7 @@ impl Auth {
     pub fn scopes(&self) -> &[String] {
         match self {
             Self::Jwt(jwt) => &jwt.scopes,
+            Self::Introspect(asked) => &asked.scopes,
             Self::Public
             | Self::ApiKey(_)
             | Self::Any(_)
@@ -139,6 +156,12 @@ impl Auth {
                     .into_iter()
                     .collect()
             }
+            Self::Introspect(asked) => {
+                let by = at(&tables.introspections, asked.introspection);
+                by.map(|by| Carrier::of_token(&by.source))
+                    .into_iter()
+                    .collect()
+            }
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => {
                 Vec::new()
             }
@@ -156,6 +179,7 @@ impl Auth {
                     && issuers.all(|issuer| at(&tables.issuers, *issuer).is_some())
             }
             Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
+            Self::Introspect(asked) => at(&tables.introspections, asked.introspection).is_some(),
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => false,
         };
         let together = |auth: &Self| {
@@ -172,7 +196,11 @@ impl Auth {
             Self::Any(alternatives) => {
                 bounded(alternatives.len()) && alternatives.iter().all(alternative)
             }
-            Self::Jwt(_) | Self::ApiKey(_) | Self::All(_) | Self::Anonymous => together(self),
+            Self::Jwt(_)
+            | Self::ApiKey(_)
+            | Self::Introspect(_)
+            | Self::All(_)
+            | Self::Anonymous => together(self),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{ApiKeyRing, CallerFacts, Issuer, IssuerKeys, Limit};
+use super::{ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit};
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
 
@@ -15,6 +15,8 @@ pub struct Tables {
     pub issuers: Vec<Issuer>,
     /// Rings of API keys.
     pub api_keys: Vec<ApiKeyRing>,
+    /// Servers that say what tokens are worth.
+    pub introspections: Vec<Introspection>,
     /// Upstreams.
     pub upstreams: Vec<Upstream>,
     /// Limits.
@@ -39,13 +41,18 @@ impl Tables {
                 format!("upstream `{}`", upstream.name),
             ))
         });
-        issuers.chain(upstreams)
+        let introspections = self.introspections.iter().map(|asked| {
+            let purpose = format!("introspection `{}`", asked.name);
+            (asked.client.secret.as_str(), purpose)
+        });
+        issuers.chain(introspections).chain(upstreams)
     }
 
     pub(super) fn largest(&self) -> usize {
         let Self {
             issuers,
             api_keys,
+            introspections,
             upstreams,
             limits,
             cors,
@@ -54,6 +61,7 @@ impl Tables {
         [
             issuers.len(),
             api_keys.len(),
+            introspections.len(),
             upstreams.len(),
             limits.len(),
             cors.len(),

@@ -14,18 +14,38 @@ use crate::state::Lifetime;
 const MAX_DATE: f64 = 253_402_300_799.0;
 
 #[derive(Debug)]
-pub(super) struct Claims(Map<String, Value>);
+pub(crate) struct Claims(Map<String, Value>);
 
 impl Claims {
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, InvalidToken> {
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, InvalidToken> {
         let members = json::object(payload).ok_or(InvalidJws::Shape(
             "its payload is no JSON object of unique members",
         ))?;
         Ok(Self(members))
     }
 
+    /// Claims that are read already.
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    pub(crate) fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
+    /// Whether the claim is there, whatever it is.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A text that is not empty.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let text = self.0.get(name).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty())
+    }
+
     /// `iss`.
-    pub(super) fn issuer(&self) -> Option<&str> {
+    pub(crate) fn issuer(&self) -> Option<&str> {
         self.0.get("iss").and_then(Value::as_str)
     }
 
@@ -49,12 +69,7 @@ impl Claims {
         let lifetime = self.lifetime(issuer)?;
         lifetime.check(now)?;
         rules::check_claims(&issuer.rules, &self.0)?;
-        let subject = self
-            .0
-            .get("sub")
-            .and_then(Value::as_str)
-            .filter(|subject| !subject.is_empty());
-        let subject = subject.ok_or_else(|| unacceptable("sub"))?;
+        let subject = self.text("sub").ok_or_else(|| unacceptable("sub"))?;
         let identity = Identity {
             issuer: issuer.name.clone(),
             subject: subject.to_owned(),
@@ -78,7 +93,7 @@ impl Claims {
     }
 
     /// A `NumericDate` (RFC 7519 §2) in whole seconds.
-    fn date(&self, name: &'static str) -> Result<Option<u64>, InvalidToken> {
+    pub(crate) fn date(&self, name: &'static str) -> Result<Option<u64>, InvalidToken> {
         let Some(value) = self.0.get(name) else {
             return Ok(None);
         };
@@ -95,7 +110,7 @@ impl Claims {
     }
 
     /// One string or an array of strings; empty where the claim is absent.
-    fn words(&self, name: &'static str) -> Result<Vec<&str>, InvalidToken> {
+    pub(crate) fn words(&self, name: &'static str) -> Result<Vec<&str>, InvalidToken> {
         match self.0.get(name) {
             None => Ok(Vec::new()),
             Some(Value::String(word)) => Ok(vec![word]),
@@ -111,7 +126,7 @@ impl Claims {
 
     /// `scope` (RFC 8693 §4.2), one text with spaces between; `scp`, as some issuers have it,
     /// as a text or an array.
-    fn scopes(&self) -> Result<Vec<&str>, InvalidToken> {
+    pub(crate) fn scopes(&self) -> Result<Vec<&str>, InvalidToken> {
         let mut scopes = self.words("scope")?;
         scopes.extend(self.words("scp")?);
         Ok(scopes

@@ -5,6 +5,7 @@
 
 mod api_key;
 mod cross_site;
+mod opaque;
 pub(crate) mod source;
 mod token;
 
@@ -62,9 +63,12 @@ async fn hold<'a, H: RequestHead, P: Ports>(
     match auth {
         Auth::Public => Ok(Authenticated::default()),
         Auth::Any(alternatives) => any(alternatives, incoming, response).await,
-        Auth::Jwt(_) | Auth::ApiKey(_) | Auth::All(_) | Auth::Anonymous | Auth::Shadow(_) => {
-            all(auth, incoming, response).await
-        }
+        Auth::Jwt(_)
+        | Auth::ApiKey(_)
+        | Auth::Introspect(_)
+        | Auth::All(_)
+        | Auth::Anonymous
+        | Auth::Shadow(_) => all(auth, incoming, response).await,
     }
 }
 
@@ -117,6 +121,7 @@ async fn all<'a, H: RequestHead, P: Ports>(
         Auth::Public
         | Auth::Jwt(_)
         | Auth::ApiKey(_)
+        | Auth::Introspect(_)
         | Auth::Any(_)
         | Auth::Anonymous
         | Auth::Shadow(_) => Vec::new(),
@@ -142,6 +147,7 @@ fn carries<H: RequestHead, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) 
     match credential {
         Auth::Jwt(jwt) => token::carried(jwt, incoming),
         Auth::ApiKey(ring) => api_key::carried(*ring, incoming),
+        Auth::Introspect(asked) => opaque::carried(asked, incoming),
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
     }
 }
@@ -157,6 +163,7 @@ async fn verify<H: RequestHead, P: Ports>(
     match credential {
         Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await,
         Auth::ApiKey(ring) => api_key::verify(*ring, incoming).map(Arc::new),
+        Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await,
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
             Err(misplaced())
         }

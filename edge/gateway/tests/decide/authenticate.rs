@@ -16,6 +16,8 @@ mod combinations;
 mod headers;
 #[path = "authenticate/hostile.rs"]
 mod hostile;
+#[path = "authenticate/introspection.rs"]
+mod introspection;
 #[path = "authenticate/issuers.rs"]
 mod issuers;
 #[path = "authenticate/key_sets.rs"]

@@ -198,7 +198,7 @@ impl RequestHead for Request {
 pub(crate) struct World {
     pub(crate) now: Cell<UnixMillis>,
     pub(crate) state: State,
-    /// What lies at each address; what does not fails.
+    /// What lies at each address, which a token may follow; what does not fails.
     pub(crate) documents: RefCell<BTreeMap<String, String>>,
     /// How often any was asked for.
     pub(crate) fetches: Cell<usize>,
@@ -304,7 +304,14 @@ impl Ports for World {
     ) -> Result<http::Response<Vec<u8>>, PortError> {
         self.fetches.set(self.fetches.get() + 1);
         let documents = self.documents.borrow();
-        let document = documents.get(&request.uri().to_string());
+        // What is asked with a form depends on the token in it.
+        let form = form_urlencoded::parse(request.body());
+        let token = form.into_iter().find(|(name, _)| name == "token");
+        let address = match token {
+            Some((_, token)) => format!("{} {token}", request.uri()),
+            None => request.uri().to_string(),
+        };
+        let document = documents.get(&address);
         let document = document.ok_or(PortError("connection refused".to_owned()))?;
         if document.len() > bounds.octets {
             return Err(PortError("too large".to_owned()));

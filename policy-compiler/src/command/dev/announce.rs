@@ -82,6 +82,7 @@ fn of<'i>(
         Auth::Jwt(jwt) => Some(jwt),
         Auth::Public
         | Auth::ApiKey(_)
+        | Auth::Introspect(_)
         | Auth::Any(_)
         | Auth::All(_)
         | Auth::Anonymous

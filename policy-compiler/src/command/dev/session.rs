@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tidegate_dev::World;
 use tidegate_policy_compiler::Ir;
-use tidegate_policy_compiler::credentials::Credentials;
+use tidegate_policy_compiler::credentials::{self, Credentials};
 use tidegate_shared::trust::SigningKey;
 
 use super::announce;
@@ -28,6 +28,7 @@ impl Session {
     ) -> Result<Self, Failure> {
         let mut world = World::new(runtime.apart())?;
         world.attach(&mut ir.tables).await?;
+        world.vouch(&mut ir.tables, credentials::answer).await?;
         let credentials = Credentials::install(&mut ir)?;
         let key = SigningKey::from_seed(output::entropy()?);
         let setting = Setting {
@@ -51,7 +52,9 @@ impl Session {
 
     /// Puts a changed policy into force. Tokens of issuers that are still there stay good.
     pub(super) async fn replace(&mut self, mut ir: Ir) -> Result<(), Failure> {
-        self.world.attach(&mut ir.tables).await?;
+        let world = &mut self.world;
+        world.attach(&mut ir.tables).await?;
+        world.vouch(&mut ir.tables, credentials::answer).await?;
         self.credentials.renew(&mut ir)?;
         self.sequence = self.sequence.saturating_add(1);
         let bundle = ir.sign(self.sequence, &self.key)?;

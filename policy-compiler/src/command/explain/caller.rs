@@ -2,13 +2,14 @@
 
 use std::str::FromStr;
 
-use tidegate_policy_compiler::{Ir, TestCaller};
+use tidegate_policy_compiler::{Bearer, Ir, TestCaller};
 
 /// A caller, by the names that the policy has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
     Token {
-        issuer: String,
+        kind: TokenKind,
+        name: String,
         subject: String,
         scopes: Vec<String>,
         expired: bool,
@@ -19,10 +20,17 @@ pub(super) enum Caller {
     },
 }
 
+/// Who vouches for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    Issuer,
+    Server,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidCaller {
     #[error(
-        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, or `api_key:RING,consumer=acme`"
+        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, or `api_key:RING,consumer=acme`"
     )]
     Form(String),
     #[error("there is no {0} `{1}`; known here: `{known}`", known = .2.join("`, `"))]
@@ -38,25 +46,31 @@ impl FromStr for Caller {
         let mut parts = rest.split(',');
         let name = parts.next().filter(|name| !name.is_empty());
         let name = name.ok_or_else(invalid)?.to_owned();
+        let token = match kind {
+            "jwt" => Some(TokenKind::Issuer),
+            "introspect" => Some(TokenKind::Server),
+            _ => None,
+        };
         let (mut subject, mut consumer) = (None, None);
         let (mut scopes, mut expired) = (Vec::new(), false);
         for part in parts {
             match part.split_once('=').unwrap_or((part, "")) {
-                ("subject", value) if kind == "jwt" => subject = Some(value.to_owned()),
-                ("scope", value) if kind == "jwt" => scopes.push(value.to_owned()),
-                ("expired", "") if kind == "jwt" => expired = true,
+                ("subject", value) if token.is_some() => subject = Some(value.to_owned()),
+                ("scope", value) if token.is_some() => scopes.push(value.to_owned()),
+                ("expired", "") if token.is_some() => expired = true,
                 ("consumer", value) if kind == "api_key" => consumer = Some(value.to_owned()),
                 _ => return Err(invalid()),
             }
         }
-        match (kind, consumer) {
-            ("jwt", _) => Ok(Self::Token {
-                issuer: name,
+        match (token, consumer) {
+            (Some(kind), _) => Ok(Self::Token {
+                kind,
+                name,
                 subject: subject.unwrap_or_else(|| "test".to_owned()),
                 scopes,
                 expired,
             }),
-            ("api_key", Some(consumer)) => Ok(Self::ApiKey {
+            (None, Some(consumer)) => Ok(Self::ApiKey {
                 ring: name,
                 consumer,
             }),
@@ -70,18 +84,34 @@ impl Caller {
     pub(super) fn resolve(&self, ir: &Ir) -> Result<TestCaller, InvalidCaller> {
         match self {
             Self::Token {
-                issuer,
+                kind,
+                name,
                 subject,
                 scopes,
                 expired,
             } => {
-                let issuers = ir.tables.issuers.iter().map(|issuer| issuer.name.as_str());
-                Ok(TestCaller::Token {
-                    issuer: index("issuer", issuer, issuers)?,
+                let bearer = Bearer {
                     subject: subject.clone(),
                     scopes: scopes.clone(),
                     claims: serde_json::Map::new(),
                     expired: *expired,
+                };
+                let tables = &ir.tables;
+                Ok(match kind {
+                    TokenKind::Issuer => {
+                        let issuers = tables.issuers.iter().map(|issuer| issuer.name.as_str());
+                        let issuer = index("issuer", name, issuers)?;
+                        TestCaller::Token { issuer, bearer }
+                    }
+                    TokenKind::Server => {
+                        let servers = tables.introspections.iter();
+                        let servers = servers.map(|asked| asked.name.as_str());
+                        let introspection = index("introspection", name, servers)?;
+                        TestCaller::Opaque {
+                            introspection,
+                            bearer,
+                        }
+                    }
                 })
             }
             Self::ApiKey { ring, consumer } => {
@@ -125,10 +155,21 @@ mod tests {
         assert_eq!(
             "jwt:customers,subject=alice,scope=a,scope=b,expired".parse(),
             Ok(Caller::Token {
-                issuer: "customers".to_owned(),
+                kind: TokenKind::Issuer,
+                name: "customers".to_owned(),
                 subject: "alice".to_owned(),
                 scopes: vec!["a".to_owned(), "b".to_owned()],
                 expired: true,
+            })
+        );
+        assert_eq!(
+            "introspect:sessions".parse(),
+            Ok(Caller::Token {
+                kind: TokenKind::Server,
+                name: "sessions".to_owned(),
+                subject: "test".to_owned(),
+                scopes: vec![],
+                expired: false,
             })
         );
         assert_eq!(
@@ -146,6 +187,7 @@ mod tests {
             "jwt:a,consumer=b",
             "api_key:a",
             "api_key:a,scope=b",
+            "introspect:a,consumer=b",
         ] {
             assert_eq!(
                 text.parse::<Caller>(),

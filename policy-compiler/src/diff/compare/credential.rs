@@ -6,7 +6,7 @@ use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
-use super::{Difference, issuer, sets};
+use super::{Difference, introspection, issuer, sets};
 use crate::meaning::Credential;
 use crate::words;
 
@@ -15,17 +15,16 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
     match (old, new) {
         (Credential::Jwt(old, old_scopes), Credential::Jwt(new, new_scopes)) => {
             let mut differences = issuers(old, new);
-            differences.extend(sets::required(
-                ChangeKind::Scopes,
-                *old_scopes,
-                *new_scopes,
-                |scope| words::code(scope),
-            ));
+            differences.extend(scopes(old_scopes, new_scopes));
             differences
         }
         (Credential::ApiKey(old), Credential::ApiKey(new)) => rings(old, new, named),
-        (Credential::Jwt(..), Credential::ApiKey(_))
-        | (Credential::ApiKey(_), Credential::Jwt(..)) => {
+        (Credential::Introspect(old, old_scopes), Credential::Introspect(new, new_scopes)) => {
+            let mut differences = introspection::compare(old, new);
+            differences.extend(scopes(old_scopes, new_scopes));
+            differences
+        }
+        (Credential::Jwt(..) | Credential::ApiKey(_) | Credential::Introspect(..), _) => {
             vec![Difference::new(
                 ChangeKind::CredentialKind,
                 Severity::Changes,
@@ -34,6 +33,10 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
             )]
         }
     }
+}
+
+fn scopes(old: &[String], new: &[String]) -> Option<Difference> {
+    sets::required(ChangeKind::Scopes, old, new, |scope| words::code(scope))
 }
 
 /// Issuers of one `iss` are compared with each other; so are two that are alone.

@@ -57,5 +57,6 @@ fn names<'s>(credential: &Credential<'s>) -> Vec<&'s str> {
     match credential {
         Credential::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
         Credential::ApiKey(ring) => vec![ring.name.as_str()],
+        Credential::Introspect(asked, _) => vec![asked.name.as_str()],
     }
 }

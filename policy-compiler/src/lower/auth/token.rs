@@ -4,22 +4,28 @@ use tidegate_shared::bundle::{Auth, JwtAuth};
 
 use crate::diagnostic::Diagnostic;
 use crate::lower::Context;
+use crate::source::Spanned;
 use crate::syntax::{self, Policy};
 
 pub(super) fn lower(jwt: &syntax::JwtAuth, policy: &Policy, cx: &mut Context<'_>) -> Option<Auth> {
     let issuers = issuers(jwt, policy, cx);
-    let scopes = jwt.scopes.iter().map(|scope| scope.value.clone()).collect();
-    for scope in jwt.scopes.iter().filter(|scope| !is_scope(scope)) {
+    let scopes = scopes(&jwt.scopes, cx);
+    Some(Auth::Jwt(JwtAuth {
+        issuers: issuers?,
+        scopes,
+    }))
+}
+
+/// The scopes that a token must all have.
+pub(super) fn scopes(scopes: &[Spanned<String>], cx: &mut Context<'_>) -> Vec<String> {
+    for scope in scopes.iter().filter(|scope| !is_scope(scope)) {
         cx.error(
             "invalid-value",
             scope.span,
             format!("`{}` is not one scope", scope.value),
         );
     }
-    Some(Auth::Jwt(JwtAuth {
-        issuers: issuers?,
-        scopes,
-    }))
+    scopes.iter().map(|scope| scope.value.clone()).collect()
 }
 
 /// The issuers of a route; `None` where one is not there. A token says by its `iss` whose it is:

@@ -4,7 +4,7 @@ use tidegate_shared::bundle::{KeyLocation, RemoteKeys};
 use tidegate_shared::units::Span as TimeSpan;
 
 use crate::diagnostic::Diagnostic;
-use crate::lower::Context;
+use crate::lower::{Context, authority};
 use crate::source::Spanned;
 use crate::syntax;
 
@@ -65,24 +65,5 @@ fn location(
             return None;
         }
     };
-    let parsed: Option<http::Uri> = url.value.parse().ok();
-    let host = parsed
-        .as_ref()
-        .and_then(http::Uri::host)
-        .unwrap_or_default();
-    let scheme = parsed.as_ref().and_then(http::Uri::scheme_str);
-    let safe = match scheme {
-        Some("https") => true,
-        Some("http") => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
-        Some(_) | None => false,
-    };
-    if !safe {
-        let message = format!("`{}` is no address to take keys from", url.value);
-        cx.diagnostics.push(
-            Diagnostic::error("invalid-value", url.span, message)
-                .help("use `https://`: whoever can change the answer could sign tokens"),
-        );
-        return None;
-    }
-    Some(location)
+    authority::check(url, "keys", cx).then_some(location)
 }

@@ -18,10 +18,12 @@ use crate::refusal::Refusal;
 
 /// Seconds after which an issuer's keys may be there.
 const RETRY_ISSUER: &str = "5";
+/// Seconds after which a server may answer again.
+const RETRY_SERVER: &str = "1";
 
 pub(super) fn carried<H: RequestHead, P>(jwt: &JwtAuth, incoming: &Incoming<'_, H, P>) -> bool {
     let issuers = issuers(jwt, incoming.tables);
-    issuers.is_ok_and(|issuers| !matches!(find(&issuers, &[], incoming), Ok(None)))
+    issuers.is_ok_and(|issuers| is_carried(sources(&issuers), incoming))
 }
 
 pub(super) async fn verify<H: RequestHead, P: Ports>(
@@ -30,9 +32,35 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
     incoming: &Incoming<'_, H, P>,
     response: &mut HeadEdits,
 ) -> Result<Arc<Identity>, Refusal> {
-    let realm = incoming.realm;
     let issuers = issuers(jwt, incoming.tables)?;
-    let found = find(&issuers, beside, incoming);
+    let (source, token) = presented(sources(&issuers), beside, incoming, response)?;
+    let candidates = issuers.iter().copied();
+    let candidates: Issuers<'_> = candidates
+        .filter(|issuer| issuer.source == *source)
+        .collect();
+    jwt::verify(&token, &candidates, &incoming.memory, incoming.ports)
+        .await
+        .map_err(|error| refusal(&error, incoming.realm))
+}
+
+/// Whether the request has a token in one of these places, or several.
+pub(super) fn is_carried<'s, H: RequestHead, P>(
+    sources: impl IntoIterator<Item = &'s TokenSource>,
+    incoming: &Incoming<'_, H, P>,
+) -> bool {
+    let found = source::find(sources.into_iter(), &[], incoming.head, incoming.query);
+    !matches!(found, Ok(None))
+}
+
+/// The request's token and its place, where it may come from there.
+pub(super) fn presented<'s, H: RequestHead, P>(
+    sources: impl IntoIterator<Item = &'s TokenSource>,
+    beside: &[Carrier<'_>],
+    incoming: &Incoming<'_, H, P>,
+    response: &mut HeadEdits,
+) -> Result<(&'s TokenSource, String), Refusal> {
+    let realm = incoming.realm;
+    let found = source::find(sources.into_iter(), beside, incoming.head, incoming.query);
     let Ok(found) = found else {
         // RFC 6750 §3.1: more than one way of sending a token is an invalid request.
         let refusal = Refusal::new(Problem::CredentialAmbiguous, "several tokens");
@@ -52,13 +80,7 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
             response.add.push((CACHE_CONTROL, private));
         }
     }
-    let candidates = issuers.iter().copied();
-    let candidates: Issuers<'_> = candidates
-        .filter(|issuer| issuer.source == *source)
-        .collect();
-    jwt::verify(&token, &candidates, &incoming.memory, incoming.ports)
-        .await
-        .map_err(|error| refusal(&error, realm))
+    Ok((source, token))
 }
 
 type Issuers<'t> = SmallVec<[&'t Issuer; 2]>;
@@ -70,25 +92,18 @@ fn issuers<'t>(jwt: &JwtAuth, tables: &'t Tables) -> Result<Issuers<'t>, Refusal
         .collect()
 }
 
-fn find<'t, H: RequestHead, P>(
-    issuers: &[&'t Issuer],
-    beside: &[Carrier<'_>],
-    incoming: &Incoming<'_, H, P>,
-) -> Result<Option<(&'t TokenSource, String)>, source::Ambiguous> {
-    let sources = issuers.iter().map(|issuer| &issuer.source);
-    source::find(sources, beside, incoming.head, incoming.query)
+fn sources<'t>(issuers: &[&'t Issuer]) -> impl Iterator<Item = &'t TokenSource> {
+    issuers.iter().map(|issuer| &issuer.source)
 }
 
-fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
+pub(super) fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
     let problem = match error {
         InvalidToken::Expired => Problem::CredentialExpired,
         InvalidToken::Jws(
             InvalidJws::Port(_) | InvalidJws::NoSecret(_) | InvalidJws::WeakSecret(_),
         ) => Problem::Internal,
-        InvalidToken::NoKeys(_) => {
-            return Refusal::new(Problem::IssuerUnavailable, error.to_string())
-                .with(RETRY_AFTER, RETRY_ISSUER);
-        }
+        InvalidToken::NoKeys(_) => return unavailable(error, RETRY_ISSUER),
+        InvalidToken::Unanswered(..) => return unavailable(error, RETRY_SERVER),
         InvalidToken::Jws(
             InvalidJws::Shape(_)
             | InvalidJws::Key(_)
@@ -97,6 +112,7 @@ fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
         )
         | InvalidToken::Type(_)
         | InvalidToken::NotYet
+        | InvalidToken::Inactive
         | InvalidToken::Claim(_) => Problem::CredentialInvalid,
     };
     let refusal = Refusal::new(problem, error.to_string());
@@ -105,4 +121,8 @@ fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
     }
     let challenge = format!("Bearer realm=\"{realm}\", error=\"invalid_token\"");
     refusal.with(WWW_AUTHENTICATE, challenge)
+}
+
+fn unavailable(error: &InvalidToken, retry: &str) -> Refusal {
+    Refusal::new(Problem::IssuerUnavailable, error.to_string()).with(RETRY_AFTER, retry)
 }
