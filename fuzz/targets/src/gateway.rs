@@ -5,25 +5,30 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, Request, Response};
 use serde_bytes::ByteBuf;
-use tidegate_edge::{Decision, End, Gateway, Outcome, Peer, Ports, RequestHead, Scheme, State};
+use tidegate_edge::{
+    Decision, End, FetchBounds, Gateway, Outcome, Peer, PortError, Ports, RequestHead, Scheme,
+    State,
+};
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, FieldPredicate, FieldTest, Header, HostRoutes,
-    HostSection, Issuer, IssuerKeys, KeyMaterial, PathEntry, PublicKey, Reply, Route, Tables,
-    Target,
+    Algorithm, Auth, Bundle, ClientMethod, FORMAT_VERSION, FieldPredicate, FieldTest, Header,
+    HostRoutes, HostSection, IntrospectAuth, Introspection, IntrospectionClient, Issuer,
+    IssuerKeys, KeyMaterial, PathEntry, PublicKey, Reply, Route, Tables, Target, TokenSource,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{SigningKey, TrustKeys};
+use tidegate_shared::units::Span;
 
 use crate::token;
 
 pub(crate) const HOST: &str = "api.bank.example";
 pub(crate) const PATH_HS256: &str = "/hs256/7";
 pub(crate) const PATH_EDDSA: &str = "/eddsa/7";
+pub(crate) const PATH_OPAQUE: &str = "/opaque/7";
 pub(crate) const SECRET: &[u8] = b"a secret of thirty-two octets!!!";
 
 /// The time of every request, in seconds since the Unix epoch.
@@ -89,23 +94,46 @@ pub(crate) fn bundle(section: HostSection) -> Bundle {
                 ),
                 issuer("pair", Algorithm::EdDSA, IssuerKeys::Pinned(vec![public])),
             ],
+            introspections: vec![introspection()],
             ..Tables::default()
         },
         hosts: vec![section],
     }
 }
 
+fn introspection() -> Introspection {
+    Introspection {
+        name: "sessions".to_owned(),
+        url: "https://id.bank.example/introspect".to_owned(),
+        client: IntrospectionClient {
+            id: "gateway".to_owned(),
+            secret: "client".to_owned(),
+            method: ClientMethod::Basic,
+        },
+        audiences: vec!["mobile".to_owned()],
+        issuer: Some("https://id.bank.example".to_owned()),
+        cache: Span(30_000),
+        negative: Span(5_000),
+        keep: Span(0),
+        source: TokenSource::Authorization,
+    }
+}
+
 /// The routes of the host.
 pub(crate) fn routes() -> HostRoutes {
-    let patterns = ["/hs256/{id}", "/eddsa/{id}", "/*"];
+    let patterns = ["/hs256/{id}", "/eddsa/{id}", "/opaque/{id}", "/*"];
     let entries = patterns.iter().zip(0..).filter_map(|(pattern, index)| {
         Some(PathEntry {
             pattern: pattern.parse().ok()?,
             routes: vec![index],
-            otherwise: if index < 2 { vec![2] } else { vec![] },
+            otherwise: if index < 3 { vec![3] } else { vec![] },
         })
     });
     let jwt = |issuer| Auth::jwt(issuer);
+    let opaque = Auth::Introspect(IntrospectAuth {
+        introspection: 0,
+        scopes: Vec::new(),
+    });
     let mut public = route("public", Auth::Public);
     public.headers.push(FieldPredicate {
         name: "x-version".to_owned(),
@@ -113,7 +141,12 @@ pub(crate) fn routes() -> HostRoutes {
     });
     HostRoutes {
         paths: entries.collect(),
-        routes: vec![route("shared", jwt(0)), route("pair", jwt(1)), public],
+        routes: vec![
+            route("shared", jwt(0)),
+            route("pair", jwt(1)),
+            route("opaque", opaque),
+            public,
+        ],
     }
 }
 
@@ -137,6 +170,18 @@ pub(crate) fn ask(
     path: &str,
     authorization: Option<&str>,
 ) -> Option<u16> {
+    ask_where(gateway, host, path, authorization, &[])
+}
+
+/// As [`ask`], where whatever is fetched is `answer`.
+pub(crate) fn ask_where(
+    gateway: &Gateway,
+    host: &str,
+    path: &str,
+    authorization: Option<&str>,
+    answer: &[u8],
+) -> Option<u16> {
+    let world = Still { answer };
     let head = Head {
         host,
         path,
@@ -147,7 +192,7 @@ pub(crate) fn ask(
         },
     };
     let state = State::new([0; 16]);
-    let future = pin!(gateway.decide(&state, &Still, &head));
+    let future = pin!(gateway.decide(&state, &world, &head));
     let Poll::Ready(decision) = future.poll(&mut Context::from_waker(Waker::noop())) else {
         return None;
     };
@@ -159,7 +204,7 @@ pub(crate) fn ask(
         status: status.unwrap_or(200),
         plan: None,
         end: End::Complete,
-        now: Still.now(),
+        now: world.now(),
     };
     gateway.finish(exchange, &outcome);
     status
@@ -196,9 +241,12 @@ impl RequestHead for Head<'_> {
 }
 
 /// A world in which time stands still.
-struct Still;
+struct Still<'a> {
+    /// What lies at every address.
+    answer: &'a [u8],
+}
 
-impl Ports for Still {
+impl Ports for Still<'_> {
     fn now(&self) -> UnixMillis {
         UnixMillis(1_800_000_000_000)
     }
@@ -209,5 +257,13 @@ impl Ports for Still {
 
     fn secret(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
         Some(Cow::Borrowed(SECRET))
+    }
+
+    async fn fetch(
+        &self,
+        _: Request<Vec<u8>>,
+        _: FetchBounds,
+    ) -> Result<Response<Vec<u8>>, PortError> {
+        Ok(Response::new(self.answer.to_vec()))
     }
 }

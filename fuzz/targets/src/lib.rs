@@ -9,6 +9,7 @@ pub mod condition;
 pub mod envelope;
 pub mod expression;
 mod gateway;
+pub mod introspection;
 pub mod jwk;
 pub mod path;
 pub mod pattern;
@@ -40,8 +41,21 @@ macro_rules! targets {
 }
 
 targets!(
-    api_key, authority, channel, claims, condition, envelope, expression, jwk, path, pattern,
-    payload, policy, section, token
+    api_key,
+    authority,
+    channel,
+    claims,
+    condition,
+    envelope,
+    expression,
+    introspection,
+    jwk,
+    path,
+    pattern,
+    payload,
+    policy,
+    section,
+    token
 );
 
 /// Texts as inputs.

@@ -12,7 +12,7 @@ use crate::gateway::{self, HOST, PATH_EDDSA, PATH_HS256, SECRET};
 
 const CLAIMS: &str = r#"{"iss":"https://id.bank.example","aud":["mobile"],"sub":"ada","exp":1800003600,"nbf":1799999000,"iat":1.799999e9,"scope":"read write"}"#;
 
-static GATEWAY: LazyLock<Option<Gateway>> = LazyLock::new(gateway::load);
+pub(crate) static GATEWAY: LazyLock<Option<Gateway>> = LazyLock::new(gateway::load);
 
 /// Only a field that carries a token that was issued is accepted: a token has one encoding and
 /// one signature.

@@ -90,6 +90,7 @@ smoke! {
     condition: 40_000,
     envelope: 50_000,
     expression: 40_000,
+    introspection: 40_000,
     jwk: 40_000,
     path: 500_000,
     pattern: 300_000,
