@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use rcgen::SanType;
 use serde_bytes::ByteBuf;
-use tidegate_origin_connector::config::{BackendFile, ConfigFile, DrainFile, LimitsFile, TlsFile};
+use tidegate_origin_connector::config::{BackendFile, ConfigFile, DnsFile, DrainFile, LimitsFile, TlsFile};
 use tidegate_origin_connector::{Config, Connector};
 
 use crate::WorldError;
@@ -126,6 +126,7 @@ impl Mesh {
                 ..BackendFile::default()
             }],
             tcp: Vec::new(),
+        dns: DnsFile::default(),
             drain: DrainFile::default(),
             limits: LimitsFile::default(),
         })

@@ -2,6 +2,7 @@
 
 mod backend;
 mod balance;
+mod dns;
 mod endpoints;
 mod endpoints_file;
 mod file;
@@ -25,6 +26,8 @@ use crate::authorize::Backends;
 pub use backend::{Backend, BackendFile};
 pub(crate) use balance::{Ejection, Health};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
+pub(crate) use dns::Dns;
+pub use dns::DnsFile;
 pub(crate) use endpoints::Endpoints;
 pub use endpoints_file::EndpointsFileError;
 pub(crate) use endpoints_file::read as read_endpoints;
@@ -51,6 +54,7 @@ pub struct Config {
     pub(crate) tls: TlsPaths,
     pub(crate) backends: Backends,
     pub(crate) tcp: Vec<TcpListener>,
+    pub(crate) dns: Dns,
     /// How long a stopping connector waits for exchanges that are under way.
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
@@ -94,6 +98,7 @@ impl TryFrom<ConfigFile> for Config {
             mesh,
             backend,
             tcp,
+            dns,
             drain: DrainFile { timeout },
             limits,
         } = file;
@@ -123,26 +128,40 @@ impl TryFrom<ConfigFile> for Config {
             let missing: Result<(), _> = Err("a backend has an `https://` address: add `[mesh]`");
             problems.take("mesh", missing);
         }
+        let dns = dns.check(&mut problems);
         let hour = Duration::from_secs(3600);
         let drain = problems.take(
             "drain.timeout",
             limits::span(timeout.as_deref(), "30s", Duration::ZERO..=hour),
         );
         let limits = Limits::check(limits, &mut problems);
-        match (tls, backends, tcp, drain, limits, problems.into_fields()) {
-            (Some(tls), Some(backends), Some(tcp), Some(drain), Some(limits), problems)
-                if problems.is_empty() =>
-            {
-                Ok(Self {
-                    listen,
-                    admin,
-                    tls,
-                    backends,
-                    tcp,
-                    drain,
-                    limits,
-                })
-            }
+        match (
+            tls,
+            backends,
+            tcp,
+            dns,
+            drain,
+            limits,
+            problems.into_fields(),
+        ) {
+            (
+                Some(tls),
+                Some(backends),
+                Some(tcp),
+                Some(dns),
+                Some(drain),
+                Some(limits),
+                problems,
+            ) if problems.is_empty() => Ok(Self {
+                listen,
+                admin,
+                tls,
+                backends,
+                tcp,
+                dns,
+                drain,
+                limits,
+            }),
             (.., problems) => Err(InvalidConfig(problems)),
         }
     }

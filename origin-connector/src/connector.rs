@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::tcp::Door;
 use crate::tls::TlsError;
 use crate::tls::reload::Reloader;
-use crate::upstream::InvalidDestination;
+use crate::upstream::{Dns, InvalidDestination};
 
 /// A connector that listens. It serves once it [runs](Self::run).
 #[derive(Debug)]
@@ -81,6 +81,7 @@ impl Connector {
             tls,
             backends,
             tcp,
+            dns,
             drain,
             limits,
         } = config;
@@ -91,10 +92,11 @@ impl Connector {
             Some(address) => Some(open(address).await?),
             None => None,
         };
+        let dns = Arc::new(Dns::new(dns));
         let mut doors = Vec::new();
         for config::TcpListener { name, listen, mode } in tcp {
             let (listener, address) = open(listen).await?;
-            let door = Arc::new(Door::new(name, mode, &limits, &metrics));
+            let door = Arc::new(Door::new(name, mode, &limits, &dns, &metrics));
             doors.push((door, listener, address));
         }
         let tasks = TaskTracker::new();
@@ -105,6 +107,7 @@ impl Connector {
             tasks.clone(),
             abort.clone(),
             &reloader,
+            &dns,
             &metrics,
         )?;
         locate(&proxy, &doors).await?;

@@ -56,6 +56,12 @@ pub(crate) struct EndpointLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct LookupLabels {
+    pub(crate) backend: String,
+    pub(crate) result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ListenerLabels {
     pub(crate) listener: String,
 }
@@ -76,6 +82,7 @@ pub(crate) struct Metrics {
     pub(crate) handshakes: Family<HandshakeLabels, Counter>,
     pub(crate) refusals: Family<RefusalLabels, Counter>,
     pub(crate) endpoints: Family<EndpointLabels, Gauge>,
+    pub(crate) lookups: Family<LookupLabels, Counter>,
     pub(crate) ejections: Family<BackendLabels, Counter>,
     pub(crate) retries: Family<BackendLabels, Counter>,
     pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
@@ -96,6 +103,7 @@ impl Default for Metrics {
             handshakes: Family::default(),
             refusals: Family::default(),
             endpoints: Family::default(),
+            lookups: Family::default(),
             ejections: Family::default(),
             retries: Family::default(),
             tcp_open: Family::default(),
@@ -142,6 +150,11 @@ impl Metrics {
             "endpoints",
             "Addresses of a backend by state; one that is ejected and unwell counts as both",
             self.endpoints.clone(),
+        );
+        own.register(
+            "lookups",
+            "Questions where the endpoints of a backend are, by result",
+            self.lookups.clone(),
         );
         own.register(
             "ejections",

@@ -23,7 +23,7 @@ use crate::headers::{self, InvalidHost, hop_by_hop};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::tls::reload::Reloader;
-use crate::upstream::{Http, InvalidDestination, Upstream};
+use crate::upstream::{Dns, Http, InvalidDestination, Upstream};
 use tunnel::Tunnel;
 
 /// Everything a request passes through.
@@ -61,10 +61,11 @@ impl Proxy {
         tasks: TaskTracker,
         abort: CancellationToken,
         reloader: &Arc<Reloader>,
+        dns: &Arc<Dns>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, InvalidDestination> {
         let upstream = |backend: &Backend| {
-            Upstream::new(backend, &limits, reloader, metrics.clone()).map(Arc::new)
+            Upstream::new(backend, &limits, reloader, dns, metrics.clone()).map(Arc::new)
         };
         let upstreams = backends.iter().map(upstream).collect::<Result<_, _>>()?;
         Ok(Self {

@@ -16,7 +16,7 @@ use crate::identity::PeerName;
 use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::splice::splice;
-use crate::upstream::{Lease, Link, Tcp, Upstream};
+use crate::upstream::{Dns, Lease, Link, Tcp, Upstream};
 use client_hello::{ClientHello, ClientHelloError};
 use record::TcpRecord;
 
@@ -77,10 +77,11 @@ impl Door {
         name: String,
         mode: config::Mode,
         limits: &Limits,
+        dns: &Arc<Dns>,
         metrics: &Arc<Metrics>,
     ) -> Self {
         let upstream = |name: String, target: &Target| {
-            Arc::new(Upstream::tcp(name, target, limits, metrics.clone()))
+            Arc::new(Upstream::tcp(name, target, limits, dns, metrics.clone()))
         };
         let mode = match mode {
             config::Mode::Terminate(target, allow) => {

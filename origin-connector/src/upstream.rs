@@ -2,13 +2,16 @@
 
 mod balancer;
 mod dial;
+mod follow;
 mod health;
 mod pool;
+mod rank;
+mod resolve;
 mod source;
 mod standing;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::uri::Scheme;
@@ -21,10 +24,8 @@ pub(crate) use balancer::Lease;
 pub use dial::InvalidDestination;
 pub(crate) use dial::{Dial, Link};
 pub(crate) use pool::{Pool, PoolError, Unanswered};
-use source::{Source, SourceError};
-
-/// How often unused connections are looked for and the endpoints counted.
-const SWEEP: Duration = Duration::from_secs(1);
+pub(crate) use resolve::Dns;
+use source::Source;
 
 /// What the connections to an endpoint are made of.
 pub(crate) trait Connections {
@@ -81,6 +82,8 @@ pub(crate) struct Upstream<C: Connections> {
     source: Source,
     balancer: Balancer<C::Pool>,
     attempts: usize,
+    /// Why the endpoints cannot be told, remembered so that one failure makes one line in the log.
+    fault: Mutex<Option<String>>,
     metrics: Arc<Metrics>,
 }
 
@@ -89,6 +92,7 @@ impl Upstream<Http> {
         backend: &Backend,
         limits: &Limits,
         reloader: &Arc<Reloader>,
+        dns: &Arc<Dns>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, InvalidDestination> {
         let connections = Http {
@@ -97,7 +101,7 @@ impl Upstream<Http> {
             limits: limits.clone(),
         };
         let (name, target) = (backend.name().to_owned(), &backend.upstream.target);
-        Ok(Self::made_of(name, connections, target, metrics))
+        Ok(Self::made_of(name, connections, target, dns, metrics))
     }
 
     /// Keeps the list of endpoints and what is known of them true. Never ends.
@@ -116,9 +120,10 @@ impl Upstream<Tcp> {
         name: String,
         target: &Target,
         limits: &Limits,
+        dns: &Arc<Dns>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self::made_of(name, Tcp(Dial::plain(limits)), target, metrics)
+        Self::made_of(name, Tcp(Dial::plain(limits)), target, dns, metrics)
     }
 
     pub(crate) fn dial(&self) -> &Dial {
@@ -127,13 +132,20 @@ impl Upstream<Tcp> {
 }
 
 impl<C: Connections> Upstream<C> {
-    fn made_of(name: String, connections: C, target: &Target, metrics: Arc<Metrics>) -> Self {
+    fn made_of(
+        name: String,
+        connections: C,
+        target: &Target,
+        dns: &Arc<Dns>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             name,
             connections,
-            source: Source::new(target),
+            source: Source::new(target, dns),
             balancer: Balancer::new(target.ejection),
             attempts: target.attempts,
+            fault: Mutex::default(),
             metrics,
         }
     }
@@ -141,64 +153,6 @@ impl<C: Connections> Upstream<C> {
     /// How many endpoints may be tried.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts
-    }
-
-    /// Asks for the endpoints for the first time.
-    ///
-    /// # Errors
-    /// Where a file does not hold. A name that cannot be resolved yet may be later; that is logged.
-    pub(crate) async fn locate(&self) -> Result<(), InvalidDestination> {
-        match self.refresh().await {
-            Ok(()) => Ok(()),
-            Err(
-                error @ (SourceError::Resolve { .. }
-                | SourceError::NoAddress { .. }
-                | SourceError::Cut),
-            ) => {
-                tracing::warn!(backend = self.name, %error, "no endpoints yet");
-                Ok(())
-            }
-            Err(error @ SourceError::File(_)) => Err(InvalidDestination::new(&self.name, &error)),
-        }
-    }
-
-    async fn refresh(&self) -> Result<(), SourceError> {
-        let addresses = self.source.addresses().await?;
-        let open = |to| self.connections.open(to);
-        if self.balancer.replace(&addresses, open) {
-            tracing::info!(backend = self.name, ?addresses, "endpoints changed");
-            self.count();
-        }
-        Ok(())
-    }
-
-    /// Asks where the endpoints are again and again, and sweeps up. Never ends.
-    pub(crate) async fn watch(&self) {
-        let refresh = async {
-            let Some(interval) = self.source.interval() else {
-                return;
-            };
-            let mut last = None;
-            loop {
-                tokio::time::sleep(interval).await;
-                let error = self.refresh().await.err().map(|error| error.to_string());
-                // Remembered, so that one failure makes one line in the log.
-                if let Some(error) = error.as_ref().filter(|error| last.as_ref() != Some(*error)) {
-                    tracing::warn!(backend = self.name, error, "the old endpoints stay in use");
-                }
-                last = error;
-            }
-        };
-        let sweep = async {
-            loop {
-                tokio::time::sleep(SWEEP).await;
-                for endpoint in self.balancer.endpoints() {
-                    C::sweep(&endpoint.pool);
-                }
-                self.count();
-            }
-        };
-        tokio::join!(refresh, sweep);
     }
 
     /// An endpoint for a request that was `tried` at these.

@@ -24,9 +24,9 @@ pub struct BackendFile {
     pub endpoints: Option<Vec<String>>,
     /// A file with such addresses, one a line, which is read again when it changes.
     pub endpoints_file: Option<PathBuf>,
-    /// How long the addresses of the host are used before they are resolved again; `10s` by
-    /// default.
-    pub resolve_interval: Option<String>,
+    /// A name as `_http._tcp.accounts.bank.example`, the targets of whose SRV records are the
+    /// endpoints (RFC 2782).
+    pub srv: Option<String>,
     /// `http/1.1` (the default), `h2c` over `http://` or `h2` over `https://`.
     pub protocol: Option<String>,
     /// Whether requests in gRPC-Web are translated to gRPC for the backend; `false` by default.
@@ -84,7 +84,7 @@ impl BackendFile {
             address,
             endpoints,
             endpoints_file,
-            resolve_interval,
+            srv,
             protocol,
             grpc_web,
             identity,
@@ -100,7 +100,7 @@ impl BackendFile {
         let target = target::Written {
             endpoints,
             endpoints_file,
-            resolve_interval,
+            srv,
             retry,
             ejection,
         };

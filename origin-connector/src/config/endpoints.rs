@@ -12,8 +12,10 @@ const MOST: usize = 1000;
 /// Where the addresses come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoints {
-    /// The host of the backend's address, resolved again and again.
+    /// The addresses of the host of the backend's address, as long as DNS says.
     Resolved,
+    /// The targets of the SRV records of this name.
+    Service(String),
     /// These and no others. Invariant: not empty.
     Fixed(BTreeSet<SocketAddr>),
     /// What a file says, watched for changes.
@@ -24,24 +26,52 @@ impl Endpoints {
     pub(super) fn check(
         listed: Option<Vec<String>>,
         file: Option<PathBuf>,
+        service: Option<String>,
         section: &str,
         problems: &mut Problems,
     ) -> Option<Self> {
         let field = format!("{section}.endpoints");
-        match (listed, file) {
-            (None, None) => Some(Self::Resolved),
-            (None, Some(file)) => Some(Self::File(file)),
-            (Some(listed), None) => {
+        match (listed, file, service) {
+            (None, None, None) => Some(Self::Resolved),
+            (None, Some(file), None) => Some(Self::File(file)),
+            (None, None, Some(service)) => {
+                let field = format!("{section}.srv");
+                problems
+                    .take(field, check_service(service))
+                    .map(Self::Service)
+            }
+            (Some(listed), None, None) => {
                 let lines = listed.iter().map(String::as_str);
                 problems.take(field, parse(lines)).map(Self::Fixed)
             }
-            (Some(_), Some(_)) => {
-                let both: Result<(), _> = Err("`endpoints_file` says where they are, too");
-                problems.take(field, both);
-                None
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                let several =
+                    Err("write one of `endpoints`, `endpoints_file` and `srv`, or none of them");
+                problems.take(field, several)
             }
         }
     }
+}
+
+/// A name as `_http._tcp.accounts.bank.example` (RFC 2782).
+fn check_service(name: String) -> Result<String, String> {
+    let labels: Vec<&str> = name.split('.').collect();
+    let holds = match labels.as_slice() {
+        [service, protocol, host @ ..] => {
+            let host = host.join(".");
+            let underscored = |label: &str| label.len() > 1 && label.starts_with('_');
+            underscored(service)
+                && underscored(protocol)
+                && tidegate_shared::host::normalise(&host).is_some_and(|own| *own == host)
+        }
+        _ => false,
+    };
+    if holds {
+        return Ok(name);
+    }
+    Err(format!(
+        "`{name}` is no name of a service: write one as `_http._tcp.accounts.bank.example`"
+    ))
 }
 
 /// Addresses that do not make a list of endpoints.

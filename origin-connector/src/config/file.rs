@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{BackendFile, LimitsFile, MeshFile, TcpFile, TlsFile};
+use super::{BackendFile, DnsFile, LimitsFile, MeshFile, TcpFile, TlsFile};
 
 /// The whole file. Unknown fields are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +24,9 @@ pub struct ConfigFile {
     /// Where connections are forwarded that are not HTTP.
     #[serde(default)]
     pub tcp: Vec<TcpFile>,
+    /// How names are resolved.
+    #[serde(default)]
+    pub dns: DnsFile,
     /// How the connector stops.
     #[serde(default)]
     pub drain: DrainFile,

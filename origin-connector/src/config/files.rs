@@ -57,7 +57,7 @@ impl Config {
         }
         let files = self.targets().filter_map(|target| match &target.endpoints {
             Endpoints::File(path) => Some(path),
-            Endpoints::Resolved | Endpoints::Fixed(_) => None,
+            Endpoints::Resolved | Endpoints::Service(_) | Endpoints::Fixed(_) => None,
         });
         for path in files {
             errors.extend(endpoints_file::read(path).err().map(FileError::from));

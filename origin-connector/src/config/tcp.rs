@@ -37,6 +37,8 @@ pub struct TerminateFile {
     pub endpoints: Option<Vec<String>>,
     /// A file with such addresses, one a line, which is read again when it changes.
     pub endpoints_file: Option<PathBuf>,
+    /// A name whose SRV records' targets are the endpoints.
+    pub srv: Option<String>,
     /// Who may connect: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`.
     pub allow: Vec<String>,
 }
@@ -53,6 +55,8 @@ pub struct PassThroughFile {
     pub endpoints: Option<Vec<String>>,
     /// A file with such addresses, one a line, which is read again when it changes.
     pub endpoints_file: Option<PathBuf>,
+    /// A name whose SRV records' targets are the endpoints.
+    pub srv: Option<String>,
 }
 
 /// A checked listener.
@@ -123,11 +127,13 @@ impl TerminateFile {
             address,
             endpoints,
             endpoints_file,
+            srv,
             allow,
         } = self;
         let written = target::Written {
             endpoints,
             endpoints_file,
+            srv,
             ..target::Written::default()
         };
         let target = check_target(&address, written, &section, problems);
@@ -150,10 +156,12 @@ fn check_pass_through(
             address,
             endpoints,
             endpoints_file,
+            srv,
         } = file;
         let written = target::Written {
             endpoints,
             endpoints_file,
+            srv,
             ..target::Written::default()
         };
         let target = check_target(&address, written, &section, problems);

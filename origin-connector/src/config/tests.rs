@@ -64,7 +64,7 @@ fn names_unknown_and_missing_fields_with_their_line() {
               |
             8 | nmae = "accounts"
               | ^^^^
-            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `resolve_interval`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `ejection`, `health`
+            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `srv`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `ejection`, `health`
         "#]],
     );
     check(
@@ -100,7 +100,7 @@ fn says_all_that_is_wrong_at_once() {
 fn says_what_is_wrong_with_endpoints() {
     let more = r#"
 endpoints = ["accounts.bank.example:80"]
-resolve_interval = "2h"
+srv = "accounts.bank.example"
 retry = { attempts = 0 }
 ejection = { failures = 0, time = "10m" }
 health = { path = "healthz", timeout = "1h" }
@@ -110,8 +110,7 @@ grpc_web = true
         &format!("{MINIMAL}{more}"),
         &expect![[r#"
             DIR/connector.toml:17: backend[0].grpc_web: gRPC-Web is translated for a backend that speaks `h2c` or `h2`
-            DIR/connector.toml:12: backend[0].endpoints: `accounts.bank.example:80` is no endpoint: write `ADDRESS:PORT`, as `192.0.2.1:8080` or `[2001:db8::1]:80`
-            DIR/connector.toml:13: backend[0].resolve_interval: `2h` is not between `1s` and `3600s`
+            DIR/connector.toml:12: backend[0].endpoints: write one of `endpoints`, `endpoints_file` and `srv`, or none of them
             DIR/connector.toml:14: backend[0].retry.attempts: `0` is not between `1` and `10`
             DIR/connector.toml:15: backend[0].ejection.failures: `0` is not between `1` and `1000`
             DIR/connector.toml:15: backend[0].ejection.max_time: `5m` is not between `600s` and `86400s`
@@ -122,7 +121,7 @@ grpc_web = true
     check(
         &format!("{MINIMAL}{both}"),
         &expect![
-            "DIR/connector.toml:11: backend[0].endpoints: `endpoints_file` says where they are, too"
+            "DIR/connector.toml:11: backend[0].endpoints: write one of `endpoints`, `endpoints_file` and `srv`, or none of them"
         ],
     );
 }

@@ -1,15 +1,16 @@
 //! Which endpoint the next request goes to.
 //!
-//! Of two endpoints drawn at random the one with fewer requests in flight is taken: nearly as even
+//! Of two endpoints drawn by weight the one with fewer requests in flight is taken: nearly as even
 //! as asking all of them, without the herd that runs to the one least loaded (Mitzenmacher, "The
 //! Power of Two Choices in Randomized Load Balancing").
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::rank::{Rank, draw};
 use super::standing::Standing;
 use crate::config::Ejection;
 
@@ -49,6 +50,7 @@ impl<P> Drop for Lease<P> {
 #[derive(Debug)]
 struct Slot<P> {
     endpoint: Arc<Endpoint<P>>,
+    rank: Rank,
     standing: Standing,
 }
 
@@ -86,14 +88,24 @@ impl<P> Balancer<P> {
     /// the requests that are in flight. Tells whether anything changed.
     pub(super) fn replace(
         &self,
-        addresses: &BTreeSet<SocketAddr>,
+        addresses: &BTreeMap<SocketAddr, Rank>,
         open: impl Fn(SocketAddr) -> P,
     ) -> bool {
         let mut slots = self.slots();
         let before = slots.len();
-        slots.retain(|slot| addresses.contains(&slot.endpoint.address));
+        let mut reranked = false;
+        slots.retain_mut(|slot| {
+            let rank = addresses.get(&slot.endpoint.address);
+            if let Some(rank) = rank {
+                reranked |= std::mem::replace(&mut slot.rank, *rank) != *rank;
+            }
+            rank.is_some()
+        });
         let kept: BTreeSet<SocketAddr> = slots.iter().map(|slot| slot.endpoint.address).collect();
-        slots.extend(addresses.difference(&kept).map(|address| {
+        let new = addresses
+            .iter()
+            .filter(|(address, _)| !kept.contains(address));
+        slots.extend(new.map(|(address, rank)| {
             let endpoint = Endpoint {
                 address: *address,
                 pool: open(*address),
@@ -101,10 +113,11 @@ impl<P> Balancer<P> {
             };
             Slot {
                 endpoint: Arc::new(endpoint),
+                rank: *rank,
                 standing: Standing::default(),
             }
         }));
-        kept.len() < before || kept.len() < slots.len()
+        reranked || kept.len() < before || kept.len() < slots.len()
     }
 
     /// An endpoint that was not `tried` yet. One that is ejected or unwell is better than none:
@@ -112,12 +125,15 @@ impl<P> Balancer<P> {
     pub(crate) fn choose(&self, tried: &[SocketAddr], now: Instant) -> Option<Lease<P>> {
         let slots = self.slots();
         let untried = |slot: &&Slot<P>| !tried.contains(&slot.endpoint.address);
-        let available = slots
-            .iter()
-            .filter(untried)
-            .filter(|slot| slot.standing.is_available(now));
-        let endpoint =
-            less_loaded(&available).or_else(|| less_loaded(&slots.iter().filter(untried)));
+        let untried: Vec<&Slot<P>> = slots.iter().filter(untried).collect();
+        let among = |admit: &dyn Fn(&Slot<P>) -> bool| {
+            let admitted = untried.iter().filter(|slot| admit(slot));
+            let ranked: Vec<_> = admitted.map(|slot| (&slot.endpoint, slot.rank)).collect();
+            draw(&ranked, |endpoint| {
+                endpoint.in_flight.load(Ordering::Relaxed)
+            })
+        };
+        let endpoint = among(&|slot| slot.standing.is_available(now)).or_else(|| among(&|_| true));
         endpoint.cloned().map(Lease::new)
     }
 
@@ -169,23 +185,6 @@ impl<P> Balancer<P> {
     }
 }
 
-/// Of two that are drawn at random, the one with fewer requests in flight.
-fn less_loaded<'s, P: 's>(
-    slots: &(impl Iterator<Item = &'s Slot<P>> + Clone),
-) -> Option<&'s Arc<Endpoint<P>>> {
-    let count = slots.clone().count();
-    let at = |place| slots.clone().nth(place).map(|slot| &slot.endpoint);
-    if count < 2 {
-        return at(0);
-    }
-    let one = fastrand::usize(..count);
-    // One of the others.
-    let two = (one + fastrand::usize(1..count)) % count;
-    let (one, two) = (at(one)?, at(two)?);
-    let load = |endpoint: &Endpoint<P>| endpoint.in_flight.load(Ordering::Relaxed);
-    Some(if load(two) < load(one) { two } else { one })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +206,8 @@ mod tests {
     }
 
     fn replace(balancer: &Balancer<()>, ports: &[u16]) -> bool {
-        let addresses = ports.iter().copied().map(address).collect();
+        let addresses = ports.iter().map(|port| (address(*port), Rank::default()));
+        let addresses = addresses.collect();
         balancer.replace(&addresses, |_| ())
     }
 

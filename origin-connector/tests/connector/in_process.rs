@@ -1,6 +1,8 @@
 //! The connector as a library.
 
-use tidegate_origin_connector::config::{BackendFile, ConfigFile, DrainFile, LimitsFile, TlsFile};
+use tidegate_origin_connector::config::{
+    BackendFile, ConfigFile, DnsFile, DrainFile, LimitsFile, TlsFile,
+};
 use tidegate_origin_connector::{Config, Connector, Drained};
 use tokio::sync::oneshot;
 
@@ -30,6 +32,7 @@ async fn a_connector_runs_inside_another_program() {
             ..BackendFile::default()
         }],
         tcp: Vec::new(),
+        dns: DnsFile::default(),
         drain: DrainFile::default(),
         limits: LimitsFile::default(),
     };

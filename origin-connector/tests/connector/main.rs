@@ -7,6 +7,7 @@ mod admission;
 mod authority;
 mod client;
 mod command;
+mod dns;
 mod drain;
 mod endpoints;
 mod failure;

@@ -20,6 +20,7 @@ use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -38,6 +39,7 @@ pub(crate) struct Origin {
     pub(crate) gate: Arc<Semaphore>,
     /// Whether `/healthz` says that all is well.
     pub(crate) well: Arc<AtomicBool>,
+    serving: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 pub(crate) type Body = BoxBody<Bytes, hyper::Error>;
@@ -72,25 +74,44 @@ impl Origin {
     }
 
     async fn start_with(tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serving(TcpListener::bind("127.0.0.1:0").await.unwrap(), tls)
+    }
+
+    /// The same as [`start`](Self::start) where somebody else listens already.
+    pub(crate) fn start_on(listener: TcpListener) -> Self {
+        Self::serving(listener, None)
+    }
+
+    fn serving(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
         let origin = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
             accepted: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
             well: Arc::new(AtomicBool::new(true)),
+            serving: Arc::default(),
         };
-        tokio::spawn(origin.clone().serve(listener, tls));
+        let serving = tokio::spawn(origin.clone().serve(listener, tls));
+        *origin.serving.lock().unwrap() = Some(serving);
         origin
     }
 
+    /// Closes all connections and listens no more.
+    pub(crate) async fn stop(&self) {
+        let serving = self.serving.lock().unwrap().take().unwrap();
+        serving.abort();
+        assert!(serving.await.unwrap_err().is_cancelled());
+    }
+
     async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
+        let mut connections = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
+            while connections.try_join_next().is_some() {}
             stream.set_nodelay(true).unwrap();
             self.accepted.fetch_add(1, Ordering::Relaxed);
             let (origin, tls) = (self.clone(), tls.clone());
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let answer = service_fn(|request| {
                     let origin = origin.clone();
                     async move { Ok::<_, Infallible>(origin.answer(request).await) }
