@@ -10,7 +10,7 @@ use tidegate_shared::trace::TraceContext;
 use crate::caller::Caller;
 use crate::metrics::{Metrics, RefusalLabels, RequestLabels, method_label};
 use crate::server::activity::Busy;
-use crate::upstream::Booking;
+use crate::upstream::{Booking, Place};
 
 /// What is known of an exchange so far. Dropping it writes the access line, so each exchange has
 /// exactly one, however it ends.
@@ -27,6 +27,8 @@ pub(crate) struct AccessRecord {
     pub(crate) backend: Option<String>,
     /// The endpoint that answers; it counts as busy until the exchange ends.
     pub(crate) booking: Option<Booking>,
+    /// Among the requests that the backend has at a time.
+    pub(crate) place: Option<Place>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) problem: Option<Problem>,
@@ -55,6 +57,7 @@ impl AccessRecord {
             path: request.uri().path().to_owned(),
             backend: None,
             booking: None,
+            place: None,
             trace: None,
             status: None,
             problem: None,

@@ -1,5 +1,6 @@
 //! What the connector works by: a strict TOML file, checked once and then trusted.
 
+mod admission;
 mod backend;
 mod balance;
 mod dns;
@@ -23,8 +24,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::authorize::Backends;
+pub(crate) use admission::Admission;
+pub use admission::AdmissionFile;
 pub use backend::{Backend, BackendFile};
-pub(crate) use balance::{Ejection, Health};
+pub(crate) use balance::{Ejection, Health, Retry};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
 pub(crate) use dns::Dns;
 pub use dns::DnsFile;

@@ -62,6 +62,12 @@ pub(crate) struct LookupLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OverloadLabels {
+    pub(crate) backend: String,
+    pub(crate) reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ListenerLabels {
     pub(crate) listener: String,
 }
@@ -85,6 +91,8 @@ pub(crate) struct Metrics {
     pub(crate) lookups: Family<LookupLabels, Counter>,
     pub(crate) ejections: Family<BackendLabels, Counter>,
     pub(crate) retries: Family<BackendLabels, Counter>,
+    pub(crate) retries_refused: Family<BackendLabels, Counter>,
+    pub(crate) overloads: Family<OverloadLabels, Counter>,
     pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
     pub(crate) tcp_connections: Family<TcpLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
@@ -106,6 +114,8 @@ impl Default for Metrics {
             lookups: Family::default(),
             ejections: Family::default(),
             retries: Family::default(),
+            retries_refused: Family::default(),
+            overloads: Family::default(),
             tcp_open: Family::default(),
             tcp_connections: Family::default(),
             certificate_reloads: Family::default(),
@@ -163,8 +173,18 @@ impl Metrics {
         );
         own.register(
             "retries",
-            "Requests and connections tried at another endpoint because nothing of them was sent",
+            "Times that a request or connection was tried again",
             self.retries.clone(),
+        );
+        own.register(
+            "retries_refused",
+            "Times that it was not because the budget was spent",
+            self.retries_refused.clone(),
+        );
+        own.register(
+            "overloads",
+            "Requests refused because of a backend's limits, by reason",
+            self.overloads.clone(),
         );
         own.register(
             "tcp_open",

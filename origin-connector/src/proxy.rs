@@ -1,6 +1,7 @@
 //! From a request of a verified caller to a response, by way of a backend or not.
 
 mod outgoing;
+mod replay;
 mod send;
 mod tunnel;
 
@@ -152,6 +153,7 @@ impl Proxy {
             upstream,
             host,
         } = destination;
+        record.place = Some(upstream.admit().await?);
         // HTTP/2 knows no `101` (RFC 9113 §8.6), on either side.
         let protocol = match (backend.upstream.protocol, request.version()) {
             (Protocol::Http1, Version::HTTP_11) => hop_by_hop::upgrade(request.headers()),

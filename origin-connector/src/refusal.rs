@@ -1,12 +1,13 @@
 //! The one place where a refusal becomes an HTTP response (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use tidegate_shared::problem::Problem;
 
 use crate::authorize::Denial;
 use crate::headers::InvalidHost;
+use crate::upstream::Overload;
 
 /// Why the connector answers by itself.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ impl Refusal {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.problem == Problem::OriginOverloaded {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }
@@ -52,6 +56,12 @@ impl From<Denial<'_>> for Refusal {
             Denial::NotAllowed(_) => Problem::CallerRefused,
         };
         Self::new(problem, &denial)
+    }
+}
+
+impl From<Overload> for Refusal {
+    fn from(overload: Overload) -> Self {
+        Self::new(Problem::OriginOverloaded, &overload)
     }
 }
 

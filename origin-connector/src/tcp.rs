@@ -204,8 +204,8 @@ async fn connect(
             break;
         };
         let endpoint = chosen.address();
-        if !tried.is_empty() {
-            upstream.retried();
+        if !tried.is_empty() && !upstream.retry() {
+            break;
         }
         match upstream.dial().connect(endpoint).await {
             Ok(link) => {

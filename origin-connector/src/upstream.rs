@@ -1,6 +1,8 @@
 //! The endpoints of a backend: which there are, how they stand, and the connections to them.
 
+mod admission;
 mod balancer;
+mod budget;
 mod dial;
 mod follow;
 mod health;
@@ -12,15 +14,18 @@ mod standing;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::uri::Scheme;
 
-use crate::config::{self, Backend, Limits, Target};
-use crate::metrics::{BackendLabels, EndpointLabels, Metrics};
+use crate::config::{self, Backend, Limits, Retry, Target};
+use crate::metrics::{BackendLabels, EndpointLabels, Metrics, OverloadLabels};
 use crate::tls::reload::Reloader;
+use admission::Admission;
+pub(crate) use admission::{Overload, Place};
 use balancer::Balancer;
 pub(crate) use balancer::Lease;
+use budget::Budget;
 pub use dial::InvalidDestination;
 pub(crate) use dial::{Dial, Link};
 pub(crate) use pool::{Pool, PoolError, Unanswered};
@@ -45,6 +50,7 @@ pub(crate) struct Http {
     upstream: config::Upstream,
     dial: Dial,
     limits: Limits,
+    admission: Admission,
 }
 
 impl Connections for Http {
@@ -82,6 +88,7 @@ pub(crate) struct Upstream<C: Connections> {
     source: Source,
     balancer: Balancer<C::Pool>,
     attempts: usize,
+    budget: Budget,
     /// Why the endpoints cannot be told, remembered so that one failure makes one line in the log.
     fault: Mutex<Option<String>>,
     metrics: Arc<Metrics>,
@@ -99,9 +106,23 @@ impl Upstream<Http> {
             upstream: backend.upstream.clone(),
             dial: Dial::new(backend, limits, reloader)?,
             limits: limits.clone(),
+            admission: Admission::new(&backend.upstream.admission),
         };
         let (name, target) = (backend.name().to_owned(), &backend.upstream.target);
         Ok(Self::made_of(name, connections, target, dns, metrics))
+    }
+
+    /// A place among the requests that are under way.
+    pub(crate) async fn admit(&self) -> Result<Place, Overload> {
+        self.budget.request();
+        let admitted = self.connections.admission.admit().await;
+        admitted.inspect_err(|overload| {
+            let labels = OverloadLabels {
+                backend: self.name.clone(),
+                reason: overload.label(),
+            };
+            self.metrics.overloads.get_or_create(&labels).inc();
+        })
     }
 
     /// Keeps the list of endpoints and what is known of them true. Never ends.
@@ -139,18 +160,24 @@ impl<C: Connections> Upstream<C> {
         dns: &Arc<Dns>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let Retry {
+            attempts,
+            percent,
+            reserve,
+        } = target.retry;
         Self {
             name,
             connections,
             source: Source::new(target, dns),
             balancer: Balancer::new(target.ejection),
-            attempts: target.attempts,
+            attempts,
+            budget: Budget::new(percent, reserve),
             fault: Mutex::default(),
             metrics,
         }
     }
 
-    /// How many endpoints may be tried.
+    /// How often may be tried.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts
     }
@@ -172,9 +199,15 @@ impl<C: Connections> Upstream<C> {
         }
     }
 
-    /// Notes that a request goes to another endpoint than the first.
-    pub(crate) fn retried(&self) {
-        self.metrics.retries.get_or_create(&self.labels()).inc();
+    /// Whether what failed may be tried once more.
+    pub(crate) fn retry(&self) -> bool {
+        let granted = self.budget.retry();
+        let counted = match granted {
+            true => &self.metrics.retries,
+            false => &self.metrics.retries_refused,
+        };
+        counted.get_or_create(&self.labels()).inc();
+        granted
     }
 
     fn labels(&self) -> BackendLabels {

@@ -95,6 +95,8 @@ catalogue! {
     OriginFailed = "origin-failed", 502, "The origin failed to answer";
     /// The origin did not answer within the route's timeout.
     OriginTimeout = "origin-timeout", 504, "The origin did not answer in time";
+    /// As many requests are under way at the origin as its connector lets it have.
+    OriginOverloaded = "origin-overloaded", 503, "The origin has too much to do";
     /// The gateway has no policy to work by yet.
     NotReady = "not-ready", 503, "The gateway is not ready";
     /// The gateway could not decide; it refuses rather than guess.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::balance::{EjectionFile, HealthFile, RetryFile};
-use super::{Problems, Upstream, target, upstream};
+use super::{AdmissionFile, Problems, Upstream, target, upstream};
 use crate::authorize::PathPrefix;
 use crate::identity::{Identity, PeerName};
 
@@ -45,6 +45,9 @@ pub struct BackendFile {
     /// How often a request is tried that could not be sent.
     #[serde(default)]
     pub retry: RetryFile,
+    /// How much it is asked to do at a time.
+    #[serde(default)]
+    pub limits: AdmissionFile,
     /// When an endpoint that fails is left out, and for how long.
     #[serde(default)]
     pub ejection: EjectionFile,
@@ -92,6 +95,7 @@ impl BackendFile {
             path_prefix,
             allow,
             retry,
+            limits,
             ejection,
             health,
         } = self;
@@ -110,6 +114,7 @@ impl BackendFile {
             protocol,
             grpc_web,
             identity,
+            limits,
             health,
         };
         let upstream = upstream.check(&section, problems);

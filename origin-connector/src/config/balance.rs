@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use serde::Deserialize;
+use tidegate_shared::units::Percent;
 
 use super::Problems;
 use super::limits::{span, within};
@@ -12,9 +13,15 @@ use super::limits::{span, within};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryFile {
-    /// How many endpoints a request may be tried at, the first included. Another one is tried
-    /// only where nothing of the request was sent. `2` by default, `1` never tries another.
+    /// How often a request may be tried, the first time included, and at another endpoint where
+    /// there is one. It is tried again only where nothing of it was sent, or where it has an
+    /// idempotent method (RFC 9110 §9.2.2) and no body, and the endpoint broke off without an
+    /// answer. `2` by default, `1` never tries again.
     pub attempts: Option<u64>,
+    /// How many retries there may be for a hundred requests, as `20%`, the default.
+    pub budget: Option<String>,
+    /// And how many at once, saved up by requests without one. `100` by default.
+    pub reserve: Option<u64>,
 }
 
 /// `[backend.ejection]`.
@@ -58,12 +65,35 @@ pub(crate) struct Health {
     pub(crate) timeout: Duration,
 }
 
+/// How often a request is tried, and how many retries all of them together may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Invariant: not 0.
+    pub(crate) attempts: usize,
+    /// Retries for a hundred requests.
+    pub(crate) percent: u8,
+    pub(crate) reserve: u32,
+}
+
 impl RetryFile {
-    pub(super) fn check(self, section: &str, problems: &mut Problems) -> Option<usize> {
-        let Self { attempts } = self;
+    pub(super) fn check(self, section: &str, problems: &mut Problems) -> Option<Retry> {
+        let Self {
+            attempts,
+            budget,
+            reserve,
+        } = self;
+        let field = |name: &str| format!("{section}.retry.{name}");
         let attempts = within(attempts.unwrap_or(2), 1..=10);
-        let attempts = problems.take(format!("{section}.retry.attempts"), attempts)?;
-        usize::try_from(attempts).ok()
+        let attempts = problems.take(field("attempts"), attempts);
+        let budget = budget.as_deref().unwrap_or("20%").parse();
+        let budget: Option<Percent> = problems.take(field("budget"), budget);
+        let reserve = within(reserve.unwrap_or(100), 0..=100_000);
+        let reserve = problems.take(field("reserve"), reserve);
+        Some(Retry {
+            attempts: usize::try_from(attempts?).ok()?,
+            percent: budget?.0,
+            reserve: u32::try_from(reserve?).ok()?,
+        })
     }
 }
 

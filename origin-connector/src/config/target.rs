@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use http::uri::Authority;
 
 use super::Problems;
-use super::balance::{Ejection, EjectionFile, RetryFile};
+use super::balance::{Ejection, EjectionFile, Retry, RetryFile};
 use super::endpoints::Endpoints;
 
 /// What connections go to.
@@ -14,8 +14,7 @@ pub(crate) struct Target {
     /// Invariant: has a host and a port.
     pub(crate) address: Authority,
     pub(crate) endpoints: Endpoints,
-    /// How many endpoints may be tried, the first included.
-    pub(crate) attempts: usize,
+    pub(crate) retry: Retry,
     pub(crate) ejection: Ejection,
 }
 
@@ -45,12 +44,12 @@ impl Written {
             ejection,
         } = self;
         let endpoints = Endpoints::check(endpoints, endpoints_file, srv, section, problems);
-        let attempts = retry.check(section, problems);
+        let retry = retry.check(section, problems);
         let ejection = ejection.check(section, problems);
         Some(Target {
             address: address?,
             endpoints: endpoints?,
-            attempts: attempts?,
+            retry: retry?,
             ejection: ejection?,
         })
     }

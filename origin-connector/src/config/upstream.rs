@@ -4,7 +4,7 @@ use http::uri::{Authority, Scheme, Uri};
 
 use super::backend::check_host;
 use super::balance::{Health, HealthFile};
-use super::{Problems, Target, target};
+use super::{Admission, AdmissionFile, Problems, Target, target};
 use crate::identity::{InvalidPeerName, PeerName};
 
 /// The service that a backend's requests go to, at however many addresses.
@@ -16,6 +16,7 @@ pub(crate) struct Upstream {
     pub(crate) grpc_web: bool,
     /// Whom the backend must prove to be, over TLS; `None` is cleartext.
     pub(crate) server: Option<PeerName>,
+    pub(crate) admission: Admission,
     pub(crate) health: Option<Health>,
 }
 
@@ -38,6 +39,7 @@ impl Upstream {
             protocol: None,
             grpc_web: false,
             identity: None,
+            limits: AdmissionFile::default(),
             health: None,
         };
         written.check("test", &mut Problems::default()).unwrap()
@@ -51,6 +53,7 @@ pub(super) struct Written {
     pub(super) protocol: Option<String>,
     pub(super) grpc_web: bool,
     pub(super) identity: Option<String>,
+    pub(super) limits: AdmissionFile,
     pub(super) health: Option<HealthFile>,
 }
 
@@ -62,6 +65,7 @@ impl Written {
             protocol,
             grpc_web,
             identity,
+            limits,
             health,
         } = self;
         let field = |name: &str| format!("{section}.{name}");
@@ -79,12 +83,14 @@ impl Written {
             problems.take(field("identity"), server)
         });
         let target = target.check(address.map(|(address, _)| address), section, problems);
+        let admission = limits.check(section, problems);
         let health = health.map(|health| health.check(section, problems));
         Some(Upstream {
             target: target?,
             protocol: protocol?,
             grpc_web,
             server: server?,
+            admission: admission?,
             health: match health {
                 Some(health) => Some(health?),
                 None => None,

@@ -8,6 +8,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
 
+use super::replay::Replay;
 use crate::body::{Progress, RequestBody};
 use crate::refusal::Refusal;
 use crate::upstream::{Booking, Http, Pool, PoolError, Unanswered, Upstream};
@@ -18,8 +19,9 @@ enum Failure {
     TooLate,
 }
 
-/// Sends a request and waits for the response head. Where nothing of it could be sent, it is tried
-/// at other endpoints, as often as the backend allows.
+/// Sends a request and waits for the response head. It is tried again, and at another endpoint if
+/// there is one, as often as the backend allows: where nothing of it could be sent, and where the
+/// endpoint broke off and a second request is as good as one.
 pub(super) async fn send(
     upstream: &Upstream<Http>,
     mut request: Request<RequestBody>,
@@ -28,13 +30,18 @@ pub(super) async fn send(
 ) -> Result<(Response<Incoming>, Booking), Refusal> {
     let mut tried: Vec<SocketAddr> = Vec::new();
     let mut last = Refusal::new(Problem::OriginUnreachable, "the backend has no endpoint");
+    let replay = Some(&request).filter(|_| upstream.attempts() > 1);
+    let replay = replay.and_then(Replay::of);
+    // Whether the same endpoint may do better: it may just have closed a connection that was kept.
+    let mut same = false;
     while tried.len() < upstream.attempts() {
-        let Some(booking) = upstream.choose(&tried) else {
+        let other = upstream.choose(&tried);
+        let Some(booking) = other.or_else(|| upstream.choose(&[]).filter(|_| same)) else {
             break;
         };
         let endpoint = booking.address();
-        if !tried.is_empty() {
-            upstream.retried();
+        if !tried.is_empty() && !upstream.retry() {
+            break;
         }
         let failure = match attempt(booking.pool(), request, progress, limit).await {
             Ok(response) => {
@@ -51,12 +58,22 @@ pub(super) async fn send(
         if last.problem != Problem::RequestIncomplete {
             upstream.failed(endpoint);
         }
-        match failure {
-            Failure::Unanswered(Unanswered {
-                unsent: Some(unsent),
-                ..
-            }) => request = *unsent,
-            Failure::Unanswered(Unanswered { unsent: None, .. }) | Failure::TooLate => break,
+        match (failure, &replay) {
+            (
+                Failure::Unanswered(Unanswered {
+                    unsent: Some(unsent),
+                    ..
+                }),
+                _,
+            ) => {
+                request = *unsent;
+                same = false;
+            }
+            (Failure::Unanswered(Unanswered { unsent: None, .. }), Some(replay)) => {
+                request = replay.request();
+                same = true;
+            }
+            (Failure::Unanswered(_), None) | (Failure::TooLate, _) => break,
         }
         tried.push(endpoint);
     }

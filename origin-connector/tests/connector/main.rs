@@ -18,6 +18,7 @@ mod in_process;
 mod memory;
 mod mesh;
 mod origin;
+mod overload;
 mod program;
 mod reload;
 mod revocation;
