@@ -21,6 +21,7 @@ use tidegate_origin_connector::config::InvalidConfig;
 use tidegate_shared::bundle::Tables;
 
 pub use authority::Certificate;
+pub use mesh::Door;
 use mesh::Mesh;
 
 /// How the connectors of one mesh are told from those of another.
@@ -160,6 +161,40 @@ impl World {
     /// Requests that have reached any origin.
     pub fn requests(&self) -> u64 {
         self.meshes.values().map(Mesh::requests).sum()
+    }
+
+    /// Switches every connector before an origin of this name off, as where a data centre goes dark.
+    pub async fn switch_off(&mut self, origin: &str) {
+        for mesh in self.meshes.values_mut() {
+            mesh.switch_off(origin).await;
+        }
+    }
+
+    /// Switches them on again, where they were.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub async fn switch_on(&mut self, origin: &str) -> Result<(), WorldError> {
+        for mesh in self.meshes.values_mut() {
+            mesh.switch_on(origin).await?;
+        }
+        Ok(())
+    }
+
+    /// A connector by which a workload of an upstream's mesh, called by its SPIFFE ID, reaches an
+    /// address outside of it.
+    ///
+    /// # Errors
+    /// [`WorldError`], also where there is no such mesh.
+    pub async fn door(
+        &self,
+        upstream: &str,
+        workload: &str,
+        to: SocketAddr,
+    ) -> Result<Door, WorldError> {
+        let missing = || io::Error::other(format!("there is no mesh `{upstream}`"));
+        let mesh = self.meshes.get(upstream).ok_or_else(missing)?;
+        mesh.door(workload, to).await
     }
 
     /// The authority of an upstream's mesh, in PEM.

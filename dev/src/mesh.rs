@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use rcgen::SanType;
 use serde_bytes::ByteBuf;
-use tidegate_origin_connector::config::{BackendFile, ConfigFile, DnsFile, DrainFile, LimitsFile, TlsFile};
-use tidegate_origin_connector::{Config, Connector};
+use tidegate_origin_connector::config::{
+    BackendFile, ConfigFile, DnsFile, DrainFile, LimitsFile, TlsFile,
+};
+use tidegate_origin_connector::{Config, Connector, Drained};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::WorldError;
 use crate::authority::{Authority, Certificate};
@@ -20,6 +23,25 @@ use crate::sample::Sample;
 struct Place {
     connector: SocketAddr,
     sample: Sample,
+    /// `None` where it is switched off.
+    running: Option<Running>,
+}
+
+/// A connector that runs until this is dropped.
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Drained>,
+}
+
+/// A connector for a workload of a mesh that calls what is outside.
+#[derive(Debug)]
+pub struct Door {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What the mesh gave the workload.
+    pub identity: Certificate,
+    _running: Running,
 }
 
 #[derive(Debug)]
@@ -83,34 +105,93 @@ impl Mesh {
             return Ok(place.connector);
         }
         let sample = Sample::start(&self.name, origin).await?;
-        let config = self.configuration(origin, sample.address)?;
-        let connector = Connector::bind(Config::try_from(config)?).await?;
-        let address = connector.local_addr();
-        tokio::spawn(connector.run(future::pending()));
+        let backend = backend(origin, sample.address, gateway_id(&self.name));
+        let (connector, running) = self.start(origin, backend, 0).await?;
         self.places.insert(
             origin.to_owned(),
             Place {
-                connector: address,
+                connector,
                 sample,
+                running: Some(running),
             },
         );
-        Ok(address)
+        Ok(connector)
     }
 
-    fn configuration(&self, origin: &str, backend: SocketAddr) -> Result<ConfigFile, WorldError> {
+    /// Ends the connector before an origin, with all its connections.
+    pub(crate) async fn switch_off(&mut self, origin: &str) {
+        let place = self.places.get_mut(origin);
+        if let Some(running) = place.and_then(|place| place.running.take()) {
+            drop(running.stop);
+            // An error is that it had ended already.
+            let _ = running.ended.await;
+        }
+    }
+
+    /// Starts it again, where it was.
+    pub(crate) async fn switch_on(&mut self, origin: &str) -> Result<(), WorldError> {
+        let Some(place) = self.places.get(origin) else {
+            return Ok(());
+        };
+        let backend = backend(origin, place.sample.address, gateway_id(&self.name));
+        let port = place.connector.port();
+        let (_, running) = self.start(origin, backend, port).await?;
+        if let Some(place) = self.places.get_mut(origin) {
+            place.running = Some(running);
+        }
+        Ok(())
+    }
+
+    /// A door for a workload, to an address outside the mesh.
+    pub(crate) async fn door(&self, workload: &str, to: SocketAddr) -> Result<Door, WorldError> {
+        let identity = self
+            .authority
+            .issue(vec![SanType::URI(workload.try_into()?)])?;
+        let backend = backend("outside", to, workload.to_owned());
+        let (address, running) = self.start("door", backend, 0).await?;
+        Ok(Door {
+            address,
+            identity,
+            _running: running,
+        })
+    }
+
+    /// Starts a connector of this name before a backend; port 0 takes a free one.
+    async fn start(
+        &self,
+        name: &str,
+        backend: BackendFile,
+        port: u16,
+    ) -> Result<(SocketAddr, Running), WorldError> {
+        let config = self.configuration(name, backend, port)?;
+        let connector = Connector::bind(Config::try_from(config)?).await?;
+        let address = connector.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(connector.run(async {
+            let _ = stopped.await;
+        }));
+        Ok((address, Running { stop, ended }))
+    }
+
+    fn configuration(
+        &self,
+        name: &str,
+        backend: BackendFile,
+        port: u16,
+    ) -> Result<ConfigFile, WorldError> {
         let names = vec![
             SanType::DnsName("localhost".try_into()?),
             SanType::IpAddress(self.address.into()),
             SanType::URI(
-                format!("spiffe://{}.mesh.example/connector/{origin}", self.name).try_into()?,
+                format!("spiffe://{}.mesh.example/connector/{name}", self.name).try_into()?,
             ),
         ];
         let certificate = self.authority.issue(names)?;
-        let file = |ending: &str| self.folder.join(format!("{origin}.{ending}"));
+        let file = |ending: &str| self.folder.join(format!("{name}.{ending}"));
         fs::write(file("pem"), &certificate.pem)?;
         fs::write(file("key"), &certificate.key_pem)?;
         Ok(ConfigFile {
-            listen: SocketAddr::from((self.address, 0)),
+            listen: SocketAddr::from((self.address, port)),
             admin: None,
             tls: TlsFile {
                 certificate: file("pem"),
@@ -119,15 +200,13 @@ impl Mesh {
                 ..TlsFile::default()
             },
             mesh: None,
-            backend: vec![BackendFile {
-                name: origin.to_owned(),
-                address: format!("http://{backend}"),
-                allow: vec![gateway_id(&self.name)],
-                ..BackendFile::default()
-            }],
+            backend: vec![backend],
             tcp: Vec::new(),
-        dns: DnsFile::default(),
-            drain: DrainFile::default(),
+            dns: DnsFile::default(),
+            // What is switched off is off at once.
+            drain: DrainFile {
+                timeout: Some("0s".to_owned()),
+            },
             limits: LimitsFile::default(),
         })
     }
@@ -136,4 +215,13 @@ impl Mesh {
 /// The gateway's SPIFFE ID in a mesh: the only caller that its connectors let in.
 fn gateway_id(mesh: &str) -> String {
     format!("spiffe://{mesh}.mesh.example/gateway")
+}
+
+fn backend(name: &str, to: SocketAddr, caller: String) -> BackendFile {
+    BackendFile {
+        name: name.to_owned(),
+        address: format!("http://{to}"),
+        allow: vec![caller],
+        ..BackendFile::default()
+    }
 }
