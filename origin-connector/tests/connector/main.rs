@@ -5,6 +5,7 @@
 mod admin;
 mod admission;
 mod authority;
+mod chaos;
 mod client;
 mod command;
 mod dns;

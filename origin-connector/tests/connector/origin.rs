@@ -161,6 +161,12 @@ impl Origin {
                 }
                 response
             }
+            "/id" => {
+                // The answer comes after the body, as where something is made of it.
+                let _ = body.collect().await;
+                let id = parts.headers.get("x-request-id");
+                text(id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
+            }
             "/gate" => {
                 self.gate.acquire().await.unwrap().forget();
                 text("opened")

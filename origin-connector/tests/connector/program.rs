@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) min_version: &'static str,
     /// More fields of `[tls]`.
     pub(crate) tls: &'static str,
+    /// What is logged, as in `RUST_LOG`; all of it by default.
+    pub(crate) log: Option<&'static str>,
     backends: String,
     more: String,
 }
@@ -37,6 +40,7 @@ impl Setup {
             edge: Authority::new(),
             min_version: "1.3",
             tls: "",
+            log: None,
             backends: String::new(),
             more: String::new(),
         };
@@ -115,8 +119,13 @@ impl Setup {
     }
 
     pub(crate) async fn start(self) -> Running {
+        Arc::new(self).run().await
+    }
+
+    async fn run(self: Arc<Self>) -> Running {
         let mut child = command(&self.config())
             .args(["--log", "json"])
+            .envs(self.log.map(|filter| ("RUST_LOG", filter)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -156,7 +165,7 @@ pub(crate) async fn patient<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
-    pub(crate) setup: Setup,
+    pub(crate) setup: Arc<Setup>,
     /// The caller that backends allow.
     pub(crate) gateway: Leaf,
     child: Child,
@@ -170,6 +179,11 @@ impl Running {
 
     pub(crate) async fn http2(&self) -> Client {
         Client::http2(self.address, &self.setup.mesh, &self.gateway).await
+    }
+
+    /// Another connector with the same configuration.
+    pub(crate) async fn another(&self) -> Self {
+        self.setup.clone().run().await
     }
 
     /// The next log line with this message; lines before it are gone.

@@ -1,0 +1,96 @@
+//! What callers sent and got, beside what origins saw.
+
+use std::collections::HashMap;
+
+use http::Method;
+
+use super::load::Sent;
+use crate::origin::Origin;
+use crate::program::Running;
+
+/// More than this in octets is memory that did not come back: an allocator keeps some.
+const KEPT: i64 = 48 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    name: &'static str,
+    sent: usize,
+    answered: usize,
+    /// By the connector: 5xx.
+    refused: usize,
+    /// Without any answer.
+    unanswered: usize,
+    /// Idempotent requests without the origin's answer.
+    lost: usize,
+    /// Others that reached origins more than once.
+    twice: usize,
+    /// Answers that were another request's.
+    mixed: usize,
+    /// Answered, and no origin knows of it.
+    invented: usize,
+    grown: i64,
+}
+
+impl Tally {
+    pub(super) fn new(name: &'static str, sent: Vec<Sent>, origins: &[Origin]) -> Self {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for parts in origins.iter().flat_map(Origin::seen) {
+            if let Some(id) = parts.headers.get("x-request-id") {
+                *seen.entry(id.to_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        let mut tally = Self {
+            name,
+            sent: sent.len(),
+            ..Self::default()
+        };
+        for Sent { id, method, answer } in sent {
+            let times = seen.get(&id).copied().unwrap_or(0);
+            match &answer {
+                Some((200, body)) => {
+                    tally.answered += 1;
+                    tally.mixed += usize::from(*body != id);
+                    tally.invented += usize::from(times == 0);
+                }
+                Some(_) => tally.refused += 1,
+                None => tally.unanswered += 1,
+            }
+            let good = matches!(answer, Some((200, _)));
+            tally.lost += usize::from(method == Method::GET && !good);
+            tally.twice += usize::from(method != Method::GET && times > 1);
+        }
+        tally
+    }
+
+    pub(super) fn memory(&mut self, before: u64, connector: &Running) {
+        let after = i64::try_from(connector.memory()).unwrap();
+        self.grown = after - i64::try_from(before).unwrap();
+    }
+
+    /// What must hold whatever happens.
+    pub(super) fn hold(&self) {
+        println!(
+            "{:<30} {:>7} sent {:>7} answered {:>5} refused {:>4} unanswered {:>3} lost {:>3} twice \
+             {:>3} mixed {:>6} KiB kept",
+            self.name,
+            self.sent,
+            self.answered,
+            self.refused,
+            self.unanswered,
+            self.lost,
+            self.twice,
+            self.mixed,
+            self.grown / 1024
+        );
+        assert!(self.answered > 0, "{self:?}");
+        let faults = (self.lost, self.twice, self.mixed, self.invented);
+        assert_eq!(faults, (0, 0, 0, 0), "{self:?}");
+        assert!(self.grown < KEPT, "{self:?}");
+    }
+
+    /// And where nothing happens to the origin: every request is answered.
+    pub(super) fn hold_all(&self) {
+        self.hold();
+        assert_eq!(self.answered, self.sent, "{self:?}");
+    }
+}
