@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod command;
 mod conformance;
 mod gzip;
@@ -32,6 +33,8 @@ enum Chore {
     Test,
     /// Run the tests against vectors that others wrote
     Conformance(conformance::Conformance),
+    /// Kill, cut, rotate and reset what is around a connector under load, and count at both ends
+    Chaos,
     /// Compare the gateway's speed with peers, as ratios of processor time
     Bench(bench::Bench),
 }
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
         Chore::Build(build) => build.run(),
         Chore::Test => test::run(),
         Chore::Conformance(conformance) => conformance.run(),
+        Chore::Chaos => chaos::run(),
         Chore::Bench(bench) => bench.run(),
     }
 }

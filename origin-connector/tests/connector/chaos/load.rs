@@ -113,7 +113,8 @@ impl Caller {
                 let address = aim.borrow().unwrap_or(address);
                 let client = self.connect(address).await;
                 open = client.map(|client| (address, client));
-                if let (Some((_, client)), Method::GET) = (&mut open, &method) {
+                let again = open.as_mut().filter(|_| method == Method::GET);
+                if let Some((_, client)) = again {
                     answer = exchange(client, request()).await;
                 }
             }

@@ -130,7 +130,7 @@ pub(super) async fn resetting_origin() -> (SocketAddr, Arc<AtomicUsize>) {
             let part = ANSWER.get(..end).unwrap_or_default();
             stream.write_all(part).await.unwrap();
             // A reset may overtake what was written; the end of the stream does not.
-            if end % 2 == 0 {
+            if end.is_multiple_of(2) {
                 stream.set_zero_linger().unwrap();
             }
         }
