@@ -9,6 +9,7 @@ mod chaos;
 mod client;
 mod command;
 mod dns;
+mod docs;
 mod drain;
 mod endpoints;
 mod failure;
