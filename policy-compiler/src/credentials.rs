@@ -5,19 +5,22 @@ mod opaque;
 
 use std::collections::HashMap;
 
+use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::claims::{Claims, JWTClaims};
 use jwt_simple::common::HeaderOptions;
 use jwt_simple::reexports::coarsetime::Duration;
-use serde_json::{Map, Value};
-use tidegate_edge::jwk;
+use serde_json::{Map, Value, json};
+use tidegate_edge::{dpop, jwk};
 use tidegate_shared::bundle::{
-    Algorithm, ApiKeyRing, ApiKeySource, ClaimTest, ClaimValue, Introspection, Issuer, IssuerKeys,
-    PinnedKeys, PublicKey, TokenSource, TokenType,
+    Algorithm, ApiKeyRing, ApiKeySource, Binding, ClaimTest, ClaimValue, Introspection, Issuer,
+    IssuerKeys, PinnedKeys, PublicKey, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
+use tidegate_shared::time::UnixMillis;
 
+use crate::proof::{self, ProofKey};
 use crate::token_key::TokenKey;
 use crate::{Bearer, Ir};
 
@@ -28,8 +31,10 @@ pub use opaque::answer;
 pub struct Credentials {
     issuers: Vec<(Issuer, Signer)>,
     api_keys: HashMap<(u32, String), String>,
-    /// Secrets that the gateway signs with or shows, by their names.
-    signing: HashMap<String, String>,
+    /// Secrets that the gateway itself works with or shows, by their names.
+    own: HashMap<String, String>,
+    /// What bound tokens are bound to.
+    holder: ProofKey,
 }
 
 #[derive(Debug)]
@@ -38,11 +43,29 @@ enum Signer {
     Pair(TokenKey),
 }
 
+/// A request that is to carry a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose<'p> {
+    /// The method.
+    pub method: &'p Method,
+    /// The address.
+    pub address: &'p str,
+    /// When it is sent.
+    pub now: UnixMillis,
+}
+
 /// How a request carries a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// In a header field.
     Field(HeaderName, String),
+    /// In `Authorization`, with a proof of its key (RFC 9449 §7.1).
+    Proven {
+        /// The token.
+        token: String,
+        /// The proof.
+        proof: String,
+    },
     /// In a query parameter.
     Parameter(String, String),
 }
@@ -62,7 +85,7 @@ impl Carried {
     /// Path and query with the parameter, where there is one.
     pub fn address(&self, path_and_query: &str) -> String {
         match self {
-            Self::Field(..) => path_and_query.to_owned(),
+            Self::Field(..) | Self::Proven { .. } => path_and_query.to_owned(),
             Self::Parameter(name, value) => {
                 let separator = if path_and_query.contains('?') {
                     '&'
@@ -74,6 +97,18 @@ impl Carried {
                     .finish();
                 format!("{path_and_query}{separator}{pair}")
             }
+        }
+    }
+
+    /// The header fields.
+    pub fn fields(self) -> Vec<(HeaderName, String)> {
+        match self {
+            Self::Field(name, value) => vec![(name, value)],
+            Self::Parameter(..) => Vec::new(),
+            Self::Proven { token, proof } => vec![
+                (AUTHORIZATION, format!("DPoP {token}")),
+                (HeaderName::from_static("dpop"), proof),
+            ],
         }
     }
 }
@@ -121,21 +156,21 @@ impl Credentials {
             }
         }
         pin(&api_keys, ir);
-        let tokens = ir
-            .tables
-            .upstreams
-            .iter()
-            .filter_map(|upstream| upstream.caller.token.as_ref());
-        let clients = ir.tables.introspections.iter().map(|asked| &asked.client);
-        let names = tokens.map(|token| &token.secret);
-        let mut signing = HashMap::new();
-        for name in names.chain(clients.map(|client| &client.secret)) {
-            signing.insert(name.clone(), random()?);
+        let tokens = ir.tables.upstreams.iter();
+        let tokens = tokens.filter_map(|upstream| Some(&upstream.caller.token.as_ref()?.secret));
+        let clients = ir.tables.introspections.iter();
+        let clients = clients.map(|asked| &asked.client.secret);
+        let nonces = ir.tables.issuers.iter();
+        let nonces = nonces.filter_map(|issuer| issuer.possession.nonce.as_ref());
+        let mut own = HashMap::new();
+        for name in tokens.chain(clients).chain(nonces) {
+            own.insert(name.clone(), random()?);
         }
         Ok(Self {
             issuers,
             api_keys,
-            signing,
+            own,
+            holder: ProofKey::default(),
         })
     }
 
@@ -192,6 +227,10 @@ impl Credentials {
             .and_then(|index| self.issuers.get(index));
         let (issuer, signer) = found.ok_or_else(|| failed("there is no such issuer"))?;
         let mut custom = claims;
+        if is_proven(issuer) {
+            let bound = || json!({ "jkt": self.holder.thumbprint() });
+            custom.entry("cnf").or_insert_with(bound);
+        }
         if !scopes.is_empty() {
             custom.insert("scope".to_owned(), scopes.join(" ").into());
         }
@@ -223,11 +262,23 @@ impl Credentials {
     ///
     /// # Errors
     /// [`CredentialError`] where there is no such issuer.
-    pub fn carry(&self, issuer: u32, token: &str) -> Result<Carried, CredentialError> {
+    pub fn carry(
+        &self,
+        issuer: u32,
+        token: &str,
+        purpose: &Purpose<'_>,
+    ) -> Result<Carried, CredentialError> {
         let found = usize::try_from(issuer)
             .ok()
             .and_then(|index| self.issuers.get(index));
         let (issuer, _) = found.ok_or_else(|| failed("there is no such issuer"))?;
+        if issuer.source == TokenSource::Authorization && is_proven(issuer) {
+            let claims = self.proof_claims(issuer, token, purpose)?;
+            return Ok(Carried::Proven {
+                token: token.to_owned(),
+                proof: self.holder.sign(&self.holder.header(), &claims),
+            });
+        }
         Carried::token(&issuer.source, token)
     }
 
@@ -242,6 +293,37 @@ impl Credentials {
         })
     }
 
+    /// What a proof for one request says (RFC 9449 §4.2).
+    ///
+    /// # Errors
+    /// [`CredentialError`] where the system has no entropy.
+    pub fn proof_claims(
+        &self,
+        issuer: &Issuer,
+        token: &str,
+        purpose: &Purpose<'_>,
+    ) -> Result<Value, CredentialError> {
+        let mut claims = json!({
+            "jti": random()?,
+            "htm": purpose.method.as_str(),
+            "htu": purpose.address,
+            "iat": purpose.now.seconds(),
+            "ath": proof::token_hash(token),
+        });
+        let secret = issuer.possession.nonce.as_ref();
+        let secret = secret.and_then(|name| self.own.get(name));
+        if let (Some(secret), Some(members)) = (secret, claims.as_object_mut()) {
+            let nonce = dpop::nonce(secret.as_bytes(), purpose.now);
+            members.insert("nonce".to_owned(), nonce.into());
+        }
+        Ok(claims)
+    }
+
+    /// The key that bound tokens are bound to.
+    pub fn holder(&self) -> &ProofKey {
+        &self.holder
+    }
+
     /// The secrets that the platform's store must hold, by their names.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
         let verifying =
@@ -253,8 +335,8 @@ impl Credentials {
                     }
                     (IssuerKeys::Secret(_) | IssuerKeys::Pinned(_), _) => None,
                 });
-        let signing = self.signing.iter();
-        verifying.chain(signing.map(|(name, secret)| (name.as_str(), secret.clone().into_bytes())))
+        let own = self.own.iter();
+        verifying.chain(own.map(|(name, secret)| (name.as_str(), secret.clone().into_bytes())))
     }
 }
 
@@ -268,6 +350,14 @@ fn pin(keys: &HashMap<(u32, String), String>, ir: &mut Ir) {
         });
         ring.keys = PinnedKeys::new(consumers);
     }
+}
+
+/// Whether tokens of the issuer that are made here are bound to a key.
+fn is_proven(issuer: &Issuer) -> bool {
+    matches!(
+        issuer.possession.binding,
+        Some(Binding::Dpop | Binding::Any)
+    )
 }
 
 /// Issuers that name one secret have one.

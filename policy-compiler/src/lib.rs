@@ -24,6 +24,7 @@ pub mod explain;
 mod lower;
 mod meaning;
 pub mod offline;
+pub mod proof;
 pub mod source;
 mod syntax;
 pub mod token_key;

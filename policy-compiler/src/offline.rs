@@ -19,7 +19,7 @@ use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
-use crate::credentials::{self, Carried, Credentials};
+use crate::credentials::{self, Carried, Credentials, Purpose};
 use crate::{Bearer, Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
 
 pub use coverage::{Covered, coverage};
@@ -97,10 +97,11 @@ impl Offline {
 
     /// Sends a request so many times, with an empty memory; the last answer counts.
     pub(crate) fn send(&self, test: &TestRequest, times: u32) -> Result<Seen, OfflineError> {
-        let request = self.request(test)?;
         let state = State::new([0; 16]);
         let mut seen = None;
         for _ in 0..times {
+            // Each with a credential of its own: some are good once.
+            let request = self.request(test)?;
             seen = Some(observe(&self.gateway, &state, &self.world, &request)?);
         }
         seen.ok_or_else(|| failed("a test that sends nothing"))
@@ -112,24 +113,29 @@ impl Offline {
     }
 
     fn request<'t>(&self, test: &'t TestRequest) -> Result<Request<'t>, OfflineError> {
-        let credential = credential(&test.caller, &self.ir, &self.credentials)?;
+        let scheme = if test.https {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        let authority = &test.authority;
+        let address = format!("{}://{authority}{}", scheme.as_str(), test.path_and_query);
+        let purpose = Purpose {
+            method: &test.method,
+            address: &address,
+            now: self.world.now,
+        };
+        let credential = credential(&test.caller, &self.ir, &self.credentials, &purpose)?;
         Ok(Request {
             test,
             path_and_query: credential.as_ref().map_or_else(
                 || test.path_and_query.clone(),
                 |credential| credential.address(&test.path_and_query),
             ),
-            field: match credential {
-                Some(Carried::Field(name, value)) => Some((name, value)),
-                Some(Carried::Parameter(..)) | None => None,
-            },
+            fields: credential.map(Carried::fields).unwrap_or_default(),
             peer: Peer {
                 address: Some(test.from),
-                scheme: if test.https {
-                    Scheme::Https
-                } else {
-                    Scheme::Http
-                },
+                scheme,
             },
         })
     }
@@ -151,6 +157,7 @@ fn credential(
     caller: &TestCaller,
     ir: &Ir,
     credentials: &Credentials,
+    purpose: &Purpose<'_>,
 ) -> Result<Option<Carried>, OfflineError> {
     Ok(match caller {
         TestCaller::Anonymous => None,
@@ -163,7 +170,11 @@ fn credential(
             } = bearer;
             let token = credentials.token(*issuer, subject, scopes, claims.clone(), *expired);
             let token = token.map_err(failed)?;
-            Some(credentials.carry(*issuer, &token).map_err(failed)?)
+            Some(
+                credentials
+                    .carry(*issuer, &token, purpose)
+                    .map_err(failed)?,
+            )
         }
         TestCaller::Opaque {
             introspection,
@@ -292,8 +303,8 @@ impl Seen {
 struct Request<'t> {
     test: &'t TestRequest,
     path_and_query: String,
-    /// The field that carries the credential.
-    field: Option<(HeaderName, String)>,
+    /// The fields that carry the credential.
+    fields: Vec<(HeaderName, String)>,
     peer: Peer,
 }
 
@@ -311,7 +322,7 @@ impl RequestHead for Request<'_> {
     }
 
     fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        let mut fields = self.test.headers.iter().chain(&self.field);
+        let mut fields = self.test.headers.iter().chain(&self.fields);
         fields
             .find(|(own, _)| own == name)
             .map(|(_, value)| Cow::Borrowed(value.as_str()))

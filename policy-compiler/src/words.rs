@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    AllowedOrigins, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
+    AllowedOrigins, Binding, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
     ClaimValue, ClientMethod, Cost, FieldPredicate, FieldTest, HeaderEdits, IntrospectionClient,
     KeyLocation, KeyPart, Limit, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, Scope,
     TemplatePart, TokenSource, TokenType,
@@ -224,6 +224,21 @@ pub(crate) fn token_source(source: &TokenSource) -> String {
         TokenSource::Cookie(name) => format!("the cookie {}", code(name)),
         TokenSource::Query(name) => format!("the query parameter {}", code(name)),
     }
+}
+
+pub(crate) fn binding(binding: Option<Binding>) -> &'static str {
+    match binding {
+        None => "whoever holds the token",
+        Some(Binding::Dpop) => "whoever proves to have the token's key",
+        Some(Binding::Certificate) => "whoever has the token's certificate",
+        Some(Binding::Any) => "whoever proves to have the token's key or certificate",
+    }
+}
+
+pub(crate) fn proof_nonce(secret: Option<&str>) -> String {
+    secret.map_or("no nonce".to_owned(), |name| {
+        format!("a nonce by the secret {}", code(name))
+    })
 }
 
 pub(crate) fn caller_facts(facts: &CallerFacts) -> String {

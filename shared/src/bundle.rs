@@ -10,6 +10,7 @@ mod caller;
 mod introspection;
 mod issuer;
 mod limit;
+mod possession;
 mod route;
 mod tables;
 
@@ -31,6 +32,7 @@ pub use issuer::{
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use limit::{Cost, KeyPart, Limit, Scope};
+pub use possession::{Binding, Possession, UnknownBinding};
 pub use route::{
     FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
     Target, TemplatePart,

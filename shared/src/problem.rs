@@ -68,6 +68,14 @@ catalogue! {
     CredentialInvalid = "credential-invalid", 401, "The credential is not valid";
     /// The token was good and has expired: get a new one.
     CredentialExpired = "credential-expired", 401, "The credential has expired";
+    /// The token is bound to a key or certificate, and the request does not prove that its sender
+    /// has it: there is no proof, it is for another request, made too long ago, or used before.
+    ProofInvalid = "proof-invalid", 401, "The proof of possession is not valid";
+    /// The proof needs the nonce that the answer's `DPoP-Nonce` has: make a new one with it.
+    ProofNonce = "proof-nonce", 401, "The proof of possession needs a nonce";
+    /// The gateway remembers as many proofs as it can, so that none is used twice. Make a new one
+    /// after `Retry-After`.
+    ProofsExhausted = "proofs-exhausted", 503, "No more proofs are taken now";
     /// The credential is good, but lacks a scope that the route needs.
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
     /// The policy asks more of a request than a credential, and this one does not meet it.

@@ -60,6 +60,15 @@ pub struct Caller {
     /// seconds from now, and `"absent"` takes a claim away.
     #[serde(default)]
     pub claims: BTreeMap<String, toml::Value>,
+    /// For an issuer whose tokens are bound to a key: claims of the proof to replace; a number for
+    /// `iat` counts seconds from now, and `"absent"` takes a claim away.
+    #[serde(default)]
+    pub proof: BTreeMap<String, toml::Value>,
+    /// The thumbprint of the key that the token is bound to, if not the caller's own.
+    pub bound_to: Option<String>,
+    /// How the request carries a bound token, if not as it should: `bearer`, `unproven`, `proof
+    /// alone`, `twice`.
+    pub carried: Option<String>,
     /// What to do to the finished token: `signature`, `payload`, `unsigned`, `padding`, `long`.
     pub tamper: Option<String>,
     /// The API key of this consumer.

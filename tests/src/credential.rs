@@ -1,35 +1,43 @@
 //! Credentials for cases, good ones and hostile ones.
 
+mod proof;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use tidegate_policy_compiler::credentials::Carried;
+use tidegate_policy_compiler::credentials::{Carried, Purpose};
 use tidegate_shared::bundle::{ApiKeyRing, Issuer, IssuerKeys};
+use tidegate_shared::time::UnixMillis;
 
 use crate::case::{Caller, Case};
 use crate::stage::Stage;
 
-/// How the request carries a case's credential.
+/// How the request carries a case's credentials.
 ///
 /// # Errors
 /// Where the policy has no such issuer or consumer.
-pub fn carried(case: &Case, stage: &Stage) -> Result<Option<Carried>> {
+pub fn carried(case: &Case, stage: &Stage) -> Result<Vec<Carried>> {
     let Some(caller) = &case.caller else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    if let Some(consumer) = &caller.consumer {
-        let has = |(_, ring): &(u32, &ApiKeyRing)| ring.keys.consumers().any(|own| own == consumer);
-        let mut rings = (0..).zip(&stage.tables.api_keys);
-        let (index, ring) = rings.find(has).context("no such consumer")?;
-        return Ok(stage.credentials.carry_api_key(index, ring, consumer));
-    }
-    let name = caller
-        .issuer
-        .as_deref()
-        .context("a caller has an issuer or is a consumer")?;
+    let key = caller.consumer.as_deref().map(|name| api_key(name, stage));
+    let issuer = caller.issuer.as_deref();
+    let token = issuer.map(|name| token(name, caller, case, stage));
+    key.into_iter().chain(token).collect()
+}
+
+fn api_key(consumer: &str, stage: &Stage) -> Result<Carried> {
+    let has = |(_, ring): &(u32, &ApiKeyRing)| ring.keys.consumers().any(|own| own == consumer);
+    let mut rings = (0..).zip(&stage.tables.api_keys);
+    let (index, ring) = rings.find(has).context("no such consumer")?;
+    let carried = stage.credentials.carry_api_key(index, ring, consumer);
+    carried.context("no such consumer")
+}
+
+fn token(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Carried> {
     let mut issuers = stage.tables.issuers.iter().zip(0..);
     let (issuer, index) = issuers
         .find(|(issuer, _)| issuer.name == name)
@@ -38,13 +46,28 @@ pub fn carried(case: &Case, stage: &Stage) -> Result<Option<Carried>> {
     let token = if caller.header.is_some() || !caller.claims.is_empty() {
         by_hand(caller, issuer, subject, stage)?
     } else {
+        let mut claims = Map::new();
+        if let Some(thumbprint) = &caller.bound_to {
+            claims.insert("cnf".to_owned(), json!({ "jkt": thumbprint }));
+        }
         let scopes = &caller.scopes;
         stage
             .credentials
-            .token(index, subject, scopes, Map::new(), false)?
+            .token(index, subject, scopes, claims, false)?
     };
     let token = tampered(&token, caller)?;
-    Ok(Some(stage.credentials.carry(index, &token)?))
+    let (method, target) = case.send.split_once(' ').context("method and target")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let purpose = Purpose {
+        method: &method.parse()?,
+        address: &format!("http://{}{target}", case.host),
+        now: UnixMillis(now.try_into()?),
+    };
+    let carried = stage.credentials.carry(index, &token, &purpose)?;
+    match carried {
+        Carried::Proven { token, .. } => proof::carry(caller, issuer, token, &purpose, stage),
+        Carried::Field(..) | Carried::Parameter(..) => Ok(carried),
+    }
 }
 
 /// A token signed with the issuer's secret, whatever its header and claims say.

@@ -58,11 +58,12 @@ async fn one(case: &Case, stage: &Stage, runtime: &Runtime) -> Result<Vec<String
 
 fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
     let (method, target) = case.send.split_once(' ').context("method and target")?;
-    let credential = credential::carried(case, stage)?;
-    let target = match &credential {
-        Some(credential) => credential.address(target),
-        None => target.to_owned(),
-    };
+    let credentials = credential::carried(case, stage)?;
+    let target = credentials
+        .iter()
+        .fold(target.to_owned(), |target, credential| {
+            credential.address(&target)
+        });
     let mut builder = Request::builder()
         .method(method)
         .uri(target)
@@ -70,7 +71,7 @@ fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
     for (name, value) in &case.headers {
         builder = builder.header(name, value);
     }
-    if let Some(Carried::Field(name, value)) = credential {
+    for (name, value) in credentials.into_iter().flat_map(Carried::fields) {
         builder = builder.header(name, value);
     }
     Ok(builder.body(Full::from(case.body.clone()))?)

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Object, Uint8Array};
+use lru::LruCache;
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
@@ -14,15 +16,15 @@ use web_sys::{
     SubtleCrypto, WorkerGlobalScope,
 };
 
-/// Imported keys that are kept for each algorithm. Issuers change theirs while an isolate lives,
-/// and the old ones are never asked for again.
-const MAX_KEYS: usize = 256;
+/// Imported keys that are kept for each algorithm, the least recently used of which goes first:
+/// issuers change theirs while an isolate lives, and callers bring some of their own.
+const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// Verifies, and keeps the keys that it has imported.
 #[derive(Debug, Default)]
 pub(crate) struct WebCrypto {
     /// An RSA key is imported for each algorithm that it serves.
-    keys: RefCell<HashMap<Algorithm, HashMap<KeyMaterial, CryptoKey>>>,
+    keys: RefCell<HashMap<Algorithm, LruCache<KeyMaterial, CryptoKey>>>,
 }
 
 impl WebCrypto {
@@ -69,8 +71,8 @@ impl WebCrypto {
     ) -> Result<CryptoKey, JsValue> {
         let known = self
             .keys
-            .borrow()
-            .get(&algorithm)
+            .borrow_mut()
+            .get_mut(&algorithm)
             .and_then(|keys| keys.get(material).cloned());
         if let Some(key) = known {
             return Ok(key);
@@ -79,11 +81,10 @@ impl WebCrypto {
             .await?
             .unchecked_into();
         let mut keys = self.keys.borrow_mut();
-        let keys = keys.entry(algorithm).or_default();
-        if keys.len() >= MAX_KEYS {
-            keys.clear();
-        }
-        keys.insert(material.clone(), key.clone());
+        let keys = keys
+            .entry(algorithm)
+            .or_insert_with(|| LruCache::new(MAX_KEYS));
+        keys.put(material.clone(), key.clone());
         Ok(key)
     }
 }

@@ -1,13 +1,17 @@
 //! Public keys of issuers, as key sets have them (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
 mod roca;
+mod thumbprint;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, P384PublicKey, RSAPublicKey};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tidegate_shared::bundle::{Algorithm, KeyMaterial, PublicKey};
+
+pub use thumbprint::thumbprint;
 
 /// Why a key of a set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +32,15 @@ struct Jwk {
     alg: Option<String>,
     r#use: Option<String>,
     key_ops: Option<Vec<String>>,
-    d: Option<serde::de::IgnoredAny>,
-    k: Option<serde::de::IgnoredAny>,
+    /// What private keys have, and secret ones (RFC 7518 §6.2.2, §6.3.2, §6.4).
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
+    k: Option<IgnoredAny>,
     crv: Option<String>,
     n: Option<String>,
     e: Option<String>,
@@ -45,7 +56,19 @@ struct Jwk {
 pub fn parse(jwk: Value) -> Result<Option<PublicKey>, InvalidJwk> {
     let jwk: Jwk =
         serde_json::from_value(jwk).map_err(|error| InvalidJwk::Unusable(error.to_string()))?;
-    if jwk.d.is_some() || jwk.k.is_some() || jwk.kty == "oct" {
+    let Jwk {
+        d,
+        p,
+        q,
+        dp,
+        dq,
+        qi,
+        oth,
+        k,
+        ..
+    } = &jwk;
+    let private = [d, p, q, dp, dq, qi, oth, k];
+    if private.iter().any(|member| member.is_some()) || jwk.kty == "oct" {
         return Err(InvalidJwk::Secret);
     }
     let verifies = |operations: &Vec<String>| operations.iter().any(|name| name == "verify");
@@ -180,6 +203,7 @@ mod tests {
             (json!({ "y": "AA" }), "not a point of P-256"),
             (json!({ "y": null }), "a member is missing or not base64url"),
             (json!({ "d": X }), "it is secret"),
+            (json!({ "dq": X }), "it is secret"),
             (json!({ "kty": "oct" }), "it is secret"),
         ] {
             assert_eq!(verdict(point(more.clone())), expected, "{more}");

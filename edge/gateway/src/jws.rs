@@ -65,13 +65,7 @@ impl Token<'_> {
         keys: &IssuerKeys,
         ports: &impl Ports,
     ) -> Result<Verified<'_>, InvalidJws> {
-        // RFC 8725 §3.1: the algorithm is the policy's choice, the token's `alg` only picks from it.
-        let algorithm = algorithms
-            .iter()
-            .copied()
-            .find(|algorithm| algorithm.name() == self.header.alg);
-        let algorithm = algorithm.ok_or(InvalidJws::Key("its algorithm is not allowed"))?;
-        let message = self.message.as_bytes();
+        let algorithm = self.pick(algorithms)?;
         let holds = match keys {
             IssuerKeys::Secret(name) if algorithm == Algorithm::HS256 => {
                 let secret = ports
@@ -80,13 +74,12 @@ impl Token<'_> {
                 if secret.len() < MIN_SECRET {
                     return Err(InvalidJws::WeakSecret(name.clone()));
                 }
-                signature::verify_hmac(&secret, message, &self.signature)
+                signature::verify_hmac(&secret, self.message.as_bytes(), &self.signature)
             }
             IssuerKeys::Secret(_) => false,
             IssuerKeys::Pinned(keys) => {
                 let key = select(keys, algorithm, &self.header)?;
-                let verified = ports.verify(algorithm, key, message, &self.signature).await;
-                verified.map_err(|error| InvalidJws::Port(error.0))?
+                self.holds(algorithm, key, ports).await?
             }
         };
         if !holds {
@@ -96,6 +89,46 @@ impl Token<'_> {
             typ: self.header.typ.as_deref(),
             payload: &self.payload,
         })
+    }
+
+    /// Verifies the token with this key, and gives its payload's octets.
+    ///
+    /// # Errors
+    /// [`InvalidJws`].
+    pub async fn verify_with(
+        &self,
+        algorithms: &[Algorithm],
+        key: &KeyMaterial,
+        ports: &impl Ports,
+    ) -> Result<&[u8], InvalidJws> {
+        let algorithm = self.pick(algorithms)?;
+        if !key.fits(algorithm) {
+            return Err(InvalidJws::Key("its algorithm is not for the key"));
+        }
+        if self.holds(algorithm, key, ports).await? {
+            Ok(&self.payload)
+        } else {
+            Err(InvalidJws::Signature)
+        }
+    }
+
+    /// RFC 8725 §3.1: the algorithm is the policy's choice, the token's `alg` only picks from it.
+    fn pick(&self, algorithms: &[Algorithm]) -> Result<Algorithm, InvalidJws> {
+        let mut algorithms = algorithms.iter().copied();
+        algorithms
+            .find(|algorithm| algorithm.name() == self.header.alg)
+            .ok_or(InvalidJws::Key("its algorithm is not allowed"))
+    }
+
+    async fn holds(
+        &self,
+        algorithm: Algorithm,
+        key: &KeyMaterial,
+        ports: &impl Ports,
+    ) -> Result<bool, InvalidJws> {
+        let message = self.message.as_bytes();
+        let verified = ports.verify(algorithm, key, message, &self.signature).await;
+        verified.map_err(|error| InvalidJws::Port(error.0))
     }
 }
 

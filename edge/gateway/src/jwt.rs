@@ -15,6 +15,7 @@ use crate::key_sets::NoKeys;
 use crate::ports::Ports;
 use crate::state::{Known, Lifetime, Memory, Verifier};
 use claims::Claims;
+pub(crate) use claims::numeric_date;
 
 /// Milliseconds after which a signature is checked again.
 const MAX_AGE: u64 = 60_000;
@@ -51,12 +52,12 @@ pub(crate) enum InvalidToken {
 /// Verifies a token of one of the issuers: form, algorithm, key, signature, type, claims, in this
 /// order, so that nothing of an unverified payload is believed. One that was verified lately, by
 /// the same rules and keys, is looked up instead; its dates are held against the time again.
-pub(crate) async fn verify(
+pub(crate) async fn verify<'i>(
     token: &str,
-    issuers: &[&Issuer],
+    issuers: &[&'i Issuer],
     memory: &Memory<'_>,
     ports: &impl Ports,
-) -> Result<Arc<Identity>, InvalidToken> {
+) -> Result<(Arc<Identity>, &'i Issuer), InvalidToken> {
     let lately = |issuer: &&Issuer| {
         let by = verifier(memory, issuer);
         let found = memory.state.tokens.find(by, token, ports.now())?;
@@ -83,7 +84,7 @@ pub(crate) async fn verify(
     };
     if let Some((_, known)) = known.filter(|(_, known)| same(known.keys.as_ref(), keys.as_ref())) {
         known.lifetime.check(ports.now())?;
-        return Ok(known.identity);
+        return Ok((known.identity, issuer));
     }
     let parsed = match parsed {
         Some(parsed) => parsed,
@@ -120,7 +121,7 @@ pub(crate) async fn verify(
         .state
         .tokens
         .put(by, token, known, claims, ports.now());
-    Ok(identity)
+    Ok((identity, issuer))
 }
 
 fn verifier<'v>(memory: &Memory<'_>, issuer: &'v Issuer) -> Verifier<'v> {

@@ -12,7 +12,9 @@
 
 mod attempt;
 pub mod condition;
+mod confirmation;
 mod decision;
+pub mod dpop;
 mod gateway;
 mod head;
 mod hosts;

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod health;
+mod proofs;
 mod retries;
 mod tokens;
 
@@ -12,6 +13,7 @@ use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
 
 pub(crate) use buckets::{Bucket, Buckets, Standing, Take};
+pub(crate) use proofs::NotTaken;
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 
 /// Octets of tokens that were verified, and of their claims.
@@ -24,6 +26,7 @@ pub struct State {
     pub(crate) buckets: Buckets,
     pub(crate) health: health::OriginHealth,
     pub(crate) key_sets: KeySets,
+    pub(crate) proofs: proofs::Proofs,
     pub(crate) retries: retries::RetryBudgets,
     pub(crate) introspections: Introspections,
     pub(crate) tokens: Tokens<Known>,
@@ -37,6 +40,7 @@ impl State {
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
             key_sets: KeySets::default(),
+            proofs: proofs::Proofs::new(seed),
             retries: retries::RetryBudgets::default(),
             introspections: Introspections::new(seed),
             tokens: Tokens::new(seed, MAX_VERIFIED),

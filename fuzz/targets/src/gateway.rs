@@ -241,9 +241,9 @@ impl RequestHead for Head<'_> {
 }
 
 /// A world in which time stands still.
-struct Still<'a> {
+pub(crate) struct Still<'a> {
     /// What lies at every address.
-    answer: &'a [u8],
+    pub(crate) answer: &'a [u8],
 }
 
 impl Ports for Still<'_> {

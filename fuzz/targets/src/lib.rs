@@ -15,6 +15,7 @@ pub mod path;
 pub mod pattern;
 pub mod payload;
 pub mod policy;
+pub mod proof;
 pub mod section;
 pub mod token;
 
@@ -54,6 +55,7 @@ targets!(
     pattern,
     payload,
     policy,
+    proof,
     section,
     token
 );

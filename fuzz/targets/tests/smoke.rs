@@ -96,6 +96,7 @@ smoke! {
     pattern: 300_000,
     payload: 20_000,
     policy: 4_000,
+    proof: 30_000,
     section: 20_000,
     token: 30_000,
 }

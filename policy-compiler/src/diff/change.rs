@@ -101,6 +101,10 @@ kinds! {
     IntrospectionClient = "introspection-client";
     /// How long what that server says is believed.
     AnswerAge = "answer-age";
+    /// How a token must be bound to whoever sends it.
+    Binding = "binding";
+    /// Whether proofs of possession need a nonce, and by which secret.
+    ProofNonce = "proof-nonce";
     /// Which scopes a token must have.
     Scopes = "scopes";
     /// What must hold besides the credential.

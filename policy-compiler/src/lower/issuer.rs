@@ -1,6 +1,7 @@
 //! Issuers.
 
 mod key_set;
+mod possession;
 mod remote;
 mod rules;
 
@@ -50,6 +51,7 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         leeway,
         rules: rules::lower(issuer, cx),
         source: token_source::lower(issuer.from.as_ref(), cx),
+        possession: possession::lower(issuer, cx),
     }
 }
 

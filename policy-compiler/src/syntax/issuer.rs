@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use tidegate_shared::bundle::{Algorithm, ClaimValue, TokenType};
+use tidegate_shared::bundle::{Algorithm, Binding, ClaimValue, TokenType};
 use tidegate_shared::units::Span as TimeSpan;
 
 use super::token_source::From;
@@ -31,6 +31,12 @@ record! {
         /// Where a request has its token: `header` (if absent), which is `Authorization: Bearer`,
         /// `{ header: NAME }`, `{ cookie: NAME }` or `{ query: NAME }`.
         from: Option<From>,
+        /// To what every token must be bound: `dpop`, a key of which each request has a proof;
+        /// `certificate`, a client certificate; or `any` of both. A token that is bound is held to
+        /// it in any case.
+        binding: Option<Parsed<Binding>>,
+        /// What proofs of keys must be.
+        dpop: Option<Dpop>,
         /// A standard that its tokens keep: `rfc9068`.
         profile: Option<Parsed<Profile>>,
         /// What `typ` must be: `at+jwt`, `jwt`, or `any` of both or absent.
@@ -39,6 +45,15 @@ record! {
         max_age: Option<Parsed<TimeSpan>>,
         /// Claims that a token must have, each with its value or one of several.
         claims: Named<Spanned<OneOrMany<Scalar>>>,
+    }
+}
+
+record! {
+    /// What proofs of keys must be.
+    struct Dpop {
+        /// The name under which the platform's secret store has the secret that makes the nonces
+        /// which proofs must have.
+        nonce: Spanned<String>,
     }
 }
 

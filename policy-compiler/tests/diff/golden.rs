@@ -1,5 +1,7 @@
 //! The texts.
 
+use std::collections::BTreeSet;
+
 use expect_test::{Expect, expect};
 use tidegate_policy_compiler::diff::{
     ChangeKind, diff, render_human, render_json, render_markdown,
@@ -670,6 +672,53 @@ fn for_programs_and_for_comments() {
 }
 
 /// The documentation has a line for every kind.
+#[test]
+fn bound_tokens() {
+    let secret = "secret: one }";
+    check(
+        &[(secret, "secret: one, binding: dpop, dpop: { nonce: n } }")],
+        &expect![[r#"
+            tightens: binding
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - whoever holds the token
+                + whoever proves to have the token's key
+
+            tightens: proof-nonce
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+                - no nonce
+                + a nonce by the secret `n`
+
+            4 changes: 4 tightens
+        "#]],
+    );
+    let diff_of = |old: &str, new: &str| {
+        let policy = |text: &str| side(&OLD.replacen(secret, text, 1));
+        let changes = diff(&policy(old), &policy(new));
+        let severities: BTreeSet<String> = changes
+            .iter()
+            .map(|change| change.severity.to_string())
+            .collect();
+        severities.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let [none, dpop, certificate, any] = [
+        "secret: one }",
+        "secret: one, binding: dpop }",
+        "secret: one, binding: certificate }",
+        "secret: one, binding: any }",
+    ];
+    for (old, new, expected) in [
+        (dpop, none, "loosens"),
+        (dpop, any, "loosens"),
+        (any, certificate, "tightens"),
+        (certificate, dpop, "changes"),
+        (dpop, dpop, ""),
+    ] {
+        assert_eq!(diff_of(old, new), expected, "{old} {new}");
+    }
+}
+
 #[test]
 fn every_kind_is_documented() {
     let page = std::fs::read_to_string("../docs/shipping.md").unwrap();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use super::Possession;
 use crate::units::Span;
 
 /// A signature algorithm of JWS (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -93,6 +94,8 @@ pub struct Issuer {
     pub rules: TokenRules,
     /// Where in a request its tokens are.
     pub source: TokenSource,
+    /// What whoever sends one must prove.
+    pub possession: Possession,
 }
 
 impl Issuer {
@@ -114,6 +117,7 @@ impl Issuer {
             leeway: Span(0),
             rules: TokenRules::default(),
             source: TokenSource::default(),
+            possession: Possession::default(),
         }
     }
 }

@@ -34,6 +34,10 @@ impl Tables {
             IssuerKeys::Secret(name) => Some((name.as_str(), format!("issuer `{}`", issuer.name))),
             IssuerKeys::Pinned(_) => None,
         });
+        let nonces = self.issuers.iter().filter_map(|issuer| {
+            let name = issuer.possession.nonce.as_deref()?;
+            Some((name, format!("nonces of issuer `{}`", issuer.name)))
+        });
         let upstreams = self.upstreams.iter().filter_map(|upstream| {
             let token = upstream.caller.token.as_ref()?;
             Some((
@@ -45,7 +49,7 @@ impl Tables {
             let purpose = format!("introspection `{}`", asked.name);
             (asked.client.secret.as_str(), purpose)
         });
-        issuers.chain(introspections).chain(upstreams)
+        issuers.chain(nonces).chain(introspections).chain(upstreams)
     }
 
     pub(super) fn largest(&self) -> usize {

@@ -97,7 +97,7 @@ impl Gateway {
         exchange.phase = Phase::Authenticate;
         let incoming = Incoming {
             head,
-            query: target.query,
+            target: &target,
             cors,
             tables: &self.tables,
             realm: &self.policy,

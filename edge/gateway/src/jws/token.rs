@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use serde_json::Value;
+
 use super::InvalidJws;
 use crate::json;
 
@@ -19,13 +21,14 @@ pub struct Token<'t> {
     pub(super) signature: Vec<u8>,
 }
 
-/// What the gateway reads of a token's header. `jku`, `jwk`, `x5u` and `x5c` are never looked at:
-/// a token does not bring its own key (RFC 8725 §3.10).
+/// What the gateway reads of a token's header. `jku`, `x5u` and `x5c` are never looked at (RFC
+/// 8725 §3.10).
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
     pub(super) typ: Option<String>,
+    pub(super) jwk: Option<Value>,
 }
 
 impl<'t> Token<'t> {
@@ -56,11 +59,27 @@ impl<'t> Token<'t> {
             signature: decode(signature)?,
         })
     }
+
+    /// `alg` of the header.
+    pub(crate) fn algorithm(&self) -> &str {
+        &self.header.alg
+    }
+
+    /// `typ` of the header.
+    pub(crate) fn typ(&self) -> Option<&str> {
+        self.header.typ.as_deref()
+    }
+
+    /// `jwk` of the header: the key that a proof of possession brings (RFC 9449 §4.2). To verify
+    /// an access token with it would be to believe whoever made the token.
+    pub(crate) fn own_key(&self) -> Option<&Value> {
+        self.header.jwk.as_ref()
+    }
 }
 
 impl Header {
     fn parse(octets: &[u8]) -> Result<Self, InvalidJws> {
-        let members = json::object(octets).ok_or(InvalidJws::Shape(
+        let mut members = json::object(octets).ok_or(InvalidJws::Shape(
             "its header is no JSON object of unique members",
         ))?;
         let text = |name: &str| match members.get(name) {
@@ -74,10 +93,12 @@ impl Header {
         if members.contains_key("crit") {
             return Err(InvalidJws::Shape("it has critical extensions"));
         }
+        let alg = text("alg")?.ok_or(InvalidJws::Shape("its header names no algorithm"))?;
         Ok(Self {
-            alg: text("alg")?.ok_or(InvalidJws::Shape("its header names no algorithm"))?,
+            alg,
             kid: text("kid")?,
             typ: text("typ")?,
+            jwk: members.remove("jwk"),
         })
     }
 }

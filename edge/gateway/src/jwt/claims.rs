@@ -92,21 +92,14 @@ impl Claims {
         })
     }
 
-    /// A `NumericDate` (RFC 7519 §2) in whole seconds.
+    /// A date in whole seconds.
     pub(crate) fn date(&self, name: &'static str) -> Result<Option<u64>, InvalidToken> {
         let Some(value) = self.0.get(name) else {
             return Ok(None);
         };
-        let seconds = value
-            .as_f64()
-            .filter(|seconds| (0.0..=MAX_DATE).contains(seconds));
-        let seconds = seconds.ok_or_else(|| unacceptable(name))?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked to lie between zero and the year 9999"
-        )]
-        Ok(Some(seconds as u64))
+        numeric_date(value)
+            .map(Some)
+            .ok_or_else(|| unacceptable(name))
     }
 
     /// One string or an array of strings; empty where the claim is absent.
@@ -134,4 +127,17 @@ impl Claims {
             .flat_map(str::split_ascii_whitespace)
             .collect())
     }
+}
+
+/// A `NumericDate` (RFC 7519 §2) in whole seconds.
+pub(crate) fn numeric_date(value: &Value) -> Option<u64> {
+    let seconds = value
+        .as_f64()
+        .filter(|seconds| (0.0..=MAX_DATE).contains(seconds))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to lie between zero and the year 9999"
+    )]
+    Some(seconds as u64)
 }

@@ -4,8 +4,10 @@
 //! it proves to be calling. Here is how they combine.
 
 mod api_key;
+pub(crate) mod challenge;
 mod cross_site;
 mod opaque;
+pub(crate) mod possession;
 pub(crate) mod source;
 mod token;
 
@@ -17,6 +19,7 @@ use tidegate_shared::problem::Problem;
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
 use crate::identity::{Authenticated, Held, Identity};
+use crate::phase::accept::Target;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
 use crate::state::Memory;
@@ -24,7 +27,7 @@ use crate::state::Memory;
 /// What this phase looks at.
 pub(crate) struct Incoming<'r, H, P> {
     pub(crate) head: &'r H,
-    pub(crate) query: Option<&'r str>,
+    pub(crate) target: &'r Target<'r>,
     /// The route's CORS rules.
     pub(crate) cors: Option<&'r Cors>,
     /// What the route refers to.

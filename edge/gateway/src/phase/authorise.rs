@@ -4,8 +4,10 @@ use http::header::WWW_AUTHENTICATE;
 use tidegate_shared::problem::Problem;
 
 use crate::condition::Program;
+use crate::confirmation::Confirmation;
 use crate::head::RequestHead;
 use crate::identity::Held;
+use crate::phase::authenticate::challenge::Scheme;
 use crate::phase::request::Request;
 use crate::refusal::Refusal;
 
@@ -33,9 +35,11 @@ fn scopes(held: &Held<'_>, realm: &str) -> Result<(), Refusal> {
         format!("lacks scope `{lacking}`"),
     );
     let scopes = required.join(" ");
-    let challenge =
-        format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{scopes}\"");
-    Err(refusal.with(WWW_AUTHENTICATE, challenge))
+    let proven = Confirmation::of(&held.identity.claims)
+        .is_ok_and(|confirmation| confirmation.key.is_some());
+    let scheme = if proven { Scheme::Dpop } else { Scheme::Bearer };
+    let challenge = scheme.challenge(realm, Some("insufficient_scope"));
+    Err(refusal.with(WWW_AUTHENTICATE, format!("{challenge}, scope=\"{scopes}\"")))
 }
 
 /// Requires that every condition of the route holds. One that cannot be evaluated does not.

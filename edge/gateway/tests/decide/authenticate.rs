@@ -12,6 +12,8 @@ mod challenges;
 mod claims;
 #[path = "authenticate/combinations.rs"]
 mod combinations;
+#[path = "authenticate/dpop.rs"]
+mod dpop;
 #[path = "authenticate/headers.rs"]
 mod headers;
 #[path = "authenticate/hostile.rs"]

@@ -92,7 +92,8 @@ fn of<'i>(
     let definition = usize::try_from(issuer)
         .ok()
         .and_then(|index| ir.tables.issuers.get(index))?;
-    if definition.source != TokenSource::Authorization {
+    // A token with a proof is nothing for a command line.
+    if definition.source != TokenSource::Authorization || definition.possession.binding.is_some() {
         return None;
     }
     let plain = route.methods.contains(&Method::GET) && !pattern.is_prefix();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use tidegate_shared::bundle::{Issuer, IssuerKeys, TokenRules, TokenType};
+use tidegate_shared::bundle::{Binding, Issuer, IssuerKeys, Possession, TokenRules, TokenType};
 use tidegate_shared::units::Span;
 
 use super::super::change::ChangeKind;
@@ -21,6 +21,7 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         leeway,
         rules,
         source,
+        possession,
     } = old;
     let differences = [
         Difference::between(ChangeKind::Issuer, issuer, &new.issuer, |issuer| {
@@ -53,7 +54,39 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         ),
     ];
     let rules = self::rules(rules, &new.rules);
-    differences.into_iter().chain(rules).flatten().collect()
+    let possession = self::possession(possession, &new.possession);
+    let differences = differences.into_iter().chain(rules).chain(possession);
+    differences.flatten().collect()
+}
+
+fn possession(old: &Possession, new: &Possession) -> [Option<Difference>; 2] {
+    let Possession { binding, nonce } = old;
+    let bindings = Difference::between(ChangeKind::Binding, binding, &new.binding, |binding| {
+        words::binding(*binding).to_owned()
+    });
+    let wider = match (binding, new.binding) {
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (Some(Binding::Dpop | Binding::Certificate), Some(Binding::Any)) => Some(Ordering::Less),
+        (Some(Binding::Any), Some(Binding::Dpop | Binding::Certificate)) => Some(Ordering::Greater),
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    let nonces = Difference::between(ChangeKind::ProofNonce, nonce, &new.nonce, |nonce| {
+        words::proof_nonce(nonce.as_deref())
+    });
+    let stricter = match (nonce, &new.nonce) {
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    let judged = |difference: Difference, order| Difference {
+        severity: sets::severity(order),
+        ..difference
+    };
+    [
+        bindings.map(|difference| judged(difference, wider)),
+        nonces.map(|difference| judged(difference, stricter)),
+    ]
 }
 
 fn keys(old: &IssuerKeys, new: &IssuerKeys) -> Option<Difference> {

@@ -4,6 +4,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use smallvec::SmallVec;
 use tidegate_shared::bundle::{Carrier, TokenSource};
 
+use super::challenge::Scheme;
 use crate::head::RequestHead;
 
 /// The request has more than one token: a client must not send several (RFC 6750 §2), and an
@@ -11,14 +12,22 @@ use crate::head::RequestHead;
 #[derive(Debug)]
 pub(super) struct Ambiguous;
 
-/// The only token of a request, and where it was. Other tokens in the places that RFC 6750 names
-/// count beside it, wherever the policy wants them, but for those that it wants `beside` this one.
+/// A token as a request carries it.
+#[derive(Debug)]
+pub(super) struct Presented<'s> {
+    pub(super) source: &'s TokenSource,
+    pub(super) scheme: Scheme,
+    pub(super) token: String,
+}
+
+/// The only token of a request. Other tokens in the places that RFC 6750 names count beside it,
+/// wherever the policy wants them, but for those that it wants `beside` this one.
 pub(super) fn find<'s, H: RequestHead>(
     sources: impl Iterator<Item = &'s TokenSource>,
     beside: &[Carrier<'_>],
     head: &H,
     query: Option<&str>,
-) -> Result<Option<(&'s TokenSource, String)>, Ambiguous> {
+) -> Result<Option<Presented<'s>>, Ambiguous> {
     let mut found = None;
     let mut seen: SmallVec<[Place<'_>; 2]> = SmallVec::new();
     for source in sources {
@@ -27,8 +36,13 @@ pub(super) fn find<'s, H: RequestHead>(
             continue;
         }
         seen.push(place);
-        for token in tokens(place, head, query) {
-            if found.replace((source, token)).is_some() {
+        for (scheme, token) in tokens(place, head, query) {
+            let presented = Presented {
+                source,
+                scheme,
+                token,
+            };
+            if found.replace(presented).is_some() {
                 return Err(Ambiguous);
             }
         }
@@ -78,19 +92,19 @@ impl<'s> Place<'s> {
     }
 }
 
-type Tokens = SmallVec<[String; 1]>;
+type Tokens = SmallVec<[(Scheme, String); 1]>;
 
 /// Every token in a place; empty ones are none.
 fn tokens<H: RequestHead>(place: Place<'_>, head: &H, query: Option<&str>) -> Tokens {
     match place {
         Place::Authorization => head
             .header(&AUTHORIZATION)
-            .and_then(|field| after_scheme(&field, "bearer").map(list))
+            .and_then(|field| schemed(&field).map(|(scheme, rest)| list(scheme, rest)))
             .unwrap_or_default(),
         Place::Header(name) => HeaderName::from_bytes(name.as_bytes())
             .ok()
             .and_then(|name| head.header(&name))
-            .map(|field| list(&field))
+            .map(|field| list(Scheme::Bearer, &field))
             .unwrap_or_default(),
         Place::Cookie(name) => head
             .header(&COOKIE)
@@ -98,9 +112,15 @@ fn tokens<H: RequestHead>(place: Place<'_>, head: &H, query: Option<&str>) -> To
             .unwrap_or_default(),
         Place::Query(name) => form_urlencoded::parse(query.unwrap_or_default().as_bytes())
             .filter(|(own, value)| own == name && !value.is_empty())
-            .map(|(_, value)| value.into_owned())
+            .map(|(_, value)| (Scheme::Bearer, value.into_owned()))
             .collect(),
     }
+}
+
+/// The token after the name of a scheme that carries one.
+fn schemed(field: &str) -> Option<(Scheme, &str)> {
+    let mut schemes = [Scheme::Bearer, Scheme::Dpop].into_iter();
+    schemes.find_map(|scheme| Some((scheme, after_scheme(field, scheme.name())?)))
 }
 
 /// What follows the name of a scheme in `Authorization`, whose case is ignored (RFC 9110 §11.1).
@@ -112,17 +132,19 @@ pub(super) fn after_scheme<'f>(field: &'f str, name: &str) -> Option<&'f str> {
 }
 
 /// Several fields of a name come as one, with commas between; no token has a comma in it.
-fn list(field: &str) -> Tokens {
+fn list(scheme: Scheme, field: &str) -> Tokens {
     let items = field.split(',').map(str::trim);
     let items = items.filter(|item| !item.is_empty());
-    items.map(str::to_owned).collect()
+    items.map(|item| (scheme, item.to_owned())).collect()
 }
 
 fn cookies(field: &str, name: &str) -> Tokens {
     let own = cookie_pairs(field).filter(|(own, _)| *own == name);
     let values = own.filter_map(|(_, pair)| Some(pair.split_once('=')?.1.trim()));
     let values = values.filter(|value| !value.is_empty());
-    values.map(str::to_owned).collect()
+    values
+        .map(|value| (Scheme::Bearer, value.to_owned()))
+        .collect()
 }
 
 /// The cookies of a field by their names, each whole (RFC 6265 §5.4). Several `Cookie` fields, as

@@ -7,7 +7,10 @@ use smallvec::SmallVec;
 use tidegate_shared::bundle::{Carrier, Issuer, JwtAuth, Tables, TokenSource};
 use tidegate_shared::problem::Problem;
 
-use super::{Incoming, cross_site, definition, source};
+use super::challenge::Scheme;
+use super::possession::Bound;
+use super::source::{self, Presented};
+use super::{Incoming, cross_site, definition};
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
 use crate::identity::Identity;
@@ -33,14 +36,28 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
     response: &mut HeadEdits,
 ) -> Result<Arc<Identity>, Refusal> {
     let issuers = issuers(jwt, incoming.tables)?;
-    let (source, token) = presented(sources(&issuers), beside, incoming, response)?;
+    let realm = incoming.realm;
+    let presented = presented(sources(&issuers), beside, incoming, response)?;
+    let presented = presented.ok_or_else(|| missing(Scheme::of_issuers(&issuers), realm));
+    let Presented {
+        source,
+        scheme,
+        token,
+    } = presented?;
     let candidates = issuers.iter().copied();
     let candidates: Issuers<'_> = candidates
         .filter(|issuer| issuer.source == *source)
         .collect();
-    jwt::verify(&token, &candidates, &incoming.memory, incoming.ports)
-        .await
-        .map_err(|error| refusal(&error, incoming.realm))
+    let verified = jwt::verify(&token, &candidates, &incoming.memory, incoming.ports).await;
+    let (identity, issuer) = verified.map_err(|error| refusal(&error, scheme, realm))?;
+    let bound = Bound {
+        identity: &identity,
+        issuer,
+        scheme,
+        token: &token,
+    };
+    bound.check(incoming, response).await?;
+    Ok(identity)
 }
 
 /// Whether the request has a token in one of these places, or several.
@@ -48,39 +65,44 @@ pub(super) fn is_carried<'s, H: RequestHead, P>(
     sources: impl IntoIterator<Item = &'s TokenSource>,
     incoming: &Incoming<'_, H, P>,
 ) -> bool {
-    let found = source::find(sources.into_iter(), &[], incoming.head, incoming.query);
+    let query = incoming.target.query;
+    let found = source::find(sources.into_iter(), &[], incoming.head, query);
     !matches!(found, Ok(None))
 }
 
-/// The request's token and its place, where it may come from there.
+/// The request's token, where it may come from its place; `None` where there is none.
 pub(super) fn presented<'s, H: RequestHead, P>(
     sources: impl IntoIterator<Item = &'s TokenSource>,
     beside: &[Carrier<'_>],
     incoming: &Incoming<'_, H, P>,
     response: &mut HeadEdits,
-) -> Result<(&'s TokenSource, String), Refusal> {
-    let realm = incoming.realm;
-    let found = source::find(sources.into_iter(), beside, incoming.head, incoming.query);
+) -> Result<Option<Presented<'s>>, Refusal> {
+    let query = incoming.target.query;
+    let found = source::find(sources.into_iter(), beside, incoming.head, query);
     let Ok(found) = found else {
         // RFC 6750 §3.1: more than one way of sending a token is an invalid request.
         let refusal = Refusal::new(Problem::CredentialAmbiguous, "several tokens");
-        let challenge = format!("Bearer realm=\"{realm}\", error=\"invalid_request\"");
+        let challenge = Scheme::Bearer.challenge(incoming.realm, Some("invalid_request"));
         return Err(refusal.with(WWW_AUTHENTICATE, challenge));
     };
-    let (source, token) = found.ok_or_else(|| {
-        Refusal::new(Problem::CredentialMissing, "no token")
-            .with(WWW_AUTHENTICATE, format!("Bearer realm=\"{realm}\""))
-    })?;
-    match source {
-        TokenSource::Authorization | TokenSource::Header(_) => {}
-        TokenSource::Cookie(_) => cross_site::check(incoming)?,
+    match found.as_ref().map(|presented| presented.source) {
+        None | Some(TokenSource::Authorization | TokenSource::Header(_)) => {}
+        Some(TokenSource::Cookie(_)) => cross_site::check(incoming)?,
         // RFC 6750 §2.3: no shared cache keeps what was asked for by such an address.
-        TokenSource::Query(_) => {
+        Some(TokenSource::Query(_)) => {
             let private = HeaderValue::from_static("private");
             response.add.push((CACHE_CONTROL, private));
         }
     }
-    Ok((source, token))
+    Ok(found)
+}
+
+/// The refusal where there is none, with a challenge for each scheme that a token may come with.
+pub(super) fn missing(schemes: impl IntoIterator<Item = Scheme>, realm: &str) -> Refusal {
+    let refusal = Refusal::new(Problem::CredentialMissing, "no token");
+    schemes.into_iter().fold(refusal, |refusal, scheme| {
+        refusal.with(WWW_AUTHENTICATE, scheme.challenge(realm, None))
+    })
 }
 
 type Issuers<'t> = SmallVec<[&'t Issuer; 2]>;
@@ -96,7 +118,7 @@ fn sources<'t>(issuers: &[&'t Issuer]) -> impl Iterator<Item = &'t TokenSource> 
     issuers.iter().map(|issuer| &issuer.source)
 }
 
-pub(super) fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
+pub(super) fn refusal(error: &InvalidToken, scheme: Scheme, realm: &str) -> Refusal {
     let problem = match error {
         InvalidToken::Expired => Problem::CredentialExpired,
         InvalidToken::Jws(
@@ -119,8 +141,10 @@ pub(super) fn refusal(error: &InvalidToken, realm: &str) -> Refusal {
     if problem == Problem::Internal {
         return refusal;
     }
-    let challenge = format!("Bearer realm=\"{realm}\", error=\"invalid_token\"");
-    refusal.with(WWW_AUTHENTICATE, challenge)
+    refusal.with(
+        WWW_AUTHENTICATE,
+        scheme.challenge(realm, Some("invalid_token")),
+    )
 }
 
 fn unavailable(error: &InvalidToken, retry: &str) -> Refusal {

@@ -23,7 +23,8 @@ impl<'t> Carriers<'t> {
         let mut carriers = Self::default();
         for carrier in auth.carriers(tables) {
             match carrier {
-                Carrier::Authorization(_) => carriers.fields.push("authorization"),
+                // A proof concerns the token that it came with (RFC 9449 §4.1).
+                Carrier::Authorization(_) => carriers.fields.extend(["authorization", "dpop"]),
                 Carrier::Header(name) => carriers.fields.push(name),
                 Carrier::Cookie(name) => carriers.cookies.push(name),
                 Carrier::Query(name) => carriers.parameters.push(name),

@@ -231,7 +231,7 @@ fn several_tokens_are_an_invalid_request() {
     );
 }
 
-struct Ok200;
+pub(crate) struct Ok200;
 
 impl tidegate_edge::ResponseHead for Ok200 {
     fn status(&self) -> u16 {
