@@ -8,6 +8,7 @@ mod conformance;
 mod gzip;
 mod imports;
 mod npm;
+mod peers;
 mod spin;
 mod targets;
 mod test;
@@ -25,7 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Install the Rust targets and the pinned npm tools that builds and tests use
+    /// Install the Rust targets, the pinned npm tools and the peers that builds and tests use
     Setup,
     /// Build the gateway for an edge runtime
     Build(build::Build),
@@ -44,7 +45,7 @@ fn main() -> Result<()> {
         Chore::Setup => {
             targets::ensure()?;
             npm::ensure()?;
-            Ok(())
+            peers::ensure()
         }
         Chore::Build(build) => build.run(),
         Chore::Test => test::run(),

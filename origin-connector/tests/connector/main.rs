@@ -17,6 +17,7 @@ mod grpc;
 mod grpc_web;
 mod heads;
 mod in_process;
+mod interop;
 mod memory;
 mod mesh;
 mod origin;
