@@ -146,6 +146,12 @@ impl Connector {
         doors.map(|(door, _, address)| (door.name(), *address))
     }
 
+    /// Has `/metrics` tell how many lines of the log were lost, as `lost` counts them. What is said
+    /// first stays.
+    pub fn count_lost_lines(&self, lost: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.server.metrics.lost_lines.count_by(lost);
+    }
+
     /// A way to ask for the certificates to be loaded again.
     pub fn reload(&self) -> Reload {
         Reload(self.server.reloader.clone())

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use tidegate_origin_connector::{Config, Connector};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder};
 use tracing_subscriber::EnvFilter;
 
 /// The mutual TLS terminator at the door of a mesh.
@@ -27,6 +28,9 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Log::Human)]
     log: Log,
 }
+
+/// Lines of the log that may wait to be written: some 4 MB.
+const LINES: usize = 8192;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Log {
@@ -59,9 +63,15 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Who reads the log slowly must not hold requests up: lines are lost then, and counted.
+    let (writer, _flushed_at_the_end) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES)
+        .finish(io::stderr());
+    let lost = writer.error_counter();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(writer);
     match arguments.log {
         Log::Human => log.with_ansi(false).init(),
         Log::Json => log
@@ -70,14 +80,15 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
             .with_current_span(false)
             .init(),
     }
-    tokio::runtime::Runtime::new()?.block_on(serve(config))
+    tokio::runtime::Runtime::new()?.block_on(serve(config, lost))
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, lost: ErrorCounter) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let connector = Connector::bind(config).await?;
+    connector.count_lost_lines(move || u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX));
     let reload = connector.reload();
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {

@@ -1,6 +1,8 @@
 //! Counts and durations for Prometheus. HTTP metrics carry the names and labels of the
 //! OpenTelemetry semantic conventions; the connector's own begin with `tidegate_connector_`.
 
+mod lost_lines;
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 
@@ -10,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub(crate) use lost_lines::LostLines;
 
 /// The bucket boundaries that the semantic conventions advise for
 /// `http.server.request.duration`, in seconds.
@@ -96,6 +100,7 @@ pub(crate) struct Metrics {
     pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
     pub(crate) tcp_connections: Family<TcpLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
+    pub(crate) lost_lines: LostLines,
     /// Seconds since the Unix epoch.
     pub(crate) expiry: Family<ExpiryLabels, Gauge<i64>>,
 }
@@ -119,6 +124,7 @@ impl Default for Metrics {
             tcp_open: Family::default(),
             tcp_connections: Family::default(),
             certificate_reloads: Family::default(),
+            lost_lines: LostLines::default(),
             expiry: Family::default(),
         };
         metrics.register();
@@ -201,6 +207,11 @@ impl Metrics {
             "Attempts to load changed certificates, by result",
             self.certificate_reloads.clone(),
         );
+        own.register(
+            "log_lines_lost",
+            "Lines of the log that nobody took in time",
+            self.lost_lines.shown.clone(),
+        );
         own.register_with_unit(
             "expiry",
             "When the connector's certificates and the first revocation list expire, since the Unix epoch",
@@ -220,6 +231,7 @@ impl Metrics {
 
     /// The exposition in the text format of OpenMetrics.
     pub(crate) fn exposition(&self) -> Result<String, fmt::Error> {
+        self.lost_lines.refresh();
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

@@ -49,7 +49,7 @@ impl Scene {
             list.join(", ")
         );
         let mut setup = Setup::new();
-        // A log that nobody reads would stop the connector.
+        // Lines that nobody reads are memory.
         setup.log = Some("off");
         let setup = setup.backend_at("accounts", "http://unused.invalid", &backend);
         let connector = setup.with(more).start().await;
@@ -191,8 +191,10 @@ async fn an_origin_resets_at_every_octet_of_its_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_cost_little() {
     let count = if is_long() { 10_000 } else { 200 };
+    let limits =
+        "[limits]\nconnections = 20000\nheader_read_timeout = \"10m\"\nidle_timeout = \"10m\"\n";
     let origins = [Origin::start().await];
-    let scene = Scene::open(&[origins[0].address], "[limits]\nconnections = 20000\n").await;
+    let scene = Scene::open(&[origins[0].address], limits).await;
     let before = scene.connector.memory();
     let idle = peers::idle(&scene, count).await;
     let held = scene.connector.memory().saturating_sub(before);

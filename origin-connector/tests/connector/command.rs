@@ -2,9 +2,10 @@
 
 use std::process::Output;
 
+use crate::admin::{admin_address, ask};
 use crate::authority::Authority;
 use crate::origin::Origin;
-use crate::program::{Setup, command, patient};
+use crate::program::{Setup, command, in_front_of, patient};
 
 async fn check(setup: &Setup) -> Output {
     patient(command(&setup.config()).arg("--check").output())
@@ -81,4 +82,27 @@ async fn a_check_warns_of_what_expires_soon() {
     assert!(said.starts_with("expires soon: server: "), "{said}");
     setup.tls = "expiry_notice = \"1m\"";
     assert_eq!(check(&setup).await.stderr, b"");
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_nobody_up() {
+    let origin = Origin::start().await;
+    let mut connector = in_front_of(&origin).await;
+    let admin = admin_address(&mut connector).await;
+    // Some hundred lines fill the pipe, some thousand more what may wait.
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let mut client = connector.http2().await;
+        callers.spawn(async move {
+            for _ in 0..2500 {
+                assert_eq!(client.get("/id").await.0, 200);
+            }
+        });
+    }
+    patient(callers.join_all()).await;
+    let (_, metrics) = ask(admin, "/metrics").await;
+    let lost = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("tidegate_connector_log_lines_lost_total "));
+    assert!(lost.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
 }

@@ -24,7 +24,7 @@ async fn idle(http2: bool) -> u64 {
             false => connector.http1().await,
         };
         assert_eq!(client.get("/").await.0, 200);
-        // A log that nobody reads would stop the connector.
+        // Lines that nobody reads are memory.
         connector.logged("request").await;
         open.push(client);
     }
