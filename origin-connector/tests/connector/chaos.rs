@@ -175,7 +175,10 @@ async fn an_origin_resets_at_every_octet_of_its_answer() {
         let request = http::Request::post("/")
             .body(crate::client::full("x"))
             .unwrap();
-        let response = patient(client.send(request)).await;
+        // The reset of a stream may overtake the head of the answer.
+        let Ok(response) = patient(client.try_send(request)).await else {
+            continue;
+        };
         let (parts, body) = response.into_parts();
         let body = patient(http_body_util::BodyExt::collect(body)).await;
         // A whole answer is one that says that it is whole.
@@ -189,25 +192,35 @@ async fn an_origin_resets_at_every_octet_of_its_answer() {
 
 /// The limit of descriptors of both processes must allow it.
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_cost_little() {
+async fn idle_connections_cost_little_and_leave_nothing() {
     let count = if is_long() { 10_000 } else { 200 };
+    let origins = [Origin::start().await];
     let limits =
         "[limits]\nconnections = 20000\nheader_read_timeout = \"10m\"\nidle_timeout = \"10m\"\n";
-    let origins = [Origin::start().await];
     let scene = Scene::open(&[origins[0].address], limits).await;
-    let before = scene.connector.memory();
-    let idle = peers::idle(&scene, count).await;
-    let held = scene.connector.memory().saturating_sub(before);
-    println!(
-        "{count} idle connections: {} KiB each",
-        held / 1024 / count as u64
-    );
-    assert!(held / (count as u64) < 100 * 1024, "{held}");
-    let load = scene.load();
-    tokio::time::sleep(MOMENT).await;
-    let sent = load.stop().await;
-    drop(idle);
-    let mut tally = Tally::new("idle connections", sent, &origins);
-    tally.memory(before, &scene.connector);
-    tally.hold_all();
+    let connector = &scene.connector;
+    let (empty, open) = (connector.memory(), connector.descriptors());
+    for round in 0..3 {
+        let before = connector.memory();
+        let idle = peers::idle(&scene, count).await;
+        let held = connector.memory().saturating_sub(empty) / count as u64;
+        println!("{count} idle connections: {} KiB each", held / 1024);
+        assert!(held < 100 * 1024, "{held}");
+        let load = scene.load();
+        tokio::time::sleep(MOMENT).await;
+        let sent = load.stop().await;
+        drop(idle);
+        patient(async {
+            while connector.descriptors() > open + 20 {
+                tokio::time::sleep(MOMENT).await;
+            }
+        })
+        .await;
+        let mut tally = Tally::new("idle connections", sent, &origins);
+        // An allocator keeps what it got, in each thread, for the next ones, who then need no more.
+        if round > 1 {
+            tally.memory(before, connector);
+        }
+        tally.hold_all();
+    }
 }

@@ -205,6 +205,12 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    /// Sockets and files that the process has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let id = self.child.id().unwrap();
+        std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+    }
+
     /// Octets of memory that the process has to itself.
     pub(crate) fn memory(&self) -> u64 {
         let id = self.child.id().unwrap();
