@@ -11,8 +11,10 @@ use tempfile::TempDir;
 use tidegate_shared::bundle::Tables;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::World;
+use crate::workerd::collect;
 
 /// What the component runs with.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub struct SpinConfig<'c> {
 pub struct SpinHost {
     address: SocketAddr,
     process: Child,
+    log: UnboundedReceiver<String>,
     directory: TempDir,
 }
 
@@ -83,10 +86,13 @@ impl SpinHost {
         let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start `{}`", config.program.display()))?;
+        let errors = process.stderr.take().context("no standard error")?;
+        let (sender, log) = unbounded_channel();
+        tokio::spawn(collect(BufReader::new(errors).lines(), sender));
         let output = process.stdout.take().context("no standard output")?;
         let line = BufReader::new(output).lines().next_line().await?;
         let line = line.context("the host ended before it listened")?;
@@ -96,6 +102,7 @@ impl SpinHost {
         Ok(Self {
             address: address.parse()?,
             process,
+            log,
             directory,
         })
     }
@@ -103,6 +110,11 @@ impl SpinHost {
     /// Where it serves plain HTTP/1.1.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The lines that the component and its host log, until it ends.
+    pub fn log(&mut self) -> &mut UnboundedReceiver<String> {
+        &mut self.log
     }
 
     /// Its process.

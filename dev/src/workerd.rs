@@ -111,9 +111,9 @@ impl Workerd {
         self.process.id()
     }
 
-    /// The next line that the Worker or its runtime logged; `None` once it has ended.
-    pub async fn log_line(&mut self) -> Option<String> {
-        self.log.recv().await
+    /// The lines that the Worker and its runtime log, until it ends.
+    pub fn log(&mut self) -> &mut UnboundedReceiver<String> {
+        &mut self.log
     }
 
     /// Puts another bundle into the KV namespace; the Worker sees the old or the new one, whole.
@@ -137,7 +137,10 @@ impl Workerd {
 }
 
 /// Passes lines on until either side has ended.
-async fn collect<R: AsyncBufRead + Unpin>(mut lines: Lines<R>, log: UnboundedSender<String>) {
+pub(crate) async fn collect<R: AsyncBufRead + Unpin>(
+    mut lines: Lines<R>,
+    log: UnboundedSender<String>,
+) {
     while let Ok(Some(line)) = lines.next_line().await {
         if log.send(line).is_err() {
             break;

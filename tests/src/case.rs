@@ -49,6 +49,11 @@ fn once() -> u32 {
 pub struct Caller {
     /// A token of this issuer.
     pub issuer: Option<String>,
+    /// A token that this server vouches for; `claims` are what it says.
+    pub introspect: Option<String>,
+    /// Whether that server knows nothing of it any more.
+    #[serde(default)]
+    pub expired: bool,
     /// The token's subject; the case's name if absent, so that cases share no limit.
     pub subject: Option<String>,
     /// The token's scopes.

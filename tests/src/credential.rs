@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use tidegate_policy_compiler::credentials::{Carried, Purpose};
+use tidegate_policy_compiler::Bearer;
+use tidegate_policy_compiler::credentials::{self, Carried, Purpose};
 use tidegate_shared::bundle::{ApiKeyRing, Issuer, IssuerKeys};
 use tidegate_shared::time::UnixMillis;
 
@@ -26,7 +27,27 @@ pub fn carried(case: &Case, stage: &Stage) -> Result<Vec<Carried>> {
     let key = caller.consumer.as_deref().map(|name| api_key(name, stage));
     let issuer = caller.issuer.as_deref();
     let token = issuer.map(|name| token(name, caller, case, stage));
-    key.into_iter().chain(token).collect()
+    let server = caller.introspect.as_deref();
+    let opaque = server.map(|name| opaque(name, caller, case, stage));
+    key.into_iter().chain(token).chain(opaque).collect()
+}
+
+/// A token that a server vouches for.
+fn opaque(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Carried> {
+    let mut servers = stage.tables.introspections.iter();
+    let server = servers.find(|own| own.name == name);
+    let server = server.context("no such server")?;
+    let claims = caller
+        .claims
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), serde_json::to_value(value)?)));
+    let bearer = Bearer {
+        subject: caller.subject.as_deref().unwrap_or(&case.name).to_owned(),
+        scopes: caller.scopes.clone(),
+        claims: claims.collect::<Result<_>>()?,
+        expired: caller.expired,
+    };
+    Ok(credentials::opaque(server, &bearer)?)
 }
 
 fn api_key(consumer: &str, stage: &Stage) -> Result<Carried> {

@@ -7,6 +7,7 @@
 pub mod case;
 pub mod client;
 pub mod credential;
+pub mod logs;
 pub mod runtime;
 pub mod stage;
 pub mod suite;

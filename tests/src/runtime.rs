@@ -4,14 +4,20 @@ use std::future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_dev::workerd::{WorkerConfig, Workerd};
-use tidegate_edge::AccessRecord;
-use tidegate_edge_native::{Config, Identity, NativeGateway, Records, Secrets};
+use tidegate_edge_native::{Config, Identity, LogRecords, NativeGateway, Secrets};
 
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::logs::Logs;
 use crate::stage::{Stage, root};
+
+/// Longer than any line takes to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway that runs the stage's bundle.
 #[derive(Debug)]
@@ -22,13 +28,6 @@ pub enum Runtime {
     Workerd(Box<Workerd>),
     /// As a component, on the Spin test host.
     Spin(Box<SpinHost>),
-}
-
-/// Takes records and forgets them: what is in one is the core's affair, and tested there.
-struct Nowhere;
-
-impl Records for Nowhere {
-    fn deliver(&self, _: &AccessRecord) {}
 }
 
 impl Runtime {
@@ -55,7 +54,7 @@ impl Runtime {
             identities: identities.collect(),
             secrets: Secrets::Given(secrets.collect()),
         };
-        let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(Nowhere)).await;
+        let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(LogRecords)).await;
         let gateway = gateway.map_err(|error| anyhow!("{error}"))?;
         let address = gateway.local_addr()?;
         tokio::spawn(gateway.run(future::pending()));
@@ -105,12 +104,38 @@ impl Runtime {
         }
     }
 
+    /// What the gateway's process has logged, until it has this text.
+    ///
+    /// # Errors
+    /// Where no such line comes.
+    pub async fn logged(&mut self, until: &str) -> Result<String> {
+        match self {
+            Self::Native(_) => Logs::of_this_process().until(until).await,
+            Self::Workerd(workerd) => logged(workerd.log(), until).await,
+            Self::Spin(host) => logged(host.log(), until).await,
+        }
+    }
+
     /// The gateway's process, where it has one of its own.
     pub fn process(&self) -> Option<u32> {
         match self {
             Self::Native(_) => None,
             Self::Workerd(workerd) => workerd.process_id(),
             Self::Spin(host) => host.process_id(),
+        }
+    }
+}
+
+async fn logged(lines: &mut UnboundedReceiver<String>, until: &str) -> Result<String> {
+    let mut log = String::new();
+    loop {
+        let line = tokio::time::timeout(PATIENCE, lines.recv()).await;
+        let line = line.context("the log stands still")?;
+        let line = line.context("the log has ended")?;
+        log.push_str(&line);
+        log.push('\n');
+        if line.contains(until) {
+            return Ok(log);
         }
     }
 }

@@ -13,30 +13,47 @@ use crate::credential;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
 
-/// Runs every case. Gives a line for each thing that was not as expected.
+/// Runs every case.
 ///
 /// # Errors
 /// Where a case cannot be run at all.
-pub async fn run(cases: &[Case], stage: &Stage, runtime: &Runtime) -> Result<Vec<String>> {
-    let mut failures = Vec::new();
+pub async fn run(cases: &[Case], stage: &Stage, runtime: &Runtime) -> Result<Ran> {
+    let mut ran = Ran::default();
     for case in cases {
-        let found = one(case, stage, runtime)
+        let found = one(case, stage, runtime, &mut ran.credentials)
             .await
             .with_context(|| case.name.clone())?;
-        failures.extend(
+        ran.failures.extend(
             found
                 .into_iter()
                 .map(|failure| format!("{}: {failure}", case.name)),
         );
     }
-    Ok(failures)
+    Ok(ran)
 }
 
-async fn one(case: &Case, stage: &Stage, runtime: &Runtime) -> Result<Vec<String>> {
+/// What came of the cases.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// A line for each thing that was not as expected.
+    pub failures: Vec<String>,
+    /// Every token, proof and key that was sent.
+    pub credentials: Vec<String>,
+}
+
+async fn one(
+    case: &Case,
+    stage: &Stage,
+    runtime: &Runtime,
+    credentials: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let before = stage.world.requests();
     let mut answer = None;
     for _ in 0..case.repeat {
-        answer = Some(client::exchange(runtime.address(), request(case, stage)?).await?);
+        let carried = credential::carried(case, stage)?;
+        credentials.extend(carried.iter().flat_map(secrets));
+        let request = request(case, carried)?;
+        answer = Some(client::exchange(runtime.address(), request).await?);
     }
     let answer = answer.context("a case that sends nothing")?;
     let reached = stage.world.requests().saturating_sub(before);
@@ -56,9 +73,22 @@ async fn one(case: &Case, stage: &Stage, runtime: &Runtime) -> Result<Vec<String
     Ok(check.failures)
 }
 
-fn request(case: &Case, stage: &Stage) -> Result<Request<Full<Bytes>>> {
+/// The tokens and keys themselves, without the scheme or the cookie's name.
+fn secrets(carried: &Carried) -> Vec<String> {
+    if let Carried::Parameter(_, value) = carried {
+        return vec![value.clone()];
+    }
+    let secret = |(_, value): (_, String)| {
+        let value = value.rsplit(' ').next().unwrap_or_default();
+        let cookie = value.split_once('=');
+        let cookie = cookie.filter(|(name, _)| !name.contains('.'));
+        cookie.map_or(value, |(_, secret)| secret).to_owned()
+    };
+    carried.clone().fields().into_iter().map(secret).collect()
+}
+
+fn request(case: &Case, credentials: Vec<Carried>) -> Result<Request<Full<Bytes>>> {
     let (method, target) = case.send.split_once(' ').context("method and target")?;
-    let credentials = credential::carried(case, stage)?;
     let target = credentials
         .iter()
         .fold(target.to_owned(), |target, credential| {

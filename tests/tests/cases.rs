@@ -3,15 +3,27 @@
 
 #![cfg(test)]
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use tidegate_dev::Apart;
+use tidegate_tests::logs::{self, Logs};
 use tidegate_tests::runtime::Runtime;
 use tidegate_tests::stage::{Stage, root};
-use tidegate_tests::{case, suite};
+use tidegate_tests::{case, client, suite};
 
-async fn check(stage: &Stage, runtime: &Runtime) {
+/// A path of the last request, which no other has.
+const LAST: &str = "/echo/the-last-request";
+/// A subject, which the records have as the consumer.
+const CONSUMER: &str = "a token that the server vouches for";
+
+async fn check(stage: &Stage, runtime: &mut Runtime) {
     let cases = case::read_all(&root().join("cases")).unwrap();
     assert!(cases.len() >= 60, "only {} cases", cases.len());
-    let failures = suite::run(&cases, stage, runtime).await.unwrap();
+    let suite::Ran {
+        failures,
+        mut credentials,
+    } = suite::run(&cases, stage, runtime).await.unwrap();
     assert!(
         failures.is_empty(),
         "{} of {} cases failed:\n{}",
@@ -19,26 +31,46 @@ async fn check(stage: &Stage, runtime: &Runtime) {
         cases.len(),
         failures.join("\n")
     );
+    let secrets = stage.secrets.iter().map(|(_, secret)| secret.clone());
+    credentials.extend(secrets);
+    check_logs(&credentials, runtime).await;
+}
+
+/// Nobody logs a credential or a secret: neither the gateway, nor its runtime, nor a connector.
+async fn check_logs(secrets: &[String], runtime: &mut Runtime) {
+    let last = Request::get(LAST)
+        .header("host", "api.test.example")
+        .body(Full::<Bytes>::default());
+    let answer = client::exchange(runtime.address(), last.unwrap()).await;
+    assert_eq!(answer.unwrap().status, 200);
+    let mut log = runtime.logged(LAST).await.unwrap();
+    log.push_str(&Logs::of_this_process().text());
+    // What is logged is found.
+    assert!(log.contains(CONSUMER) && log.contains(LAST), "{log}");
+    assert!(secrets.len() > 50, "only {} secrets", secrets.len());
+    let leaked = logs::leaks(&log, secrets);
+    assert!(leaked.is_empty(), "in the logs: {leaked:?}");
 }
 
 async fn stage(apart: Apart) -> Stage {
+    Logs::of_this_process();
     Stage::new(&root().join("policy"), apart).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn native() {
     let stage = stage(Apart::Ports).await;
-    check(&stage, &Runtime::native(&stage).await.unwrap()).await;
+    check(&stage, &mut Runtime::native(&stage).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workerd() {
     let stage = stage(Apart::Ports).await;
-    check(&stage, &Runtime::workerd(&stage).await.unwrap()).await;
+    check(&stage, &mut Runtime::workerd(&stage).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin() {
     let stage = stage(Apart::Addresses).await;
-    check(&stage, &Runtime::spin(&stage).await.unwrap()).await;
+    check(&stage, &mut Runtime::spin(&stage).await.unwrap()).await;
 }

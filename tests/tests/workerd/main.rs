@@ -116,7 +116,7 @@ async fn record(worker: &mut Workerd) -> serde_json::Value {
 async fn logged(worker: &mut Workerd, text: &str) -> serde_json::Value {
     let find = async {
         loop {
-            let line = worker.log_line().await.unwrap();
+            let line = worker.log().recv().await.unwrap();
             if line.contains(text) {
                 return serde_json::from_str(&line).unwrap();
             }
