@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "issuers/introspection.rs"]
+mod introspection;
 #[path = "issuers/issuer.rs"]
 mod issuer;
 

@@ -39,11 +39,14 @@ async fn exchange(
     let failed = |error: &dyn std::fmt::Display| PortError(error.to_string());
     let (head, body) = request.into_parts();
     let target = Target::new(&head.uri.to_string(), "").map_err(|error| failed(&error))?;
-    let fields: Vec<_> = head
+    let fields = head
         .headers
         .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect();
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    // Without it the body goes in chunks, which not every server takes.
+    let length = || ("content-length".to_owned(), body.len().to_string().into());
+    let length = (!body.is_empty()).then(length);
+    let fields: Vec<_> = fields.chain(length).collect();
     let headers = Headers::from_list(&fields).map_err(|error| failed(&error))?;
     let answer = origin::send(target, &head.method, headers, Body::of(body), time).await;
     let answer = answer.map_err(|(_, error)| PortError(error))?;

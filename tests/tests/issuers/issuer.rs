@@ -1,5 +1,8 @@
 //! An issuer with a face for each behaviour, at `/BEHAVIOUR`.
 
+#[path = "opaque.rs"]
+mod opaque;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,6 +12,23 @@ use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How the server of opaque tokens may behave.
+pub(crate) const ANSWERS: [&str; 9] = [
+    "good",
+    "slow",
+    "withdrawing",
+    "failing-later",
+    "refusing",
+    "redirecting",
+    "nonsense",
+    "endless",
+    "stalling",
+];
+/// The secret that the server's client shows; no ordinary text, so that it must be encoded.
+pub(crate) const CLIENT_SECRET: &str = "s3cret: 50% & more";
+/// A token that the server knows.
+pub(crate) const KNOWN: &str = "2YotnFZFEjr1zCsicMWpAA";
 
 pub(crate) const BEHAVIOURS: [&str; 8] = [
     "good",
@@ -64,7 +84,16 @@ struct Shared {
     new: Key,
     changed: AtomicBool,
     asked: Mutex<HashMap<String, u64>>,
+    open: AtomicU64,
+    most_open: AtomicU64,
     poured: AtomicU64,
+}
+
+impl Shared {
+    fn count(&self, behaviour: &str) {
+        let mut asked = self.asked.lock().unwrap();
+        *asked.entry(behaviour.to_owned()).or_default() += 1;
+    }
 }
 
 impl Issuer {
@@ -76,6 +105,8 @@ impl Issuer {
             new: Key::new("new"),
             changed: AtomicBool::new(false),
             asked: Mutex::default(),
+            open: AtomicU64::new(0),
+            most_open: AtomicU64::new(0),
             poured: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
@@ -108,6 +139,11 @@ impl Issuer {
         asked.get(behaviour).copied().unwrap_or_default()
     }
 
+    /// How many questions about tokens were open at a time, at most.
+    pub(crate) fn most_open(&self) -> u64 {
+        self.shared.most_open.load(Ordering::Relaxed)
+    }
+
     /// Octets that were taken of a document without end.
     pub(crate) fn poured(&self) -> u64 {
         self.shared.poured.load(Ordering::Relaxed)
@@ -126,13 +162,12 @@ async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) -> s
     let path = request.split(' ').nth(1).unwrap_or_default();
     let path = path.trim_start_matches('/');
     let (behaviour, document) = path.split_once('/').unwrap_or_default();
+    if document == "introspect" {
+        let question = opaque::read(&request, &mut stream).await?;
+        return opaque::answer(behaviour, &question, stream, &shared).await;
+    }
     if document == "jwks" {
-        *shared
-            .asked
-            .lock()
-            .unwrap()
-            .entry(behaviour.to_owned())
-            .or_default() += 1;
+        shared.count(behaviour);
     }
     let set = |key: &Key| json!({ "keys": [key.jwk()] }).to_string();
     let (status, body) = match (behaviour, document) {

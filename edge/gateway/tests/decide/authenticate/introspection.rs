@@ -1,12 +1,13 @@
 //! Opaque tokens, whose server says what they are worth.
 
-use std::borrow::Cow;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+#[path = "introspection/calls.rs"]
+mod calls;
+#[path = "introspection/failure.rs"]
+mod failure;
 
 use proptest::prelude::*;
 use serde_json::json;
-use tidegate_edge::{Decision, FetchBounds, PortError, Ports};
+use tidegate_edge::Decision;
 use tidegate_shared::bundle::{
     ClientMethod, IntrospectAuth, Introspection, IntrospectionClient, TokenSource,
 };
@@ -15,7 +16,6 @@ use super::*;
 
 const SERVER: &str = "https://id.bank.example/introspect";
 const TOKEN: &str = "2YotnFZFEjr1zCsicMWpAA";
-const SECOND: Span = Span(1_000);
 
 fn sessions() -> Introspection {
     Introspection {
@@ -224,94 +224,6 @@ fn nothing_is_remembered_where_the_policy_says_so() {
     assert_eq!(world.fetches.get(), 6);
 }
 
-/// What a failing server may say.
-fn failures() -> Vec<String> {
-    let mut twice = answer().to_string();
-    twice.insert_str(1, r#""active":false,"#);
-    vec![
-        "500".to_owned(),
-        "401".to_owned(),
-        "302".to_owned(),
-        "204".to_owned(),
-        "<html>".to_owned(),
-        "[true]".to_owned(),
-        "{}".to_owned(),
-        answer_with("active", json!("true")).to_string(),
-        answer_with("active", json!(1)).to_string(),
-        twice,
-        format!("{}{}", answer(), " ".repeat(16 * 1024)),
-    ]
-}
-
-#[test]
-fn a_failing_server_refuses_for_now() {
-    let gateway = gateway_asking(sessions(), &[]);
-    for failure in failures() {
-        let world = world_saying(&failure);
-        let reply = world.reply(&gateway, &bearer(TOKEN));
-        let problem = problem(&reply);
-        assert_eq!(
-            problem.as_deref(),
-            Some("issuer-unavailable"),
-            "{failure:.40}"
-        );
-        assert_eq!(field(&reply, "retry-after").as_deref(), Some("1"));
-        // A good token is asked about again soon, but not at once.
-        say(&world, TOKEN, &answer().to_string());
-        world.pass(Span(999));
-        let verdict = world.verdict(&gateway, &bearer(TOKEN));
-        assert_eq!(verdict, "503 issuer-unavailable", "{failure:.40}");
-        assert_eq!(world.fetches.get(), 1);
-        world.pass(Span(1));
-        let verdict = world.verdict(&gateway, &bearer(TOKEN));
-        assert_eq!(verdict, "forward", "{failure:.40}");
-    }
-}
-
-#[test]
-fn a_known_token_outlives_a_failing_server_where_the_policy_says_so() {
-    let by = Introspection {
-        keep: Span(60_000),
-        ..sessions()
-    };
-    let gateway = gateway_asking(by, &[]);
-    for failure in failures() {
-        let world = world_saying(&answer_without("exp").to_string());
-        assert_eq!(world.verdict(&gateway, &bearer(TOKEN)), "forward");
-        say(&world, TOKEN, &failure);
-        world.pass(Span(89_999));
-        let verdict = world.verdict(&gateway, &bearer(TOKEN));
-        assert_eq!(verdict, "forward", "{failure:.40}");
-        assert_eq!(world.fetches.get(), 2);
-        world.pass(SECOND);
-        let verdict = world.verdict(&gateway, &bearer(TOKEN));
-        assert_eq!(verdict, "503 issuer-unavailable", "{failure:.40}");
-    }
-}
-
-#[test]
-fn a_withdrawn_token_does_not_come_back_when_the_server_fails() {
-    let by = Introspection {
-        keep: Span(3_600_000),
-        ..sessions()
-    };
-    let gateway = gateway_asking(by, &[]);
-    let world = world_saying(&answer_without("exp").to_string());
-    assert_eq!(world.verdict(&gateway, &bearer(TOKEN)), "forward");
-    revoke(&world);
-    world.pass(Span(30_000));
-    assert_eq!(
-        world.verdict(&gateway, &bearer(TOKEN)),
-        "401 credential-invalid"
-    );
-    say(&world, TOKEN, "500");
-    world.pass(Span(5_000));
-    assert_eq!(
-        world.verdict(&gateway, &bearer(TOKEN)),
-        "503 issuer-unavailable"
-    );
-}
-
 #[test]
 fn a_flood_of_unknown_tokens_takes_the_place_of_no_known_one() {
     let by = Introspection {
@@ -347,100 +259,6 @@ fn what_is_no_token_asks_nobody() {
     let verdict = world.verdict(&gateway, &bearer("a, b"));
     assert_eq!(verdict, "400 credential-ambiguous");
     assert_eq!(world.fetches.get(), 0);
-}
-
-#[test]
-fn a_secret_that_is_not_there_is_the_operators_fault() {
-    let mut by = sessions();
-    by.client.secret = "absent".to_owned();
-    let gateway = gateway_asking(by, &[]);
-    let world = world_saying(&answer().to_string());
-    assert_eq!(world.verdict(&gateway, &bearer(TOKEN)), "500 internal");
-    assert_eq!(world.fetches.get(), 0);
-}
-
-/// A world whose server never answers, and where requests can wait for each other or not.
-struct Stalled<const SHARED: bool> {
-    world: World,
-}
-
-impl<const SHARED: bool> Ports for Stalled<SHARED> {
-    const SHARES: bool = SHARED;
-
-    fn now(&self) -> UnixMillis {
-        self.world.now()
-    }
-
-    fn entropy(&self) -> [u8; 24] {
-        self.world.entropy()
-    }
-
-    fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.world.secret(name)
-    }
-
-    async fn fetch(
-        &self,
-        _: http::Request<Vec<u8>>,
-        _: FetchBounds,
-    ) -> Result<http::Response<Vec<u8>>, PortError> {
-        self.world.fetches.set(self.world.fetches.get() + 1);
-        std::future::pending().await
-    }
-}
-
-#[test]
-fn a_flood_of_unknown_tokens_makes_no_flood_of_calls() {
-    let gateway = gateway_asking(sessions(), &[]);
-    let stalled = Stalled::<false> {
-        world: World::new(),
-    };
-    let requests: Vec<_> = (0..100)
-        .map(|number| bearer(&format!("unknown-{number}")))
-        .collect();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut waiting = Vec::new();
-    for request in &requests {
-        let state = &stalled.world.state;
-        let mut decision = Box::pin(gateway.decide(state, &stalled, request));
-        match decision.as_mut().poll(&mut context) {
-            Poll::Pending => waiting.push(decision),
-            Poll::Ready(Decision::Respond(reply, _)) => {
-                assert_eq!(problem(&reply).as_deref(), Some("issuer-unavailable"));
-                assert_eq!(field(&reply, "retry-after").as_deref(), Some("1"));
-            }
-            Poll::Ready(Decision::Forward(_)) => panic!("forwarded"),
-        }
-    }
-    assert_eq!(waiting.len(), 32);
-    assert_eq!(stalled.world.fetches.get(), 32);
-    // Clients that go away make room.
-    drop(waiting);
-    let mut decision = pin!(gateway.decide(&stalled.world.state, &stalled, &requests[0]));
-    assert!(decision.as_mut().poll(&mut context).is_pending());
-    assert_eq!(stalled.world.fetches.get(), 33);
-}
-
-#[test]
-fn requests_with_one_token_wait_for_one_call() {
-    let gateway = gateway_asking(sessions(), &[]);
-    let stalled = Stalled::<true> {
-        world: World::new(),
-    };
-    let request = bearer(TOKEN);
-    let decide = || Box::pin(gateway.decide(&stalled.world.state, &stalled, &request));
-    let mut context = Context::from_waker(Waker::noop());
-    let mut waiting: Vec<_> = (0..100).map(|_| decide()).collect();
-    for decision in &mut waiting {
-        assert!(decision.as_mut().poll(&mut context).is_pending());
-    }
-    assert_eq!(stalled.world.fetches.get(), 1);
-    // The one that asked goes away: another one asks.
-    drop(waiting.remove(0));
-    for decision in &mut waiting {
-        assert!(decision.as_mut().poll(&mut context).is_pending());
-    }
-    assert_eq!(stalled.world.fetches.get(), 2);
 }
 
 proptest! {
