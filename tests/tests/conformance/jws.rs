@@ -5,6 +5,8 @@
 mod cookbook;
 #[path = "jws/primitive.rs"]
 mod primitive;
+#[path = "jws/runtimes.rs"]
+mod runtimes;
 #[path = "jws/wycheproof.rs"]
 mod wycheproof;
 
