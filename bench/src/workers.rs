@@ -57,6 +57,7 @@ fn measure(directory: &Path, path: &str, peer: &'static str) -> Result<Outcome> 
             identities: vec![],
             variables: vec![("ORIGIN".to_owned(), origin.clone())],
             secrets: vec![("customers".to_owned(), String::from_utf8(SECRET.to_vec())?)],
+            stores: vec![],
         };
         let worker = runtime.block_on(Workerd::start(&config))?;
         Contestant::new(name, worker)

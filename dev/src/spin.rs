@@ -31,6 +31,8 @@ pub struct SpinConfig<'c> {
     pub trust: String,
     /// The secrets that policies name, and their values.
     pub secrets: &'c [(String, String)],
+    /// The key-value stores that policies name: folders with a file for each key.
+    pub stores: &'c [(String, PathBuf)],
     /// The connectors that it reaches.
     pub world: &'c World,
     /// The policy's tables, as they are in the bundle.
@@ -82,6 +84,11 @@ impl SpinHost {
             command
                 .arg("--variable")
                 .arg(format!("{variable}={secret}"));
+        }
+        for (store, folder) in config.stores {
+            command
+                .arg("--key-value-store")
+                .arg(format!("{store}={}", folder.display()));
         }
         let mut process = command
             .stdin(Stdio::null())

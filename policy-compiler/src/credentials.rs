@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tidegate_edge::{dpop, jwk};
 use tidegate_shared::bundle::{
     Algorithm, ApiKeyRing, ApiKeySource, Binding, ClaimTest, ClaimValue, Introspection, Issuer,
-    IssuerKeys, PinnedKeys, PublicKey, TokenSource, TokenType,
+    IssuerKeys, PinnedKeys, PublicKey, RingKeys, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
@@ -149,7 +149,7 @@ impl Credentials {
         let mut api_keys = HashMap::new();
         for (ring, index) in ir.tables.api_keys.iter().zip(0..) {
             let prefix = ring.prefix.clone().unwrap_or_default();
-            for consumer in ring.keys.consumers() {
+            for consumer in ring.consumers() {
                 let mut entropy = [0; 32];
                 getrandom::fill(&mut entropy).map_err(failed)?;
                 api_keys.insert((index, consumer.to_owned()), prefix.mint(entropy));
@@ -343,12 +343,15 @@ impl Credentials {
 /// Gives each consumer its one key.
 fn pin(keys: &HashMap<(u32, String), String>, ir: &mut Ir) {
     for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
-        let consumers = ring.keys.consumers().map(|consumer| {
+        let RingKeys::Pinned(pinned) = &mut ring.keys else {
+            continue;
+        };
+        let consumers = pinned.consumers().map(|consumer| {
             let key = keys.get(&(index, consumer.to_owned()));
             let digest = key.map(|key| Digest::of(key.as_bytes()));
             (consumer.to_owned(), digest)
         });
-        ring.keys = PinnedKeys::new(consumers);
+        *pinned = PinnedKeys::new(consumers);
     }
 }
 

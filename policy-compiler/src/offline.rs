@@ -2,6 +2,7 @@
 //! stands still while a test runs.
 
 mod coverage;
+mod store;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -75,6 +76,7 @@ pub(crate) struct Offline {
 impl Offline {
     pub(crate) fn new(ir: &Ir) -> Result<Self, OfflineError> {
         let mut ir = ir.clone();
+        store::stand_in(&mut ir);
         let credentials = Credentials::install(&mut ir).map_err(failed)?;
         let gateway = load(&ir.bundle(1).map_err(failed)?)?;
         let now = SystemTime::now()

@@ -17,7 +17,7 @@ use tidegate_shared::method::MethodSet;
 
 use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
-pub(crate) use api_keys::{api_key, key_form, key_place};
+pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;

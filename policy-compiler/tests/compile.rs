@@ -156,3 +156,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_of_a_store_can_be_tried_offline() {
+    let text = r#"
+tidegate: v1
+name: p
+hosts: [api.example]
+api_keys:
+  partners: { store: kv, prefix: bank }
+apis:
+  a:
+    auth: { api_key: partners }
+    routes: [ { get: /, reply: { status: 204 } } ]
+tests:
+  - { send: "GET https://api.example/", as: { api_key: partners, consumer: acme }, expect: { status: 204 } }
+  - { send: "GET https://api.example/", expect: { status: 401 } }
+"#;
+    let source = Source {
+        path: "policy.yaml".into(),
+        text: text.to_owned(),
+    };
+    let ir = compile(&[source]).ir.unwrap();
+    for result in offline::run(&ir).unwrap() {
+        assert!(result.failures.is_empty(), "{result:?}");
+    }
+}

@@ -5,12 +5,16 @@
 //! catches one that was mistyped or invented, without a look-up. Neither is a secret's worth: what
 //! makes a key good is that its digest is known.
 
+mod record;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+
+pub use record::{ApiKeyRecord, Ended};
 
 /// `0` to `9`, `A` to `Z`, `a` to `z`.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

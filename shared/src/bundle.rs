@@ -23,7 +23,7 @@ use crate::digest::Digest;
 use crate::envelope::Content;
 use crate::host::HostPattern;
 
-pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys};
+pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys, RingKeys, StoredKeys};
 pub use auth::{Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};

@@ -84,6 +84,9 @@ catalogue! {
     /// what a token is worth cannot be asked. Try again after `Retry-After`; the credential may
     /// well be good.
     IssuerUnavailable = "issuer-unavailable", 503, "The credential cannot be verified now";
+    /// What says whether the credential is good cannot be had: the store of API keys, or the list of
+    /// what was revoked. Try again after `Retry-After`; the credential may well be good.
+    CredentialsUnavailable = "credentials-unavailable", 503, "The credential cannot be checked now";
     /// The request lacks what a limit counts by, or what it takes cannot be told.
     LimitUndetermined = "limit-undetermined", 400, "The request lacks what a limit counts by";
     /// A limit is used up. `Retry-After` says when the next request will be admitted.

@@ -51,7 +51,7 @@ fn opaque(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Car
 }
 
 fn api_key(consumer: &str, stage: &Stage) -> Result<Carried> {
-    let has = |(_, ring): &(u32, &ApiKeyRing)| ring.keys.consumers().any(|own| own == consumer);
+    let has = |(_, ring): &(u32, &ApiKeyRing)| ring.consumers().any(|own| own == consumer);
     let mut rings = (0..).zip(&stage.tables.api_keys);
     let (index, ring) = rings.find(has).context("no such consumer")?;
     let carried = stage.credentials.carry_api_key(index, ring, consumer);

@@ -10,6 +10,7 @@ pub mod credential;
 pub mod logs;
 pub mod runtime;
 pub mod stage;
+pub mod store;
 pub mod suite;
 
 pub use tidegate_dev::workerd;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_dev::workerd::{WorkerConfig, Workerd};
-use tidegate_edge_native::{Config, Identity, LogRecords, NativeGateway, Secrets};
+use tidegate_edge_native::{
+    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets,
+};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -53,6 +55,7 @@ impl Runtime {
             trust: stage.trust.clone().into(),
             identities: identities.collect(),
             secrets: Secrets::Given(secrets.collect()),
+            credentials: Some(CredentialFolder::new(stage.store.path().to_owned())),
         };
         let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(LogRecords)).await;
         let gateway = gateway.map_err(|error| anyhow!("{error}"))?;
@@ -73,6 +76,7 @@ impl Runtime {
             identities: stage.world.worker_identities(),
             variables: Vec::new(),
             secrets: stage.secrets.clone(),
+            stores: stage.stores(),
         };
         Ok(Self::Workerd(Box::new(Workerd::start(&config).await?)))
     }
@@ -89,6 +93,7 @@ impl Runtime {
             bundle: &stage.bundle,
             trust: stage.trust.to_string(),
             secrets: &stage.secrets,
+            stores: &stage.stores(),
             world: &stage.world,
             tables: &stage.tables,
         };

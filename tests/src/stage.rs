@@ -1,13 +1,17 @@
 //! The policy of the suite, in a world of its own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 use tidegate_dev::{Apart, World};
 use tidegate_policy_compiler::credentials::{self, Credentials};
 use tidegate_policy_compiler::{compile, diagnostic, source};
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::{SigningKey, TrustKey};
+
+use crate::store;
 
 /// A policy, its connectors and origins, and the keys to act in it.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Stage {
     pub trust: TrustKey,
     /// What the platform's secret store must hold.
     pub secrets: Vec<(String, String)>,
+    /// What its key-value stores hold, each the same: a file for each key.
+    pub store: TempDir,
 }
 
 /// The folder of this crate.
@@ -74,6 +80,17 @@ impl Stage {
             bundle,
             trust: key.trust_key(),
             secrets,
+            store: store::fill()?,
         })
+    }
+
+    /// The key-value stores that the policy names.
+    pub fn stores(&self) -> Vec<(String, PathBuf)> {
+        let named: BTreeSet<&str> = self.tables.credential_stores().collect();
+        let folder = self.store.path();
+        let stores = named
+            .into_iter()
+            .map(|name| (name.to_owned(), folder.to_owned()));
+        stores.collect()
     }
 }

@@ -57,6 +57,7 @@ async fn stage(issuer: &Issuer) -> Stage {
         tables: ir.tables,
         trust: key.trust_key(),
         secrets: Vec::new(),
+        store: tempfile::tempdir().unwrap(),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct WorkerConfig {
     pub variables: Vec<(String, String)>,
     /// The secrets that policies name, and their values.
     pub secrets: Vec<(String, String)>,
+    /// The key-value stores that policies name: folders with a file for each key.
+    pub stores: Vec<(String, PathBuf)>,
 }
 
 /// A client certificate, and the authorities that origins' certificates must chain to.
@@ -65,6 +67,12 @@ impl WorkerConfig {
       keypair = (privateKey = {key}, certificateChain = {chain}),
       trustedCertificates = [{trusted}]))),"
             );
+        }
+        for (store, folder) in &self.stores {
+            let service = text(&format!("store-{store}"));
+            let (name, path) = (text(&binding(store)), text(&folder.to_string_lossy()));
+            let _ = writeln!(bindings, "      (name = {name}, kvNamespace = {service}),");
+            let _ = writeln!(services, "    (name = {service}, disk = (path = {path})),");
         }
         let namespace = text(&namespace.to_string_lossy());
         format!(

@@ -152,6 +152,7 @@ impl Isolate {
             .filter_map(|upstream| upstream.identity.as_deref());
         match secrets
             .chain(identities)
+            .chain(tables.credential_stores())
             .find(|name| self.ports.binding(name).is_none())
         {
             None => Ok(()),

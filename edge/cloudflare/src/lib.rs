@@ -17,6 +17,7 @@ mod fields;
 mod head;
 mod isolate;
 mod log;
+mod namespace;
 mod ports;
 mod webcrypto;
 

@@ -10,8 +10,8 @@ use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
 use wasm_bindgen::JsValue;
 
-use crate::documents;
 use crate::webcrypto::WebCrypto;
+use crate::{documents, namespace};
 
 /// The binding for a policy's name: upper case, with `_` for `-`.
 pub(crate) fn binding_name(name: &str) -> String {
@@ -102,6 +102,13 @@ impl Ports for WorkerPorts {
     ) -> Result<bool, PortError> {
         let verified = self.crypto.verify(algorithm, key, message, signature).await;
         verified.map_err(|error| PortError(format!("WebCrypto failed: {error:?}")))
+    }
+
+    async fn credential(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        let namespace = self
+            .binding(store)
+            .ok_or_else(|| PortError(format!("there is no binding `{}`", binding_name(store))))?;
+        namespace::get(&namespace, key).await
     }
 
     async fn fetch(

@@ -31,6 +31,7 @@ mod record;
 mod refusal;
 pub mod signature;
 mod state;
+mod stored_keys;
 
 pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
 pub use decision::{Decision, Exchange, Forward, HeadEdits, Reply};

@@ -40,6 +40,17 @@ pub trait Ports {
         std::future::ready(Ok(signature::verify(algorithm, key, message, octets)))
     }
 
+    /// What a key-value store of the platform, called `store` in the policy, has under a key: the
+    /// record of an API key. A runtime without such stores leaves this out.
+    fn credential(
+        &self,
+        store: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> {
+        let _ = key;
+        std::future::ready(Err(PortError(format!("there is no store `{store}`"))))
+    }
+
     /// Fetches a small document: an issuer's key set, or what it says of a token. Any status is an answer; a redirect is not
     /// followed, so that nobody but the policy says where requests go. A runtime that reaches
     /// nobody leaves this out.

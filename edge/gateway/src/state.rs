@@ -1,6 +1,7 @@
 //! What an isolate or process remembers between requests. All of it is bounded and may vanish at
 //! any time without harm.
 
+mod api_keys;
 mod buckets;
 mod health;
 mod proofs;
@@ -12,6 +13,7 @@ use tidegate_shared::digest::Digest;
 use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
 
+pub(crate) use api_keys::Recalled;
 pub(crate) use buckets::{Bucket, Buckets, Standing, Take};
 pub(crate) use proofs::NotTaken;
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
@@ -23,6 +25,7 @@ const MAX_VERIFIED: usize = 8 * 1024 * 1024;
 /// of the same definition stay in force.
 #[derive(Debug)]
 pub struct State {
+    pub(crate) api_keys: api_keys::ApiKeys,
     pub(crate) buckets: Buckets,
     pub(crate) health: health::OriginHealth,
     pub(crate) key_sets: KeySets,
@@ -37,6 +40,7 @@ impl State {
     /// keys, or tokens, that collide.
     pub fn new(seed: [u8; 16]) -> Self {
         Self {
+            api_keys: api_keys::ApiKeys::new(seed),
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
             key_sets: KeySets::default(),

@@ -14,6 +14,7 @@ use tidegate_shared::trust::TrustKeys;
 use tracing::{info, warn};
 
 use crate::client::Clients;
+use crate::credentials::CredentialFolder;
 use crate::identity::Identity;
 use crate::ports::Secrets;
 
@@ -26,6 +27,7 @@ pub struct Loaded {
     pub(crate) gateway: Gateway,
     clients: HashMap<String, Clients>,
     pub(crate) secrets: HashMap<String, Vec<u8>>,
+    pub(crate) credentials: Option<CredentialFolder>,
 }
 
 /// Why a bundle is not used.
@@ -59,6 +61,9 @@ pub enum LoadFailure {
     /// A secret is not here.
     #[error("{0} needs the secret `{1}`, which the secret store does not have")]
     NoSecret(String, String),
+    /// The store of API keys is not here.
+    #[error("the policy finds API keys in the store `{0}`: give it with `--credentials DIR`")]
+    NoCredentials(String),
 }
 
 /// What turns octets into a [`Loaded`] gateway.
@@ -67,6 +72,7 @@ pub(crate) struct Loader {
     pub(crate) trust: TrustKeys,
     pub(crate) identities: Vec<Identity>,
     pub(crate) secrets: Secrets,
+    pub(crate) credentials: Option<CredentialFolder>,
 }
 
 impl Loader {
@@ -79,6 +85,11 @@ impl Loader {
             .find(|(name, _)| !secrets.contains_key(*name));
         if let Some((secret, needed_by)) = missing {
             return Err(LoadFailure::NoSecret(needed_by, secret.to_owned()));
+        }
+        if self.credentials.is_none()
+            && let Some(store) = bundle.content().tables.credential_stores().next()
+        {
+            return Err(LoadFailure::NoCredentials(store.to_owned()));
         }
         let gateway = Gateway::load(bundle)?;
         let clients = gateway
@@ -95,6 +106,7 @@ impl Loader {
             gateway,
             clients,
             secrets,
+            credentials: self.credentials.clone(),
         })
     }
 }

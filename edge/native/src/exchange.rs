@@ -120,6 +120,7 @@ pub(crate) async fn handle(
     let ports = Ports {
         secrets: &loaded.secrets,
         fetcher: &shared.fetcher,
+        credentials: loaded.credentials.as_ref(),
         entropy,
     };
     let upgrade = hyper::upgrade::on(&mut request);

@@ -4,6 +4,7 @@
 mod body;
 mod bundle;
 mod client;
+mod credentials;
 mod exchange;
 mod fetch;
 mod head;
@@ -15,6 +16,7 @@ mod server;
 mod tunnel;
 
 pub use bundle::{LoadFailure, Loaded};
+pub use credentials::CredentialFolder;
 pub use identity::{Identity, InvalidIdentity};
 pub use ports::Secrets;
 pub use records::{LogRecords, Records};

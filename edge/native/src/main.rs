@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
-use tidegate_edge_native::{Config, Identity, LogRecords, NativeGateway, Secrets};
+use tidegate_edge_native::{
+    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets,
+};
 use tidegate_shared::trust::TrustKeys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -31,6 +33,9 @@ struct Arguments {
     /// A folder of secrets, each in a file of its name; else TIDEGATE_SECRET_NAME has it
     #[arg(long, value_name = "DIR")]
     secrets: Option<PathBuf>,
+    /// A folder of API keys, as `tidegate credentials --store file:DIR` fills it
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// How to log, to standard error
     #[arg(long, value_enum, default_value_t = Log::Human)]
     log: Log,
@@ -76,6 +81,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         trust,
         identities: arguments.identities,
         secrets: Secrets::Platform(arguments.secrets),
+        credentials: arguments.credentials.map(CredentialFolder::new),
     };
     let gateway =
         NativeGateway::bind(config, &read(&arguments.bundle)?, Arc::new(LogRecords)).await?;

@@ -9,6 +9,7 @@ use http::{Request, Response};
 use tidegate_edge::{FetchBounds, PortError};
 use tidegate_shared::time::UnixMillis;
 
+use crate::credentials::CredentialFolder;
 use crate::fetch::Fetcher;
 
 /// Where secrets are found by their names.
@@ -62,6 +63,7 @@ impl Secrets {
 pub(crate) struct Ports<'s> {
     pub(crate) secrets: &'s HashMap<String, Vec<u8>>,
     pub(crate) fetcher: &'s Fetcher,
+    pub(crate) credentials: Option<&'s CredentialFolder>,
     /// Drawn before the request, where a failure can still be answered.
     pub(crate) entropy: [u8; 24],
 }
@@ -89,6 +91,15 @@ impl tidegate_edge::Ports for Ports<'_> {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn credential(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        let folder = self.credentials.ok_or_else(|| {
+            PortError(format!(
+                "there is no store `{store}`: start with `--credentials DIR`"
+            ))
+        })?;
+        folder.get(key).await
     }
 
     async fn fetch(

@@ -21,6 +21,7 @@ pub(crate) async fn run(current: Arc<ArcSwap<Loaded>>, shared: Arc<Shared>) {
         let ports = Ports {
             secrets: &loaded.secrets,
             fetcher: &shared.fetcher,
+            credentials: loaded.credentials.as_ref(),
             // Names requests, and there is none.
             entropy: [0; 24],
         };

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::bundle::{self, LoadFailure, Loaded, Loader};
+use crate::credentials::CredentialFolder;
 use crate::exchange::{self, Shared};
 use crate::fetch::Fetcher;
 use crate::identity::Identity;
@@ -50,6 +51,8 @@ pub struct Config {
     pub identities: Vec<Identity>,
     /// Where secrets are found.
     pub secrets: Secrets,
+    /// Where API keys are found that are not in the bundle.
+    pub credentials: Option<CredentialFolder>,
 }
 
 /// A gateway that listens.
@@ -107,11 +110,13 @@ impl NativeGateway {
             trust,
             identities,
             secrets,
+            credentials,
         } = config;
         let loader = Loader {
             trust,
             identities,
             secrets,
+            credentials,
         };
         let loaded = loader.load(bundle)?;
         let mut seed = [0; 16];

@@ -4,7 +4,8 @@
 //! - The bundle is the key `bundle` of the default key-value store, or is
 //!   [baked](bake) into the component. The variable `tidegate_trust` holds the
 //!   keys that may sign it. A secret `NAME` of a policy is the variable of that
-//!   name in lower case, `_` for `-`.
+//!   name in lower case, `_` for `-`. A store of API keys is the key-value
+//!   store of that label, which `key_value_stores` must list.
 //! - Spin reuses an instance for up to 128 requests, 16 at a time, and ends it
 //!   after a second without any. What the gateway remembers lives that long.
 //! - Bodies are [spliced](splice): no byte of them enters the component.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::{Request, Response};
+use spin_sdk::key_value;
 use spin_sdk::wasip3::clocks::system_clock;
 use spin_sdk::wasip3::random::random::get_random_bytes;
 use tidegate_edge::{FetchBounds, PortError, Ports};
@@ -29,6 +30,12 @@ impl Ports for SpinPorts<'_> {
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let secret = self.secrets.get(name)?;
         Some(Cow::Borrowed(secret.as_bytes()))
+    }
+
+    async fn credential(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        let failed = |error: key_value::Error| PortError(error.to_string());
+        let store = key_value::Store::open(store).await.map_err(failed)?;
+        store.get(key).await.map_err(failed)
     }
 
     async fn fetch(

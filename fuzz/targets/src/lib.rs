@@ -2,6 +2,7 @@
 //! does not hold.
 
 pub mod api_key;
+pub mod api_key_record;
 pub mod authority;
 pub mod channel;
 pub mod claims;
@@ -43,6 +44,7 @@ macro_rules! targets {
 
 targets!(
     api_key,
+    api_key_record,
     authority,
     channel,
     claims,

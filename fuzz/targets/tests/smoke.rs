@@ -84,6 +84,7 @@ macro_rules! smoke {
 
 smoke! {
     api_key: 500_000,
+    api_key_record: 100_000,
     authority: 500_000,
     channel: 40_000,
     claims: 40_000,

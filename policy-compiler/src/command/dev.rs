@@ -28,6 +28,9 @@ pub(super) struct Dev {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// A folder of API keys, as `tidegate credentials --store file:DIR` fills it
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
 }
 
 impl Dev {
@@ -40,7 +43,8 @@ impl Dev {
         let (Some(ir), sources) = output::compile_shown(&self.path)? else {
             return Ok(ExitCode::FAILURE);
         };
-        let mut session = Session::begin(ir, self.runtime, self.listen).await?;
+        let mut session =
+            Session::begin(ir, self.runtime, self.listen, self.credentials.as_deref()).await?;
         let terminated = terminated()?;
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}

@@ -3,18 +3,62 @@
 use std::collections::BTreeMap;
 
 use http::header::AUTHORIZATION;
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys};
+use tidegate_shared::api_key::ApiKeyPrefix;
+use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys, StoredKeys};
 
-use super::Context;
+use super::{Context, is_name};
 use crate::diagnostic::Diagnostic;
+use crate::source::Spanned;
 use crate::syntax::{ApiKeys, KeyScheme};
+
+/// Milliseconds that what is known of a stored key may be old.
+const REFRESH: u64 = 60_000;
+const MAX_REFRESH: u64 = 60 * 60_000;
+/// The same while the store cannot be reached.
+const KEEP: u64 = 10 * 60_000;
+const MAX_KEEP: u64 = 24 * 60 * 60_000;
 
 pub(super) fn lower(name: &str, ring: &ApiKeys, cx: &mut Context<'_>) -> ApiKeyRing {
     ApiKeyRing {
         name: name.to_owned(),
         source: source(ring, cx),
-        prefix: ring.prefix.as_ref().map(|prefix| prefix.value.clone()),
-        keys: pinned(ring, cx),
+        prefix: prefix(ring),
+        keys: match &ring.store {
+            None => RingKeys::Pinned(pinned(ring, cx)),
+            Some(store) => RingKeys::Stored(stored(store, ring, cx)),
+        },
+    }
+}
+
+/// Keys of a store are made by `tidegate credentials`, so that they have a prefix.
+fn prefix(ring: &ApiKeys) -> Option<ApiKeyPrefix> {
+    let given = ring.prefix.as_ref().map(|prefix| prefix.value.clone());
+    given.or_else(|| ring.store.is_some().then(ApiKeyPrefix::default))
+}
+
+fn stored(store: &Spanned<String>, ring: &ApiKeys, cx: &mut Context<'_>) -> StoredKeys {
+    if !is_name(store) {
+        let message = format!("`{}` is not a name for a store", store.value);
+        cx.error("invalid-value", store.span, message);
+    }
+    if let Some((consumer, _)) = ring.consumers.iter().next() {
+        let message = "the keys of a ring are in the policy or in a store, not in both";
+        cx.diagnostics.push(
+            Diagnostic::error("invalid-value", consumer.span, message)
+                .related(store.span, "the store")
+                .help("make a second ring, and let routes take either"),
+        );
+    }
+    let refresh = cx.time(ring.refresh.as_ref(), REFRESH, MAX_REFRESH);
+    let keep = cx.time(ring.keep.as_ref(), KEEP.max(refresh.0), MAX_KEEP);
+    if let Some(given) = ring.keep.as_ref().filter(|_| keep < refresh) {
+        let message = format!("`keep` is shorter than `refresh`, which is {refresh}");
+        cx.error("invalid-value", given.span, message);
+    }
+    StoredKeys {
+        store: store.value.clone(),
+        refresh,
+        keep,
     }
 }
 
@@ -47,8 +91,15 @@ fn source(ring: &ApiKeys, cx: &mut Context<'_>) -> ApiKeySource {
     }
 }
 
-/// The digests of the ring. A key says whose it is: no two consumers may have one.
+/// The digests in the policy. A key says whose it is: no two consumers may have one.
 fn pinned(ring: &ApiKeys, cx: &mut Context<'_>) -> PinnedKeys {
+    for time in [&ring.refresh, &ring.keep].into_iter().flatten() {
+        let message = "what is in the bundle does not grow old";
+        cx.diagnostics.push(
+            Diagnostic::error("invalid-value", time.span, message)
+                .help("it is for a ring with a `store`"),
+        );
+    }
     let mut seen = BTreeMap::new();
     for (name, consumer) in ring.consumers.iter() {
         for digest in &consumer.sha256.0 {

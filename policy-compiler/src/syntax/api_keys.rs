@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use tidegate_shared::api_key::ApiKeyPrefix;
 use tidegate_shared::digest::Digest;
+use tidegate_shared::units::Span as TimeSpan;
 
 use crate::decode::{Named, OneOrMany, Parsed, record};
+use crate::source::Spanned;
 
 record! {
     /// Consumers with API keys.
@@ -14,10 +16,17 @@ record! {
         header: Option<Parsed<http::HeaderName>>,
         /// Where the key is in `Authorization`: the word before it, `ApiKey` or `Bearer`.
         scheme: Option<Parsed<KeyScheme>>,
-        /// What the keys begin with, before a `_`. Where it is absent, keys may be any text.
+        /// What the keys begin with, before a `_`. Where it is absent, keys may be any text; those
+        /// of a store then begin with `tdg_`.
         prefix: Option<Parsed<ApiKeyPrefix>>,
-        /// The consumers.
+        /// The consumers, where the digests of their keys are in the policy.
         consumers: Named<Consumer>,
+        /// The key-value store of the platform that knows the keys, by its name.
+        store: Option<Spanned<String>>,
+        /// How old what is known of a key of the store may be; 60s if absent.
+        refresh: Option<Parsed<TimeSpan>>,
+        /// How old it may be while the store cannot be reached; 10m if absent.
+        keep: Option<Parsed<TimeSpan>>,
     }
 }
 

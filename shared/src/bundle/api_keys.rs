@@ -5,6 +5,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::api_key::ApiKeyPrefix;
 use crate::digest::Digest;
+use crate::units::Span;
 
 /// Consumers known by API keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -17,7 +18,27 @@ pub struct ApiKeyRing {
     /// where keys may be any text.
     pub prefix: Option<ApiKeyPrefix>,
     /// The keys.
-    pub keys: PinnedKeys,
+    pub keys: RingKeys,
+}
+
+/// Where the keys of a ring are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingKeys {
+    /// In the bundle.
+    Pinned(PinnedKeys),
+    /// In a key-value store of the platform.
+    Stored(StoredKeys),
+}
+
+/// Keys that are given out and revoked while the gateway runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct StoredKeys {
+    /// The platform's name of the store.
+    pub store: String,
+    /// How old what is known of a key may be; a key that is revoked is good for no longer.
+    pub refresh: Span,
+    /// How old it may be while the store cannot be reached.
+    pub keep: Span,
 }
 
 /// Where a request has its API key.
@@ -29,6 +50,17 @@ pub enum ApiKeySource {
     ApiKey,
     /// `Authorization: Bearer KEY`.
     Bearer,
+}
+
+impl ApiKeyRing {
+    /// The consumers whose keys are in the bundle.
+    pub fn consumers(&self) -> impl Iterator<Item = &str> + Clone {
+        let pinned = match &self.keys {
+            RingKeys::Pinned(keys) => Some(keys),
+            RingKeys::Stored(_) => None,
+        };
+        pinned.into_iter().flat_map(PinnedKeys::consumers)
+    }
 }
 
 /// The digests of keys and whose they are; the keys themselves are in no bundle.

@@ -237,7 +237,7 @@ fn at<T>(table: &[T], index: u32) -> Option<&T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ApiKeyRing, Issuer, IssuerKeys, PinnedKeys};
+    use super::super::{ApiKeyRing, Issuer, IssuerKeys, PinnedKeys, RingKeys};
     use super::*;
 
     fn tables() -> Tables {
@@ -252,7 +252,7 @@ mod tests {
                 name: "partners".to_owned(),
                 source: ApiKeySource::Header("x-api-key".to_owned()),
                 prefix: None,
-                keys: PinnedKeys::default(),
+                keys: RingKeys::Pinned(PinnedKeys::default()),
             }],
             ..Tables::default()
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit};
+use super::{ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, RingKeys};
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
 
@@ -50,6 +50,14 @@ impl Tables {
             (asked.client.secret.as_str(), purpose)
         });
         issuers.chain(nonces).chain(introspections).chain(upstreams)
+    }
+
+    /// The names of the key-value stores that the platform must have for API keys.
+    pub fn credential_stores(&self) -> impl Iterator<Item = &str> + Clone {
+        self.api_keys.iter().filter_map(|ring| match &ring.keys {
+            RingKeys::Pinned(_) => None,
+            RingKeys::Stored(stored) => Some(stored.store.as_str()),
+        })
     }
 
     pub(super) fn largest(&self) -> usize {

@@ -49,6 +49,9 @@ struct Arguments {
     /// A key of the default key-value store. The file is read at each `get`.
     #[arg(long, value_name = "KEY=FILE", value_parser = pair)]
     key_value: Vec<(String, String)>,
+    /// A further key-value store, only to read: a folder with a file for each key.
+    #[arg(long, value_name = "LABEL=DIR", value_parser = pair)]
+    key_value_store: Vec<(String, String)>,
     /// A variable of the component.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     variable: Vec<(String, String)>,
@@ -81,7 +84,11 @@ async fn main() -> anyhow::Result<()> {
         Some(path) => RuntimeConfig::read(path)?.client_tls(&arguments.component_id)?,
         None => HashMap::new(),
     };
-    let platform = Platform::new(arguments.key_value, arguments.variable);
+    let platform = Platform::new(
+        arguments.key_value,
+        arguments.key_value_store,
+        arguments.variable,
+    );
     let lifetime = Lifetime {
         requests: arguments.max_instance_reuse_count,
         idle: Duration::from_secs(arguments.idle_instance_timeout),

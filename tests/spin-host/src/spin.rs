@@ -28,6 +28,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 #[derive(Clone)]
 pub(crate) struct Platform {
     key_values: Arc<Mutex<HashMap<String, Entry>>>,
+    folders: Arc<HashMap<String, PathBuf>>,
     variables: Arc<HashMap<String, String>>,
 }
 
@@ -41,10 +42,20 @@ enum Entry {
 }
 
 impl Platform {
-    pub(crate) fn new(key_values: Vec<(String, String)>, variables: Vec<(String, String)>) -> Self {
+    pub(crate) fn new(
+        key_values: Vec<(String, String)>,
+        folders: Vec<(String, String)>,
+        variables: Vec<(String, String)>,
+    ) -> Self {
         let entry = |(key, file)| (key, Entry::File(PathBuf::from(file)));
         Self {
             key_values: Arc::new(Mutex::new(key_values.into_iter().map(entry).collect())),
+            folders: Arc::new(
+                folders
+                    .into_iter()
+                    .map(|(label, folder)| (label, folder.into()))
+                    .collect(),
+            ),
             variables: Arc::new(variables.into_iter().collect()),
         }
     }
@@ -57,12 +68,12 @@ impl Platform {
     }
 }
 
-/// The resource `store`. There is one store, so it has nothing to say.
+/// The resource `store`: the folder of files that it is, or the default one.
 #[expect(
     unreachable_pub,
     reason = "the generated bindings export it under their own name"
 )]
-pub struct OpenStore;
+pub struct OpenStore(Option<PathBuf>);
 
 impl key_value::Host for State {}
 
@@ -78,17 +89,29 @@ impl<T: Send> key_value::HostStoreWithStore<T> for HasSelf<State> {
         accessor: &Accessor<T, Self>,
         label: String,
     ) -> wasmtime::Result<Result<Resource<OpenStore>, KeyValueError>> {
-        if label != "default" {
+        let folder = platform(accessor).folders.get(&label).cloned();
+        if folder.is_none() && label != "default" {
             return Ok(Err(KeyValueError::NoSuchStore));
         }
-        accessor.with(|mut access| Ok(Ok(access.get().table.push(OpenStore)?)))
+        accessor.with(|mut access| Ok(Ok(access.get().table.push(OpenStore(folder))?)))
     }
 
     async fn get(
         accessor: &Accessor<T, Self>,
-        _: Resource<OpenStore>,
+        store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, KeyValueError>> {
+        let folder = accessor.with(|mut access| {
+            let OpenStore(folder) = access.get().table.get(&store)?;
+            wasmtime::error::Ok(folder.clone())
+        })?;
+        if let Some(folder) = folder {
+            return Ok(match tokio::fs::read(folder.join(key)).await {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(KeyValueError::Other(error.to_string())),
+            });
+        }
         let platform = platform(accessor);
         let entry = platform.with_key_values(|entries| entries.get(&key).cloned());
         Ok(match entry {

@@ -52,6 +52,7 @@ fn stage(issuer: &Issuer) -> Stage {
         tables: ir.tables,
         trust: key.trust_key(),
         secrets: vec![("client".to_owned(), CLIENT_SECRET.to_owned())],
+        store: tempfile::tempdir().unwrap(),
     }
 }
 

@@ -40,6 +40,7 @@ fn config(bundle: Option<Vec<u8>>) -> WorkerConfig {
         identities: vec![],
         variables: vec![],
         secrets: vec![],
+        stores: vec![],
     }
 }
 

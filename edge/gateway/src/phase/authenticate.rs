@@ -165,7 +165,7 @@ async fn verify<H: RequestHead, P: Ports>(
 ) -> Result<Arc<Identity>, Refusal> {
     match credential {
         Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await,
-        Auth::ApiKey(ring) => api_key::verify(*ring, incoming).map(Arc::new),
+        Auth::ApiKey(ring) => api_key::verify(*ring, incoming).await.map(Arc::new),
         Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await,
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
             Err(misplaced())

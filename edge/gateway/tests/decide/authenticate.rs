@@ -34,6 +34,8 @@ mod rules;
 mod shapes;
 #[path = "authenticate/source.rs"]
 mod source;
+#[path = "authenticate/stored_keys.rs"]
+mod stored_keys;
 
 use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use serde_json::{Value, json};

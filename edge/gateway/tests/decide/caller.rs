@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, CallerToken, PinnedKeys, Route,
-    Upstream,
+    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, CallerToken, PinnedKeys, RingKeys,
+    Route, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::units::Span;
@@ -39,7 +39,7 @@ fn gateway_to(upstream: Upstream) -> tidegate_edge::Gateway {
         name: "partners".to_owned(),
         source: ApiKeySource::Header("x-api-key".to_owned()),
         prefix: None,
-        keys: PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])]),
+        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
     }];
     let auth = Auth::ApiKey(0);
     gateway(

@@ -202,6 +202,10 @@ pub(crate) struct World {
     pub(crate) documents: RefCell<BTreeMap<String, String>>,
     /// How often any was asked for.
     pub(crate) fetches: Cell<usize>,
+    /// What the store `kv` has; `None` while it cannot be reached.
+    pub(crate) store: RefCell<Option<BTreeMap<String, Vec<u8>>>>,
+    /// How often it was asked.
+    pub(crate) lookups: Cell<usize>,
     /// Signatures of key pairs that were checked.
     pub(crate) verifications: Cell<usize>,
 }
@@ -218,6 +222,8 @@ impl World {
             state: State::new([9; 16]),
             documents: RefCell::default(),
             fetches: Cell::new(0),
+            store: RefCell::new(Some(BTreeMap::new())),
+            lookups: Cell::new(0),
             verifications: Cell::new(0),
         }
     }
@@ -295,6 +301,14 @@ impl Ports for World {
     ) -> Result<bool, PortError> {
         self.verifications.set(self.verifications.get() + 1);
         Ok(signature::verify(algorithm, key, message, octets))
+    }
+
+    async fn credential(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        assert_eq!(store, "kv");
+        self.lookups.set(self.lookups.get() + 1);
+        let store = self.store.borrow();
+        let records = store.as_ref().ok_or(PortError("no answer".to_owned()))?;
+        Ok(records.get(key).cloned())
     }
 
     async fn fetch(

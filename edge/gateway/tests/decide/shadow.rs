@@ -3,7 +3,7 @@
 use tidegate_edge::{Decision, End, Gateway, MAX_SHADOWED, Outcome, Shadowed};
 use tidegate_shared::bundle::{
     ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, JwtAuth, KeyPart, Limit, PinnedKeys,
-    Route, Tables,
+    RingKeys, Route, Tables,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::units::Rate;
@@ -20,7 +20,7 @@ fn world() -> Tables {
         name: "partners".to_owned(),
         source: ApiKeySource::Header("x-api-key".to_owned()),
         prefix: None,
-        keys: PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])]),
+        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
     }];
     tables.upstreams[0].caller = CallerFacts {
         headers: vec![("x-caller".to_owned(), CallerFact::Subject)],

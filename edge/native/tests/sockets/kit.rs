@@ -41,6 +41,7 @@ impl Running {
             trust: SigningKey::from_seed(SEED).trust_key().into(),
             identities: vec![],
             secrets: Secrets::Given([].into()),
+            credentials: None,
         };
         let (sender, records) = mpsc::unbounded_channel();
         let gateway = NativeGateway::bind(config, bundle, Arc::new(Sink(sender)))

@@ -1,5 +1,6 @@
 //! The gateway of a run, on one of the runtimes.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +10,9 @@ use clap::ValueEnum;
 use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_dev::workerd::{WorkerConfig, Workerd};
 use tidegate_dev::{Apart, Certificate, World};
-use tidegate_edge_native::{Config, Identity, LogRecords, NativeGateway, Reloader, Secrets};
+use tidegate_edge_native::{
+    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Reloader, Secrets,
+};
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::TrustKey;
 use tokio::task::JoinHandle;
@@ -44,6 +47,8 @@ pub(super) struct Setting<'s> {
     pub(super) bundle: &'s [u8],
     pub(super) trust: TrustKey,
     pub(super) secrets: Vec<(String, String)>,
+    /// A folder that stands for each key-value store of API keys.
+    pub(super) store: Option<&'s Path>,
     pub(super) world: &'s World,
     pub(super) tables: &'s Tables,
 }
@@ -113,6 +118,9 @@ async fn native(setting: Setting<'_>) -> Result<Gateway, Failure> {
         trust: setting.trust.into(),
         identities: identities(setting.world),
         secrets: given(setting.secrets),
+        credentials: setting
+            .store
+            .map(|folder| CredentialFolder::new(folder.to_owned())),
     };
     let bound = NativeGateway::bind(config, setting.bundle, Arc::new(LogRecords)).await;
     let gateway = bound.map_err(|error| -> Failure { error })?;
@@ -145,6 +153,19 @@ fn given(secrets: Vec<(String, String)>) -> Secrets {
     )
 }
 
+/// The key-value stores that the policy names; workerd wants whole paths.
+fn stores(setting: &Setting<'_>) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let Some(folder) = setting.store else {
+        return Ok(Vec::new());
+    };
+    let folder = folder.canonicalize()?;
+    let named: BTreeSet<&str> = setting.tables.credential_stores().collect();
+    let stores = named
+        .into_iter()
+        .map(|name| (name.to_owned(), folder.clone()));
+    Ok(stores.collect())
+}
+
 async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
     build(&["xtask", "build", "workers"])?;
     let config = WorkerConfig {
@@ -153,6 +174,7 @@ async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
         trust: setting.trust.to_string(),
         identities: setting.world.worker_identities(),
         variables: Vec::new(),
+        stores: stores(&setting)?,
         secrets: setting.secrets,
     };
     Ok(Gateway::Workerd(
@@ -170,6 +192,7 @@ async fn spin(setting: Setting<'_>) -> Result<Gateway, Failure> {
         bundle: setting.bundle,
         trust: setting.trust.to_string(),
         secrets: &setting.secrets,
+        stores: &stores(&setting)?,
         world: setting.world,
         tables: setting.tables,
     };

@@ -1,6 +1,7 @@
 //! A run of `tidegate dev`: a copy of the policy with fresh keys, in a world of its own.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tidegate_dev::World;
 use tidegate_policy_compiler::Ir;
@@ -25,6 +26,7 @@ impl Session {
         mut ir: Ir,
         runtime: Runtime,
         listen: SocketAddr,
+        store: Option<&Path>,
     ) -> Result<Self, Failure> {
         let mut world = World::new(runtime.apart())?;
         world.attach(&mut ir.tables).await?;
@@ -36,6 +38,7 @@ impl Session {
             bundle: &ir.sign(1, &key)?,
             trust: key.trust_key(),
             secrets: secrets(&credentials)?,
+            store,
             world: &world,
             tables: &ir.tables,
         };

@@ -123,7 +123,7 @@ impl Caller {
                 )?;
                 let consumers = rings
                     .filter(|own| own.name == *ring)
-                    .flat_map(|ring| ring.keys.consumers());
+                    .flat_map(|ring| ring.consumers());
                 index("consumer", consumer, consumers)?;
                 Ok(TestCaller::ApiKey {
                     ring: position,

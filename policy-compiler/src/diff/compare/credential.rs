@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys};
+use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
@@ -73,7 +73,12 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
     let form = Difference::between(ChangeKind::ApiKeyForm, prefix, &new.prefix, |prefix| {
         words::key_form(prefix.as_ref())
     });
-    let (before, after) = (by_key(keys), by_key(&new.keys));
+    let differences = [header, form].into_iter().flatten();
+    let (RingKeys::Pinned(keys), RingKeys::Pinned(new_keys)) = (keys, &new.keys) else {
+        let store = Difference::between(ChangeKind::ApiKeyStore, keys, &new.keys, words::key_store);
+        return differences.chain(store).collect();
+    };
+    let (before, after) = (by_key(keys), by_key(new_keys));
     let keys = sets::allowed(ChangeKind::ApiKeys, before.keys(), after.keys(), |digest| {
         let consumer = before.get(*digest).or(after.get(*digest)).copied();
         words::api_key(consumer.unwrap_or_default(), digest)
@@ -93,7 +98,7 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
             words(&after),
         )
     });
-    [header, form, keys, groups].into_iter().flatten().collect()
+    differences.chain(keys).chain(groups).collect()
 }
 
 /// The consumer of each key.

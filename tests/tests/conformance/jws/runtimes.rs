@@ -112,6 +112,7 @@ fn stage(keys: Vec<IssuerKeys>) -> Stage {
         tables: bundle.tables,
         trust: key.trust_key(),
         secrets: Vec::new(),
+        store: tempfile::tempdir().unwrap(),
     }
 }
 

@@ -1,22 +1,28 @@
 //! Callers with an API key.
 
-use http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::Map;
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource};
+use tidegate_shared::api_key::{Ended, InvalidApiKey};
+use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, RingKeys};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 
 use super::{Incoming, definition, source};
 use crate::head::RequestHead;
 use crate::identity::Identity;
+use crate::ports::Ports;
 use crate::refusal::Refusal;
+use crate::stored_keys::{self, StoreUnavailable};
+
+/// Seconds after which a store may be there.
+const RETRY_STORE: &str = "5";
 
 pub(super) fn carried<H: RequestHead, P>(ring: u32, incoming: &Incoming<'_, H, P>) -> bool {
     let ring = definition(&incoming.tables.api_keys, ring);
     ring.is_ok_and(|ring| find(&ring.source, incoming.head).is_some())
 }
 
-pub(super) fn verify<H: RequestHead, P>(
+pub(super) async fn verify<H: RequestHead, P: Ports>(
     ring: u32,
     incoming: &Incoming<'_, H, P>,
 ) -> Result<Identity, Refusal> {
@@ -27,25 +33,75 @@ pub(super) fn verify<H: RequestHead, P>(
             .with(WWW_AUTHENTICATE, challenge(ring, realm))
     };
     let key = find(&ring.source, incoming.head).ok_or_else(missing)?;
-    consumer(ring, &key).map_err(|cause| {
+    let known = known(ring, &key, incoming).await;
+    known.map_err(|error| {
+        let refusal = Refusal::new(error.problem(), error.to_string());
+        if let BadKey::Unavailable(_) = error {
+            return refusal.with(RETRY_AFTER, RETRY_STORE);
+        }
         let mut challenge = challenge(ring, realm);
         if ring.source == ApiKeySource::Bearer {
             challenge.push_str(", error=\"invalid_token\"");
         }
-        Refusal::new(Problem::CredentialInvalid, cause).with(WWW_AUTHENTICATE, challenge)
+        refusal.with(WWW_AUTHENTICATE, challenge)
     })
 }
 
-fn consumer(ring: &ApiKeyRing, key: &str) -> Result<Identity, String> {
+/// Why a key is not taken. Nothing of the key is repeated.
+#[derive(Debug, thiserror::Error)]
+enum BadKey {
+    #[error(transparent)]
+    Form(#[from] InvalidApiKey),
+    #[error("no such API key")]
+    Unknown,
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    #[error(transparent)]
+    Unavailable(#[from] StoreUnavailable),
+}
+
+impl BadKey {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Form(_) | Self::Unknown | Self::Ended(Ended::NotYet | Ended::Revoked) => {
+                Problem::CredentialInvalid
+            }
+            Self::Ended(Ended::Expired) => Problem::CredentialExpired,
+            Self::Unavailable(_) => Problem::CredentialsUnavailable,
+        }
+    }
+}
+
+/// Whose key it is.
+async fn known<H, P: Ports>(
+    ring: &ApiKeyRing,
+    key: &str,
+    incoming: &Incoming<'_, H, P>,
+) -> Result<Identity, BadKey> {
     if let Some(prefix) = &ring.prefix {
-        prefix.check(key).map_err(|error| error.to_string())?;
+        prefix.check(key)?;
     }
     // Digests are compared, never keys: how long that takes says nothing of a key.
-    let consumer = ring.keys.find(&Digest::of(key.as_bytes()));
+    let digest = Digest::of(key.as_bytes());
+    let (subject, scopes) = match &ring.keys {
+        RingKeys::Pinned(keys) => {
+            let consumer = keys.find(&digest).ok_or(BadKey::Unknown)?;
+            (consumer.to_owned(), Vec::new())
+        }
+        RingKeys::Stored(keys) => {
+            let (state, ports) = (incoming.memory.state, incoming.ports);
+            let record = stored_keys::find(keys, digest, state, ports).await?;
+            let record = record
+                .filter(|record| record.ring == ring.name)
+                .ok_or(BadKey::Unknown)?;
+            record.check(ports.now())?;
+            (record.consumer.clone(), record.scopes.clone())
+        }
+    };
     Ok(Identity {
         issuer: ring.name.clone(),
-        subject: consumer.ok_or("no such API key")?.to_owned(),
-        scopes: Vec::new(),
+        subject,
+        scopes,
         claims: Map::new(),
     })
 }

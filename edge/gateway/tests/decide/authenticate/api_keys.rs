@@ -1,4 +1,4 @@
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys};
+use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
 
 use super::*;
@@ -9,7 +9,7 @@ fn gateway_with(source: ApiKeySource, prefix: Option<&str>, keys: &[&str]) -> Ga
         name: "partners".to_owned(),
         source,
         prefix: prefix.map(|prefix| prefix.parse().unwrap()),
-        keys: PinnedKeys::new([("acme".to_owned(), digests)]),
+        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), digests)])),
     };
     let tables = Tables {
         api_keys: vec![ring],

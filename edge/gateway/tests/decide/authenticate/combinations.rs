@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, CallerFact, CallerFacts, KeyPart, Limit, PinnedKeys, TokenSource,
+    ApiKeyRing, ApiKeySource, CallerFact, CallerFacts, KeyPart, Limit, PinnedKeys, RingKeys,
+    TokenSource,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::units::Rate;
@@ -30,7 +31,7 @@ fn world() -> Tables {
         name: "partners".to_owned(),
         source: ApiKeySource::Header("x-api-key".to_owned()),
         prefix: None,
-        keys: PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])]),
+        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
     }];
     tables.upstreams[0].caller = CallerFacts {
         headers: vec![

@@ -1,0 +1,28 @@
+//! What stands for a store of API keys, which is not there offline.
+
+use std::collections::BTreeMap;
+
+use tidegate_shared::bundle::{PinnedKeys, RingKeys};
+
+use crate::{Ir, TestCaller};
+
+/// Puts the consumers that the policy's tests name into the rings whose keys are in a store, for
+/// [`Credentials`](crate::credentials::Credentials) to give them keys.
+pub(super) fn stand_in(ir: &mut Ir) {
+    let mut named: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for test in &ir.tests {
+        if let TestCaller::ApiKey { ring, consumer } = &test.request.caller {
+            let consumers = named.entry(*ring).or_default();
+            if !consumers.contains(consumer) {
+                consumers.push(consumer.clone());
+            }
+        }
+    }
+    for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
+        if let RingKeys::Stored(_) = ring.keys {
+            let consumers = named.remove(&index).unwrap_or_default();
+            let without_keys = consumers.into_iter().map(|consumer| (consumer, None));
+            ring.keys = RingKeys::Pinned(PinnedKeys::new(without_keys));
+        }
+    }
+}
