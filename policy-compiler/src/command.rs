@@ -8,6 +8,7 @@ mod bake;
 mod check;
 mod compile;
 mod completions;
+mod credentials;
 mod dev;
 mod diff;
 mod explain;
@@ -53,6 +54,8 @@ enum Command {
     Diff(diff::Diff),
     /// Make keys
     Keys(keys::Keys),
+    /// Make, list, replace and revoke the API keys of a store
+    Credentials(credentials::Credentials),
     /// Make a token to test with
     Token(token::Token),
     /// Print the JSON schema of the policy language
@@ -82,6 +85,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::Diff(command) => return command.run(),
         Command::Keys(command) => command.run(),
+        Command::Credentials(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Dev(command) => command.run(),

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+pub mod api_keys;
 #[cfg(feature = "bake")]
 pub mod bake;
 pub mod cel;
