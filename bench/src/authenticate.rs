@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::hint::black_box;
+use std::rc::Rc;
 
 use anyhow::{Result, bail, ensure};
 use jwt_simple::prelude::{
@@ -37,10 +38,16 @@ pub(crate) fn rows() -> Vec<Row> {
             measure: Box::new(move || measure(algorithm, limited)),
         }
     };
+    let cached = |algorithm: Algorithm| Row {
+        name: format!("cached/{}", algorithm.name().to_ascii_lowercase()),
+        aim: Some(0.05),
+        measure: Box::new(move || measure_cached(algorithm)),
+    };
     let plain = algorithms.map(|algorithm| row(algorithm, false));
     plain
         .into_iter()
         .chain([row(Algorithm::HS256, true)])
+        .chain([cached(Algorithm::ES256), cached(Algorithm::RS256)])
         .collect()
 }
 
@@ -72,6 +79,33 @@ fn measure(algorithm: Algorithm, limited: bool) -> Result<Outcome> {
             black_box(verify(black_box(&token)));
         }),
         parts: vec![],
+    };
+    Ok(contest.run())
+}
+
+/// Deciding about a token that was verified lately, against deciding about it for the first time.
+fn measure_cached(algorithm: Algorithm) -> Result<Outcome> {
+    let Scheme { keys, token, .. } = scheme(algorithm)?;
+    let gateway = Rc::new(SignedBundle::authenticated(PATH, algorithm, keys, false)?.load()?);
+    let client = Rc::new(Client::new(policy::host(0)).with_token(&token)?);
+    let warm = State::new([0; 16]);
+    expect_status(&gateway, &warm, &client.get(PATH), 200)?;
+    let (cold_gateway, cold_client) = (Rc::clone(&gateway), Rc::clone(&client));
+    let contest = Contest {
+        ours: operation(move || {
+            black_box(decide(&gateway, &warm, black_box(&client.get(PATH))));
+        }),
+        peer: operation(move || {
+            let cold = State::new([0; 16]);
+            let request = cold_client.get(PATH);
+            black_box(decide(&cold_gateway, &cold, black_box(&request)));
+        }),
+        parts: vec![(
+            "empty state",
+            operation(|| {
+                black_box(State::new(black_box([0; 16])));
+            }),
+        )],
     };
     Ok(contest.run())
 }

@@ -4,6 +4,7 @@
 //! that a busy machine slows both alike. Absolute figures are printed for orientation only.
 
 mod authenticate;
+mod condition;
 mod decide;
 mod load;
 mod measure;
@@ -41,6 +42,7 @@ fn main() -> Result<()> {
         decide::rows(),
         load::rows(),
         authenticate::rows(),
+        condition::rows(),
         workers.unwrap_or_default(),
     ];
     let mut report = Report::begin()?;
