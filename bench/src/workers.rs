@@ -58,6 +58,7 @@ fn measure(directory: &Path, path: &str, peer: &'static str) -> Result<Outcome> 
             variables: vec![("ORIGIN".to_owned(), origin.clone())],
             secrets: vec![("customers".to_owned(), String::from_utf8(SECRET.to_vec())?)],
             stores: vec![],
+            platform_header: None,
         };
         let worker = runtime.block_on(Workerd::start(&config))?;
         Contestant::new(name, worker)

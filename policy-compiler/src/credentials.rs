@@ -37,6 +37,10 @@ pub struct Credentials {
     holder: ProofKey,
 }
 
+/// What tokens are bound to that are bound to a certificate. Where no connection is, none is
+/// proven: its digest is enough.
+const CERTIFICATE: Digest = Digest([7; 32]);
+
 #[derive(Debug)]
 enum Signer {
     Secret(HS256Key),
@@ -227,9 +231,15 @@ impl Credentials {
             .and_then(|index| self.issuers.get(index));
         let (issuer, signer) = found.ok_or_else(|| failed("there is no such issuer"))?;
         let mut custom = claims;
-        if is_proven(issuer) {
-            let bound = || json!({ "jkt": self.holder.thumbprint() });
-            custom.entry("cnf").or_insert_with(bound);
+        let bound_to = match issuer.possession.binding {
+            None => None,
+            Some(Binding::Dpop | Binding::Any) => Some(json!({ "jkt": self.holder.thumbprint() })),
+            Some(Binding::Certificate) => {
+                Some(json!({ "x5t#S256": proof::base64url(&CERTIFICATE) }))
+            }
+        };
+        if let Some(bound_to) = bound_to {
+            custom.entry("cnf").or_insert(bound_to);
         }
         if !scopes.is_empty() {
             custom.insert("scope".to_owned(), scopes.join(" ").into());
@@ -317,6 +327,13 @@ impl Credentials {
             members.insert("nonce".to_owned(), nonce.into());
         }
         Ok(claims)
+    }
+
+    /// The client certificate of a connection that brings tokens of an issuer, by its index; `None`
+    /// where they need none.
+    pub fn certificate(&self, issuer: u32) -> Option<Digest> {
+        let (issuer, _) = self.issuers.get(usize::try_from(issuer).ok()?)?;
+        (issuer.possession.binding == Some(Binding::Certificate)).then_some(CERTIFICATE)
     }
 
     /// The key that bound tokens are bound to.
@@ -453,6 +470,35 @@ impl Signer {
 mod tests {
     use super::*;
     use crate::source::Source;
+
+    #[test]
+    fn tokens_are_bound_as_their_issuer_asks() {
+        let text = r#"
+tidegate: v1
+name: p
+hosts: [api.example]
+issuers:
+  key: { issuer: "https://a.example", audiences: [x], algorithms: [HS256], secret: one, binding: dpop, dpop: { nonce: n } }
+  certificate: { issuer: "https://b.example", audiences: [x], algorithms: [HS256], secret: one, binding: certificate }
+  either: { issuer: "https://c.example", audiences: [x], algorithms: [HS256], secret: one, binding: any }
+apis:
+  a:
+    auth: { jwt: [key, certificate, either] }
+    routes: [ { get: /, reply: { status: 204 } } ]
+tests:
+  - { send: "GET https://api.example/", as: { jwt: key }, expect: { status: 204 }, repeat: 2 }
+  - { send: "GET https://api.example/", as: { jwt: certificate }, expect: { status: 204 } }
+  - { send: "GET https://api.example/", as: { jwt: either }, expect: { status: 204 } }
+"#;
+        let source = Source {
+            path: "policy.yaml".into(),
+            text: text.to_owned(),
+        };
+        let ir = crate::compile(&[source]).ir.unwrap();
+        for result in crate::offline::run(&ir).unwrap() {
+            assert!(result.failures.is_empty(), "{result:?}");
+        }
+    }
 
     #[test]
     fn issuers_that_name_one_secret_have_one() {

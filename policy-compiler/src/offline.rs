@@ -16,6 +16,7 @@ use tidegate_edge::{
     RequestHead, ResponseHead, Routing, Scheme, State, Verdict,
 };
 use tidegate_shared::bundle::Bundle;
+use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
@@ -135,6 +136,12 @@ impl Offline {
                 |credential| credential.address(&test.path_and_query),
             ),
             fields: credential.map(Carried::fields).unwrap_or_default(),
+            certificate: match &test.caller {
+                TestCaller::Token { issuer, .. } => self.credentials.certificate(*issuer),
+                TestCaller::Anonymous | TestCaller::Opaque { .. } | TestCaller::ApiKey { .. } => {
+                    None
+                }
+            },
             peer: Peer {
                 address: Some(test.from),
                 scheme,
@@ -307,6 +314,8 @@ struct Request<'t> {
     path_and_query: String,
     /// The fields that carry the credential.
     fields: Vec<(HeaderName, String)>,
+    /// The client certificate of the connection.
+    certificate: Option<Digest>,
     peer: Peer,
 }
 
@@ -332,6 +341,10 @@ impl RequestHead for Request<'_> {
 
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    fn client_certificate(&self) -> Option<Digest> {
+        self.certificate
     }
 }
 

@@ -31,7 +31,7 @@ impl ProofKey {
     /// The thumbprint, as `jkt` of a token's `cnf` has it (RFC 9449 §6.1).
     pub fn thumbprint(&self) -> String {
         let key = KeyMaterial::P256(ByteBuf::from(self.point()));
-        URL_SAFE_NO_PAD.encode(jwk::thumbprint(&key).0)
+        base64url(&jwk::thumbprint(&key))
     }
 
     /// The header of a proof, with the public key.
@@ -60,5 +60,10 @@ impl ProofKey {
 
 /// What `ath` is of a proof for this token (RFC 9449 §4.2).
 pub fn token_hash(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Digest::of(token.as_bytes()).0)
+    base64url(&Digest::of(token.as_bytes()))
+}
+
+/// A digest as tokens have it.
+pub(crate) fn base64url(digest: &Digest) -> String {
+    URL_SAFE_NO_PAD.encode(digest.0)
 }

@@ -52,6 +52,7 @@ impl Runtime {
             .map(|(name, secret)| (name.clone(), secret.clone().into_bytes()));
         let config = Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            tls: None,
             trust: stage.trust.clone().into(),
             identities: identities.collect(),
             secrets: Secrets::Given(secrets.collect()),
@@ -77,6 +78,7 @@ impl Runtime {
             variables: Vec::new(),
             secrets: stage.secrets.clone(),
             stores: stage.stores(),
+            platform_header: None,
         };
         Ok(Self::Workerd(Box::new(Workerd::start(&config).await?)))
     }

@@ -20,6 +20,8 @@ pub struct WorkerConfig {
     pub secrets: Vec<(String, String)>,
     /// The key-value stores that policies name: folders with a file for each key.
     pub stores: Vec<(String, PathBuf)>,
+    /// The header in which a test says, as JSON, what Cloudflare knows of the client.
+    pub platform_header: Option<String>,
 }
 
 /// A client certificate, and the authorities that origins' certificates must chain to.
@@ -74,6 +76,12 @@ impl WorkerConfig {
             let _ = writeln!(bindings, "      (name = {name}, kvNamespace = {service}),");
             let _ = writeln!(services, "    (name = {service}, disk = (path = {path})),");
         }
+        let platform = self
+            .platform_header
+            .as_deref()
+            .map_or(String::new(), |name| {
+                format!("cfBlobHeader = {}, ", text(name))
+            });
         let namespace = text(&namespace.to_string_lossy());
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
@@ -99,7 +107,7 @@ const config :Workerd.Config = (
   sockets = [(
     name = "http",
     address = "127.0.0.1:0",
-    http = (injectRequestHeaders = [(name = "cf-connecting-ip", value = "127.0.0.1")]),
+    http = ({platform}injectRequestHeaders = [(name = "cf-connecting-ip", value = "127.0.0.1")]),
     service = "gateway",
   )],
 );

@@ -16,17 +16,17 @@ use crate::head::IncomingHead;
 use crate::isolate::Isolate;
 use crate::{fields, log};
 
-/// Decides about a request, given its head as `heads.js` writes it: a [`Response`], an
-/// [`Attempt`], or the promise of either.
+/// Decides about a request, given its head as `heads.js` writes it, and the request itself: a
+/// [`Response`], an [`Attempt`], or the promise of either.
 ///
 /// # Errors
 /// Where the runtime refuses what it is given; the request must then be refused.
 #[wasm_bindgen]
-pub fn decide(head: String) -> Result<JsValue, JsValue> {
+pub fn decide(head: String, request: JsValue) -> Result<JsValue, JsValue> {
     let Some((isolate, gateway)) = Isolate::current() else {
         return refuse(Problem::NotReady);
     };
-    let Some(head) = IncomingHead::new(head) else {
+    let Some(head) = IncomingHead::new(head, request) else {
         return refuse(Problem::HostInvalid);
     };
     let mut decision = Box::pin(async move {

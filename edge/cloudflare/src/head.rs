@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use http::{HeaderName, Method, header};
 use tidegate_edge::{Peer, RequestHead, ResponseHead, Scheme};
+use tidegate_shared::digest::Digest;
+use wasm_bindgen::JsValue;
 
+use crate::certificate;
 use crate::fields::Changes;
 
 /// Where Cloudflare states the client's address. It overwrites what a client sends.
@@ -20,11 +23,13 @@ pub(crate) struct IncomingHead {
     /// Where in the text the fields begin.
     fields: usize,
     peer: Peer,
+    /// The request itself, for what is seldom asked for.
+    request: JsValue,
 }
 
 impl IncomingHead {
     /// `None` where the method or the address is none that HTTP allows.
-    pub(crate) fn new(text: String) -> Option<Self> {
+    pub(crate) fn new(text: String, request: JsValue) -> Option<Self> {
         let (method, rest) = text.split_once('\n')?;
         let (url, fields) = rest.split_once('\n').unwrap_or((rest, ""));
         let scheme = match url.split_once("://")?.0 {
@@ -40,6 +45,7 @@ impl IncomingHead {
             target,
             fields: text.len() - fields.len(),
             peer: Peer { address, scheme },
+            request,
             text,
         })
     }
@@ -105,6 +111,10 @@ impl RequestHead for IncomingHead {
 
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    fn client_certificate(&self) -> Option<Digest> {
+        certificate::digest(&self.request)
     }
 }
 

@@ -11,6 +11,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod attempt;
+mod certificate;
 mod decide;
 mod documents;
 mod fields;

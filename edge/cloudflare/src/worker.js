@@ -34,7 +34,7 @@ async function loadBundle(env) {
 function serve(request, ctx) {
   try {
     const fields = read(request);
-    const step = decide(text(request, fields));
+    const step = decide(text(request, fields), request);
     if (step instanceof Response) {
       return step;
     }

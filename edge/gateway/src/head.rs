@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{HeaderName, Method};
+use tidegate_shared::digest::Digest;
 
 /// A request's head. Lazy, because on some runtimes each read crosses a boundary.
 pub trait RequestHead {
@@ -24,6 +25,13 @@ pub trait RequestHead {
 
     /// Who sent the request.
     fn peer(&self) -> &Peer;
+
+    /// The SHA-256 digest of the certificate (DER) that the client has shown to have, as the
+    /// platform or the listener has verified it; never from a field that a client can set. `None`
+    /// where there is none, or where the runtime does not tell.
+    fn client_certificate(&self) -> Option<Digest> {
+        None
+    }
 }
 
 /// Who sent a request, as the platform or the listener knows it; never from a header that a

@@ -13,6 +13,7 @@ use tidegate_edge::{
     Attempt, AttemptOutcome, AttemptPlan, Decision, Destination, End, Exchange, Forward,
     HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply, Scheme, State, problem_reply,
 };
+use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use tracing::debug;
@@ -30,6 +31,15 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) records: Arc<dyn Records>,
     pub(crate) fetcher: Fetcher,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    pub(crate) scheme: Scheme,
+    /// The digest of the certificate that it has shown.
+    pub(crate) certificate: Option<Digest>,
 }
 
 /// The status in the record of a client that left before its answer: it got none.
@@ -110,7 +120,7 @@ type Answer = Result<Response<Incoming>, (Problem, String)>;
 pub(crate) async fn handle(
     loaded: Arc<Loaded>,
     shared: Arc<Shared>,
-    client: IpAddr,
+    client: Client,
     mut request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let mut entropy = [0; 24];
@@ -125,13 +135,19 @@ pub(crate) async fn handle(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, incoming) = request.into_parts();
+    let Client {
+        address,
+        scheme,
+        certificate,
+    } = client;
     let peer = Peer {
-        address: Some(client.to_canonical()),
-        scheme: Scheme::Http,
+        address: Some(address.to_canonical()),
+        scheme,
     };
     let head = head::Request {
         parts: &parts,
         peer,
+        certificate,
     };
     match loaded.gateway.decide(&shared.state, &ports, &head).await {
         Decision::Respond(reply, exchange) => Ending::new(loaded, shared, exchange).reply(reply),

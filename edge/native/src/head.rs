@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, request, response};
 use tidegate_edge::{Peer, RequestHead, ResponseHead};
+use tidegate_shared::digest::Digest;
 
 /// A request's head.
 pub(crate) struct Request<'r> {
     pub(crate) parts: &'r request::Parts,
     pub(crate) peer: Peer,
+    /// The certificate that the client has shown on its connection.
+    pub(crate) certificate: Option<Digest>,
 }
 
 impl RequestHead for Request<'_> {
@@ -46,6 +49,10 @@ impl RequestHead for Request<'_> {
 
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    fn client_certificate(&self) -> Option<Digest> {
+        self.certificate
     }
 }
 

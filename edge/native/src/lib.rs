@@ -4,6 +4,7 @@
 mod body;
 mod bundle;
 mod client;
+mod connection;
 mod credentials;
 mod exchange;
 mod fetch;
@@ -13,6 +14,7 @@ mod ports;
 mod records;
 mod refresh;
 mod server;
+mod tls;
 mod tunnel;
 
 pub use bundle::{LoadFailure, Loaded};
@@ -21,3 +23,4 @@ pub use identity::{Identity, InvalidIdentity};
 pub use ports::Secrets;
 pub use records::{LogRecords, Records};
 pub use server::{Config, NativeGateway, Reloader};
+pub use tls::{TlsError, TlsFiles};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets,
+    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets, TlsFiles,
 };
 use tidegate_shared::trust::TrustKeys;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +27,15 @@ struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Speak TLS 1.3 with clients: the certificate, then those between it and its authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Ask clients for a certificate of one of these authorities
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    client_authorities: Option<PathBuf>,
     /// A client certificate for upstreams, as NAME=CERTIFICATE,KEY with two PEM files
     #[arg(long = "identity", value_name = "NAME=CERT,KEY")]
     identities: Vec<Identity>,
@@ -76,8 +85,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
     };
     let trust: TrustKeys = String::from_utf8(read(&arguments.trust)?)?.parse()?;
+    let files = arguments.tls_certificate.zip(arguments.tls_key);
     let config = Config {
         listen: arguments.listen,
+        tls: files.map(|(certificate, key)| TlsFiles {
+            certificate,
+            key,
+            client_authorities: arguments.client_authorities,
+        }),
         trust,
         identities: arguments.identities,
         secrets: Secrets::Platform(arguments.secrets),
@@ -92,7 +107,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     );
     writeln!(
         std::io::stdout(),
-        "listening http://{}",
+        "listening {}://{}",
+        gateway.scheme().as_str(),
         gateway.local_addr()?
     )?;
     gateway

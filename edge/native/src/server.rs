@@ -1,42 +1,31 @@
 //! The listener: connections in, bounded, and drained at the end.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tidegate_edge::State;
+use tidegate_edge::{Scheme, State};
 use tidegate_shared::trust::TrustKeys;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::bundle::{self, LoadFailure, Loaded, Loader};
+use crate::connection::{self, Connection};
 use crate::credentials::CredentialFolder;
-use crate::exchange::{self, Shared};
+use crate::exchange::Shared;
 use crate::fetch::Fetcher;
 use crate::identity::Identity;
 use crate::ports::Secrets;
 use crate::records::Records;
 use crate::refresh;
+use crate::tls::{Tls, TlsFiles};
 
 /// Connections at once; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 10_000;
-/// The largest request head in octets.
-const MAX_HEAD: u32 = 64 * 1024;
-/// The most header fields.
-const MAX_FIELDS: usize = 128;
-/// The longest wait for a request head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// Requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
 /// How long requests under way may take after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -45,6 +34,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// For TLS with clients; in the clear without.
+    pub tls: Option<TlsFiles>,
     /// The keys whose bundles are accepted.
     pub trust: TrustKeys,
     /// The client certificates for upstreams.
@@ -58,6 +49,7 @@ pub struct Config {
 /// A gateway that listens.
 pub struct NativeGateway {
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     loader: Loader,
     current: Arc<ArcSwap<Loaded>>,
     shared: Arc<Shared>,
@@ -107,11 +99,13 @@ impl NativeGateway {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let Config {
             listen,
+            tls,
             trust,
             identities,
             secrets,
             credentials,
         } = config;
+        let tls = tls.map(Tls::load).transpose()?.map(Arc::new);
         let loader = Loader {
             trust,
             identities,
@@ -127,6 +121,7 @@ impl NativeGateway {
         info!(digest = %loaded.gateway.digest(), policy = loaded.gateway.policy(), "bundle in force");
         Ok(Self {
             listener,
+            tls,
             loader,
             current: Arc::new(ArcSwap::from_pointee(loaded)),
             shared: Arc::new(Shared {
@@ -143,6 +138,14 @@ impl NativeGateway {
     /// Where the system does not tell.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Whether clients speak TLS with it.
+    pub fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        }
     }
 
     /// A handle to put new bundles into force.
@@ -168,9 +171,13 @@ impl NativeGateway {
             Arc::clone(&self.current),
             Arc::clone(&self.shared),
         ));
+        let renewing = self
+            .tls
+            .clone()
+            .map(|tls| tokio::spawn(async move { tls.watch().await }));
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
-        let builder = builder();
+        let builder = Arc::new(connection::builder());
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let permit = tokio::select! {
@@ -192,32 +199,16 @@ impl NativeGateway {
             if let Err(error) = stream.set_nodelay(true) {
                 warn!(%error, "cannot set TCP_NODELAY");
             }
-            let (current, shared) = (Arc::clone(&self.current), Arc::clone(&self.shared));
-            let began = Arc::new(AtomicBool::new(false));
-            let begins = Arc::clone(&began);
-            let service = service_fn(move |request| {
-                begins.store(true, Ordering::Relaxed);
-                let (loaded, shared) = (current.load_full(), Arc::clone(&shared));
-                async move {
-                    Ok::<_, Infallible>(
-                        exchange::handle(loaded, shared, client.ip(), request).await,
-                    )
-                }
-            });
-            let connection = builder
-                .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                .into_owned();
-            let connection = graceful.watch(connection);
+            let connection = Connection {
+                current: Arc::clone(&self.current),
+                shared: Arc::clone(&self.shared),
+                builder: Arc::clone(&builder),
+                watcher: graceful.watcher(),
+            };
+            let tls = self.tls.clone();
             tokio::spawn(async move {
                 let _permit = permit;
-                let mut connection = std::pin::pin!(connection);
-                // hyper's own timeout starts once it knows the version, and a client may keep it
-                // waiting for that.
-                let first = tokio::time::timeout(HEAD_TIMEOUT, connection.as_mut()).await;
-                if first.is_err() && began.load(Ordering::Relaxed) {
-                    // What goes wrong on a client's connection is the client's affair.
-                    let _ = connection.await;
-                }
+                connection.begin(stream, client.ip(), tls).await;
             });
         }
         drop(self.listener);
@@ -228,22 +219,8 @@ impl NativeGateway {
             warn!("requests were still under way after {DRAIN:?}");
         }
         refreshing.abort();
+        if let Some(renewing) = renewing {
+            renewing.abort();
+        }
     }
-}
-
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD as usize)
-        .max_headers(MAX_FIELDS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEAD)
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(Some(Duration::from_secs(30)));
-    builder
 }

@@ -4,6 +4,8 @@
 
 #[path = "sockets/kit.rs"]
 mod kit;
+#[path = "sockets/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
     reason = "a test environment that is broken fails the test"
 )]
 
+mod certificate;
 mod origin;
 mod policy;
 
@@ -41,6 +42,7 @@ fn config(bundle: Option<Vec<u8>>) -> WorkerConfig {
         variables: vec![],
         secrets: vec![],
         stores: vec![],
+        platform_header: None,
     }
 }
 

@@ -6,6 +6,8 @@ mod algorithms;
 mod api_keys;
 #[path = "authenticate/cache.rs"]
 mod cache;
+#[path = "authenticate/certificate.rs"]
+mod certificate;
 #[path = "authenticate/challenges.rs"]
 mod challenges;
 #[path = "authenticate/claims.rs"]

@@ -136,6 +136,8 @@ pub(crate) struct Request {
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) peer: Peer,
+    /// The certificate of the connection.
+    pub(crate) certificate: Option<Digest>,
 }
 
 /// `GET /path`, to [`HOST`], from 192.0.2.7 over TLS.
@@ -150,6 +152,7 @@ pub(crate) fn request(line: &str) -> Request {
             address: Some([192, 0, 2, 7].into()),
             scheme: Scheme::Https,
         },
+        certificate: None,
     }
 }
 
@@ -191,6 +194,10 @@ impl RequestHead for Request {
 
     fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    fn client_certificate(&self) -> Option<Digest> {
+        self.certificate
     }
 }
 

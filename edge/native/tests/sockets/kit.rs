@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
 use tidegate_edge::AccessRecord;
-use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets};
+use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets, TlsFiles};
 use tidegate_shared::bundle::{
-    Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Origin, PathEntry, Reply, Retry,
-    RetryOn, Route, Tables, Target, Upstream,
+    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
+    Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 const SEED: [u8; 32] = [3; 32];
+/// Of tokens.
+pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
 
 struct Sink(mpsc::UnboundedSender<AccessRecord>);
 
@@ -36,11 +38,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(bundle: &[u8]) -> Self {
+        Self::start_with(None, bundle).await
+    }
+
+    pub(crate) async fn start_with(tls: Option<TlsFiles>, bundle: &[u8]) -> Self {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            tls,
             trust: SigningKey::from_seed(SEED).trust_key().into(),
             identities: vec![],
-            secrets: Secrets::Given([].into()),
+            secrets: Secrets::Given([("shared".to_owned(), SECRET.to_vec())].into()),
             credentials: None,
         };
         let (sender, records) = mpsc::unbounded_channel();
@@ -58,7 +65,7 @@ impl Running {
     }
 }
 
-/// `/reply` answers a text, `/forward` goes to the origins, `o0` first.
+/// `/reply` answers a text, `/bound` whoever has a token too, `/forward` goes to the origins, `o0` first.
 pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
     let mut routes = vec![(
         "/reply",
@@ -68,7 +75,19 @@ pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
             body: ByteBuf::from(text),
         }),
     )];
-    let mut tables = Tables::default();
+    let mut tables = Tables {
+        issuers: vec![Issuer {
+            algorithms: vec![Algorithm::HS256],
+            ..Issuer::new(
+                "tokens",
+                "https://id.example",
+                "sockets",
+                IssuerKeys::Secret("shared".to_owned()),
+            )
+        }],
+        ..Tables::default()
+    };
+    routes.push(("/bound", routes[0].1.clone()));
     if !origins.is_empty() {
         routes.push(("/forward", Target::Upstream(0)));
         tables.upstreams.push(upstream(origins));
@@ -80,7 +99,10 @@ pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
     });
     let host = HostRoutes {
         paths: paths.collect(),
-        routes: routes.iter().map(|(_, target)| route(target)).collect(),
+        routes: routes
+            .iter()
+            .map(|(path, target)| route(path, target))
+            .collect(),
     };
     let header = Header {
         format: FORMAT_VERSION,
@@ -112,8 +134,13 @@ fn upstream(origins: &[SocketAddr]) -> Upstream {
     }
 }
 
-fn route(target: &Target) -> Route {
-    Route::new("route", Auth::Public, target.clone())
+fn route(path: &str, target: &Target) -> Route {
+    let auth = if path == "/bound" {
+        Auth::jwt(0)
+    } else {
+        Auth::Public
+    };
+    Route::new("route", auth, target.clone())
 }
 
 /// Sends a request as it is written, and reads to the end of the answer.

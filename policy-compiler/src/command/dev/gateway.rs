@@ -115,6 +115,7 @@ impl Gateway {
 async fn native(setting: Setting<'_>) -> Result<Gateway, Failure> {
     let config = Config {
         listen: setting.listen,
+        tls: None,
         trust: setting.trust.into(),
         identities: identities(setting.world),
         secrets: given(setting.secrets),
@@ -176,6 +177,7 @@ async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
         variables: Vec::new(),
         stores: stores(&setting)?,
         secrets: setting.secrets,
+        platform_header: None,
     };
     Ok(Gateway::Workerd(
         Workerd::start_at(&config, setting.listen).await?,

@@ -57,8 +57,15 @@ impl Bound<'_> {
         if !bound {
             return Err(invalid("the token is not bound as the policy asks"));
         }
-        if certificate.is_some() {
-            return Err(invalid("the token is bound to a client certificate"));
+        if let Some(bound_to) = certificate {
+            let shown = incoming.head.client_certificate();
+            if !shown.is_some_and(|shown| shown.equals(&bound_to)) {
+                let cause =
+                    "the connection is not that of the certificate that the token is bound to";
+                let refusal = Refusal::new(Problem::ProofInvalid, cause);
+                // RFC 8705 §3.
+                return Err(challenged(refusal, self.scheme, realm, "invalid_token"));
+            }
         }
         match (key, self.scheme) {
             (None, Scheme::Bearer) => Ok(()),

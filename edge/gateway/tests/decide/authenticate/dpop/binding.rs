@@ -51,11 +51,10 @@ fn a_token_that_is_not_bound_needs_no_proof_and_takes_none() {
 #[test]
 fn a_binding_that_cannot_be_checked_refuses_the_token() {
     let gateway = gateway_with(issuer(), &[]);
-    let certificate = base64url([7; 32]);
     for cnf in [
         json!({ "kid": "a" }),
         json!({ "jwk": jwk(&key_pair(1)) }),
-        json!({ "x5t#S256": certificate }),
+        json!({ "x5t#S256": "short" }),
         json!({ "jkt": "short" }),
         json!({}),
         json!("text"),
@@ -79,10 +78,13 @@ fn a_token_that_is_bound_twice_is_proven_twice() {
     let request = request("GET /a")
         .with("authorization", format!("DPoP {token}"))
         .with("dpop", draft().claim("ath", ath).sign());
-    assert_eq!(
-        World::new().verdict(&gateway_with(issuer(), &[]), &request),
-        "401 credential-invalid"
-    );
+    let gateway = gateway_with(issuer(), &[]);
+    assert_eq!(World::new().verdict(&gateway, &request), INVALID);
+    let request = Request {
+        certificate: Some(Digest([7; 32])),
+        ..request
+    };
+    assert_eq!(World::new().verdict(&gateway, &request), "forward");
 }
 
 #[test]
