@@ -14,6 +14,7 @@ pub(crate) mod ir;
 mod issuer;
 mod limit;
 mod places;
+mod plan;
 mod predicate;
 mod rewrite;
 mod route;
@@ -166,18 +167,19 @@ pub(crate) fn lower(
     cx.check_names("an introspection", &policy.introspections);
     cx.check_names("an upstream", &policy.upstreams);
     cx.check_names("a limit", &policy.limits);
+    cx.check_names("a plan", &policy.plans);
     cx.check_names("an API", &policy.apis);
     let name = policy_name(&policy, cx);
     let mut tables = Tables {
         issuers: policy
             .issuers
             .iter()
-            .map(|(name, issuer)| issuer::lower(name, issuer, cx))
+            .map(|(name, issuer)| issuer::lower(name, issuer, &policy, cx))
             .collect(),
         api_keys: policy
             .api_keys
             .iter()
-            .map(|(name, ring)| api_keys::lower(name, ring, cx))
+            .map(|(name, ring)| api_keys::lower(name, ring, &policy, cx))
             .collect(),
         introspections: policy
             .introspections
@@ -192,6 +194,7 @@ pub(crate) fn lower(
         limits: Vec::new(),
         cors: Vec::new(),
         conditions: Vec::new(),
+        plans: policy.plans.names().map(str::to_owned).collect(),
     };
     for (_, limit) in policy.limits.iter() {
         limit::check(limit, cx);
@@ -203,6 +206,7 @@ pub(crate) fn lower(
     cx.warn_unused("introspection", &policy.introspections);
     cx.warn_unused("upstream", &policy.upstreams);
     cx.warn_unused("limit", &policy.limits);
+    cx.warn_unused("plan", &policy.plans);
     Some(Ir {
         name,
         source: source::digest(sources),
@@ -232,6 +236,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             introspections,
             upstreams,
             limits,
+            plans,
             cors,
             headers,
             apis,
@@ -258,6 +263,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             .upstreams
             .merge(upstreams, "upstream", cx.diagnostics);
         policy.limits.merge(limits, "limit", cx.diagnostics);
+        policy.plans.merge(plans, "plan", cx.diagnostics);
         policy.apis.merge(apis, "API", cx.diagnostics);
         policy.tests.extend(tests);
     }

@@ -1,8 +1,10 @@
 //! What a route means: its references followed, its defaults filled in.
 
+use std::collections::BTreeMap;
+
 use tidegate_shared::bundle::{
     ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, IntrospectAuth, Introspection, Issuer,
-    JwtAuth, Limit, PathTemplate, Reply, Route, Tables, Target, Upstream,
+    JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Tables, Target, Upstream,
 };
 use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
@@ -21,6 +23,9 @@ pub(crate) struct Meaning<'s> {
     pub(crate) limits: Vec<&'s Limit>,
     /// What the limits' expressions refer to.
     pub(crate) expressions: &'s [Condition],
+    /// The limits of each plan that a caller can be on.
+    pub(crate) plans: BTreeMap<&'s str, Vec<&'s Limit>>,
+    pub(crate) anonymous_plan: Option<&'s str>,
     pub(crate) cors: Option<&'s Cors>,
     pub(crate) answer: Answer<'s>,
     pub(crate) response_headers: &'s HeaderEdits,
@@ -95,6 +100,8 @@ impl<'s> Meaning<'s> {
             conditions: stated,
             shadow_conditions,
             limits,
+            plans,
+            anonymous_plan,
             cors,
             target,
             rewrite,
@@ -107,6 +114,12 @@ impl<'s> Meaning<'s> {
             let indices = indices.iter();
             indices
                 .filter_map(|index| at(&tables.conditions, *index))
+                .collect()
+        };
+        let named = |limits: &[u32]| {
+            let limits = limits.iter();
+            limits
+                .filter_map(|index| at(&tables.limits, *index))
                 .collect()
         };
         let answer = match target {
@@ -133,11 +146,13 @@ impl<'s> Meaning<'s> {
                 },
                 conditions: conditions(shadow_conditions),
             },
-            limits: limits
+            limits: named(limits),
+            plans: plans
                 .iter()
-                .filter_map(|limit| at(&tables.limits, *limit))
+                .map(|PlanLimits { plan, limits }| (plan.as_str(), named(limits)))
                 .collect(),
             expressions: &tables.conditions,
+            anonymous_plan: anonymous_plan.as_deref(),
             cors: cors.and_then(|cors| at(&tables.cors, cors)),
             answer,
             response_headers,
@@ -218,6 +233,14 @@ impl<'s> Credential<'s> {
 }
 
 impl Meaning<'_> {
+    /// The same with the limits of a plan alone; `None` where no caller can be on it.
+    pub(crate) fn on_plan(&self, name: &str) -> Option<Self> {
+        Some(Self {
+            limits: self.plans.get(name)?.clone(),
+            ..self.clone()
+        })
+    }
+
     /// Whether something depends on what the policy calls its consumers: a condition, or what the
     /// origin is told.
     pub(crate) fn names_consumers(&self) -> bool {

@@ -9,6 +9,7 @@ mod introspection;
 mod issuer;
 mod limit;
 mod mode;
+mod plan;
 mod test;
 mod token_source;
 mod when;
@@ -26,6 +27,7 @@ pub(crate) use introspection::Introspection;
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use limit::{Limit, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
+pub(crate) use plan::{Plan, PlanClaim};
 pub(crate) use test::{Caller, PolicyTest};
 pub(crate) use token_source::From;
 pub(crate) use when::WhenChoice;
@@ -49,6 +51,8 @@ record! {
         upstreams: Named<Spanned<Upstream>>,
         /// How much callers may call.
         limits: Named<Limit>,
+        /// What callers of one kind may use, beside what holds for everyone.
+        plans: Named<Plan>,
         /// Which pages of other origins may call, unless an API says otherwise.
         cors: Option<CorsChoice>,
         /// Changes to header fields on every route.

@@ -1,6 +1,7 @@
 //! What policies say, in plain words.
 
 mod api_keys;
+mod plans;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ use tidegate_shared::method::MethodSet;
 use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
+pub(crate) use plans::{on_plan, plan, plan_claim};
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;
@@ -252,6 +254,7 @@ pub(crate) fn caller_facts(facts: &CallerFacts) -> String {
             CallerFact::Subject => "the subject".to_owned(),
             CallerFact::Issuer => "the issuer".to_owned(),
             CallerFact::Scopes => "the scopes".to_owned(),
+            CallerFact::Plan => "the plan".to_owned(),
             CallerFact::Claim(name) => format!("the claim {}", code(name)),
         };
         format!("{fact} in {}", code(name))

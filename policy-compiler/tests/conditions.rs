@@ -69,7 +69,11 @@ impl Facts for Request {
                 seconds: 1_750_000_000,
                 nanos: 250_000_000,
             })),
-            Variable::Host | Variable::Subject | Variable::Issuer | Variable::Address => None,
+            Variable::Host
+            | Variable::Subject
+            | Variable::Issuer
+            | Variable::Plan
+            | Variable::Address => None,
         }
     }
 

@@ -10,6 +10,7 @@ mod caller;
 mod introspection;
 mod issuer;
 mod limit;
+mod plan;
 mod possession;
 mod route;
 mod tables;
@@ -32,6 +33,7 @@ pub use issuer::{
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use limit::{Cost, KeyPart, Limit, Scope};
+pub use plan::{PlanClaim, PlanLimits};
 pub use possession::{Binding, Possession, UnknownBinding};
 pub use route::{
     FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
@@ -162,6 +164,9 @@ pub enum InvalidBundle {
     /// Hosts are repeated or not in order.
     #[error("the hosts are not sorted, or one is repeated")]
     HostOrder,
+    /// What puts callers on a plan names one that does not exist.
+    #[error("callers are on a plan that does not exist")]
+    DanglingPlan,
     /// A reference to an entry that does not exist.
     #[error("section of host `{0}` refers to an entry that does not exist")]
     DanglingReference(String),
@@ -197,6 +202,9 @@ impl Bundle {
         let mut limits = self.tables.limits.iter();
         if let Some(limit) = limits.find(|limit| !limit.refers_within(expressions)) {
             return Err(InvalidBundle::DanglingExpression(limit.name.clone()));
+        }
+        if !self.tables.know_plans() {
+            return Err(InvalidBundle::DanglingPlan);
         }
         if !self.hosts.is_sorted_by(|a, b| a.host() < b.host()) {
             return Err(InvalidBundle::HostOrder);

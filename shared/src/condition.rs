@@ -119,6 +119,8 @@ pub enum Variable {
     Scopes,
     /// The token's claims.
     Claims,
+    /// The name of the plan that the caller is on.
+    Plan,
     /// The client's address, as text.
     Address,
     /// When the request came.

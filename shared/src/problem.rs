@@ -78,6 +78,8 @@ catalogue! {
     ProofsExhausted = "proofs-exhausted", 503, "No more proofs are taken now";
     /// The credential is good, but lacks a scope that the route needs.
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
+    /// The credential is good, but its bearer is on no plan of the policy.
+    PlanUnknown = "plan-unknown", 403, "The caller is on no known plan";
     /// The policy asks more of a request than a credential, and this one does not meet it.
     ConditionUnmet = "condition-unmet", 403, "The request does not meet a condition of the policy";
     /// The keys that the issuer's tokens are verified with cannot be had, or the server that says

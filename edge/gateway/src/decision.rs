@@ -100,6 +100,7 @@ pub struct Exchange {
     /// The table of the host and the place of the route in it.
     pub(crate) route: Option<(Arc<Table>, u32)>,
     pub(crate) consumer: Option<String>,
+    pub(crate) plan: Option<String>,
     pub(crate) phase: Phase,
     pub(crate) verdict: Verdict,
     pub(crate) problem: Option<Problem>,

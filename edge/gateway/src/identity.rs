@@ -19,6 +19,8 @@ pub(crate) struct Identity {
     pub(crate) scopes: Vec<String>,
     /// All of the token's claims; none of an API key.
     pub(crate) claims: Map<String, Value>,
+    /// The name of the plan that the credential itself is for.
+    pub(crate) plan: Option<String>,
 }
 
 impl Identity {
@@ -30,6 +32,8 @@ impl Identity {
             subject: _,
             scopes,
             claims,
+            // What speaks of plans is asked of each credential.
+            plan: _,
         } = further;
         if self.claims.is_empty() {
             self.claims.clone_from(claims);

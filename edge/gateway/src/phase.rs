@@ -5,6 +5,7 @@ pub(crate) mod accept;
 pub(crate) mod authenticate;
 pub(crate) mod authorise;
 pub(crate) mod limit;
+pub(crate) mod plan;
 pub(crate) mod request;
 pub(crate) mod route;
 pub(crate) mod screen;

@@ -34,6 +34,9 @@ pub struct AccessRecord {
     /// Who called: a token's subject or a consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
+    /// The plan that the caller is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// The client's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,

@@ -17,6 +17,8 @@ mod caller;
 mod condition;
 #[path = "decide/limit.rs"]
 mod limit;
+#[path = "decide/plans.rs"]
+mod plans;
 #[path = "decide/record.rs"]
 mod record;
 #[path = "decide/route.rs"]

@@ -129,6 +129,8 @@ kinds! {
     LimitChanged = "limit-changed";
     /// A limit has another name, which its fields of the answer show.
     LimitRenamed = "limit-renamed";
+    /// Which plans there are, and who is on which.
+    Plans = "plans";
     /// Pages of other origins may call.
     CorsAdded = "cors-added";
     /// Pages of other origins may no longer call.

@@ -10,6 +10,7 @@ mod headers;
 mod introspection;
 mod issuer;
 mod limits;
+mod plans;
 mod sets;
 mod shadow;
 
@@ -36,6 +37,8 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         conditions: _,
         shadow,
         limits: _,
+        plans: _,
+        anonymous_plan: _,
         cors,
         answer: _,
         response_headers,
@@ -45,6 +48,7 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
     differences.extend(conditions::compare(old, new));
     differences.extend(shadow::compare(shadow, &new.shadow, named));
     differences.extend(limits::compare(old, new));
+    differences.extend(plans::compare(old, new));
     differences.extend(cors::compare(*cors, new.cors));
     differences.extend(answer::compare(old, new));
     differences.extend(headers::compare(

@@ -161,6 +161,14 @@ impl Facts<'_> {
                     .map(|limit| words::limit(limit, meaning.expressions)),
             ),
         });
+        let plan = self.seen.record.plan.as_deref().map(|name| {
+            self.said(|meaning| {
+                let limits = meaning.plans.get(name);
+                let limits = limits.map(Vec::as_slice).unwrap_or_default();
+                format!("; {}", words::plan(name, limits, meaning.expressions))
+            })
+        });
+        let limits = limits + &plan.unwrap_or_default();
         limits + &standing.unwrap_or_default()
     }
 

@@ -6,10 +6,10 @@ use http::header::AUTHORIZATION;
 use tidegate_shared::api_key::ApiKeyPrefix;
 use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys, StoredKeys};
 
-use super::{Context, is_name};
+use super::{Context, is_name, plan};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
-use crate::syntax::{ApiKeys, KeyScheme};
+use crate::syntax::{ApiKeys, KeyScheme, Policy};
 
 /// Milliseconds that what is known of a stored key may be old.
 const REFRESH: u64 = 60_000;
@@ -18,13 +18,21 @@ const MAX_REFRESH: u64 = 60 * 60_000;
 const KEEP: u64 = 10 * 60_000;
 const MAX_KEEP: u64 = 24 * 60 * 60_000;
 
-pub(super) fn lower(name: &str, ring: &ApiKeys, cx: &mut Context<'_>) -> ApiKeyRing {
+pub(super) fn lower(
+    name: &str,
+    ring: &ApiKeys,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) -> ApiKeyRing {
     ApiKeyRing {
         name: name.to_owned(),
         source: source(ring, cx),
         prefix: prefix(ring),
         keys: match &ring.store {
-            None => RingKeys::Pinned(pinned(ring, cx)),
+            None => {
+                let plans = plan::of_consumers(ring, policy, cx);
+                RingKeys::Pinned(pinned(ring, cx).on_plans(plans))
+            }
             Some(store) => RingKeys::Stored(stored(store, ring, cx)),
         },
     }

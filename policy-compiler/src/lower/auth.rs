@@ -24,7 +24,7 @@ pub(super) fn lower(
         syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) | syntax::Auth::Introspect(_) => {
             single(auth, policy, cx)
         }
-        syntax::Auth::Anonymous(span) => {
+        syntax::Auth::Anonymous(span, _) => {
             combination::refuse(
                 *span,
                 "`anonymous` stands inside `any`",
@@ -69,7 +69,7 @@ fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<
             }))
         }
         syntax::Auth::Public(_)
-        | syntax::Auth::Anonymous(_)
+        | syntax::Auth::Anonymous(..)
         | syntax::Auth::Any(_)
         | syntax::Auth::All(_) => None,
     }

@@ -119,6 +119,7 @@ fn environment(asked: &Asked<'_>) -> Environment {
         ("auth.issuer", fact(Variable::Issuer, Type::String)),
         ("auth.scopes", fact(Variable::Scopes, scopes)),
         ("auth.claims", fact(Variable::Claims, claims)),
+        ("auth.plan", fact(Variable::Plan, Type::String)),
     ];
     let caller = caller.into_iter().map(|(name, binding)| {
         let of_token = matches!(name, "auth.scopes" | "auth.claims");
@@ -127,7 +128,8 @@ fn environment(asked: &Asked<'_>) -> Environment {
             Auth::ApiKey(_) => !of_token,
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };
-        let binding = if asked.auth.credentials().any(gives) {
+        let anonymous = || asked.auth.alternatives().contains(&Auth::Anonymous);
+        let binding = if asked.auth.credentials().any(gives) || name == "auth.plan" && anonymous() {
             binding
         } else if asked.auth.credentials().all(|auth| *auth == Auth::Public) {
             absent(name, "the route is public", "{ jwt: ISSUER }")

@@ -8,15 +8,20 @@ mod rules;
 use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys};
 
 use super::caller::refuse_secret;
-use super::{Context, token_source};
+use super::{Context, plan, token_source};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
-use crate::syntax::{Issuer, KeySource};
+use crate::syntax::{Issuer, KeySource, Policy};
 
 const DEFAULT_LEEWAY: u64 = 30_000;
 const MAX_LEEWAY: u64 = 300_000;
 
-pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) -> bundle::Issuer {
+pub(super) fn lower(
+    name: &str,
+    issuer: &Spanned<Issuer>,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) -> bundle::Issuer {
     let algorithms: Vec<Algorithm> = issuer
         .algorithms
         .iter()
@@ -52,6 +57,7 @@ pub(super) fn lower(name: &str, issuer: &Spanned<Issuer>, cx: &mut Context<'_>) 
         rules: rules::lower(issuer, cx),
         source: token_source::lower(issuer.from.as_ref(), cx),
         possession: possession::lower(issuer, cx),
+        plan: plan::of_token(issuer.plan.as_ref(), policy, cx),
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn lower(
     tables: &mut Tables,
     cx: &mut Context<'_>,
 ) -> Option<u32> {
-    let keys = limit.key.0.iter().filter_map(|key| match &key.value {
+    let stated = limit.key.iter().flat_map(|keys| &keys.0);
+    let keys = stated.filter_map(|key| match &key.value {
         LimitKey::Global => None,
         LimitKey::Part(part) => Some(Some(part.clone())),
         LimitKey::Expression(text) => {
@@ -78,7 +79,10 @@ pub(super) fn lower(
     });
     // Every key that does not hold is reported.
     let key: Vec<Option<KeyPart>> = keys.collect();
-    let key: Vec<KeyPart> = key.into_iter().collect::<Option<_>>()?;
+    let mut key: Vec<KeyPart> = key.into_iter().collect::<Option<_>>()?;
+    if limit.key.is_none() {
+        key.push(KeyPart::Subject);
+    }
     let cost = match &limit.cost {
         None => Cost::Fixed(1),
         Some(LimitCost::Fixed(cost)) => Cost::Fixed(u32::try_from(cost.value).unwrap_or(u32::MAX)),

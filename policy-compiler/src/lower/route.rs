@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use tidegate_shared::bundle::{self, Auth, HeaderEdits, HostRoutes, Tables, Target};
+use tidegate_shared::bundle::{self, Auth, HeaderEdits, HostRoutes, PlanLimits, Tables, Target};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::path;
@@ -11,7 +11,9 @@ use tidegate_shared::pattern::PathPattern;
 
 use super::arrange::{self, Placed};
 use super::ir::RoutePlaces;
-use super::{Context, auth, condition, cors, headers, limit, places, predicate, rewrite, upstream};
+use super::{
+    Context, auth, condition, cors, headers, limit, places, plan, predicate, rewrite, upstream,
+};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Api, Policy, Reply, Route};
@@ -174,7 +176,20 @@ impl Scope<'_> {
         let asked = asked.as_ref();
         let (conditions, shadow_conditions) = self.conditions(route, asked, tables, cx);
         let target = self.target(route, path.span, cx);
-        let limits = self.limits(route, &name, asked, tables, cx);
+        let own = route.limit.as_ref().or(self.api.limit.as_ref());
+        let own = own.map(Vec::as_slice).unwrap_or_default();
+        let limits = self.limits(own, &name, asked, tables, cx);
+        let stated = route.auth.as_ref().or(self.api.auth.as_ref());
+        let anonymous_plan = plan::of_anonymous(stated, self.policy, cx);
+        let mut plans = Vec::new();
+        if asked.is_some_and(|asked| plan::can_be_on(asked.auth, anonymous_plan.as_ref(), tables)) {
+            for (plan, stated) in self.policy.plans.iter() {
+                plans.push(PlanLimits {
+                    plan: plan.value.clone(),
+                    limits: self.limits(&stated.limit, &name, asked, tables, cx),
+                });
+            }
+        }
         let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
         let timeout = route.timeout.as_ref().or(self.api.timeout.as_ref());
         let cors = match &route.cors {
@@ -197,6 +212,8 @@ impl Scope<'_> {
             conditions,
             shadow_conditions,
             limits,
+            plans,
+            anonymous_plan,
             cors,
             target: target?,
             rewrite: rewrite.and_then(|rewrite| rewrite::lower(rewrite, &self.base, &pattern, cx)),
@@ -287,19 +304,18 @@ impl Scope<'_> {
         }
     }
 
+    /// The limits of these names, where they stand on this route.
     fn limits(
         &self,
-        route: &Route,
-        name: &str,
+        names: &[Spanned<String>],
+        route: &str,
         asked: Option<&condition::Asked<'_>>,
         tables: &mut Tables,
         cx: &mut Context<'_>,
     ) -> Vec<u32> {
-        let limits = route.limit.as_ref().or(self.api.limit.as_ref());
-        let places = [self.name.value.as_str(), name];
+        let places = [self.name.value.as_str(), route];
+        let limits = names.iter();
         limits
-            .into_iter()
-            .flatten()
             .filter_map(|limit| {
                 let definition = limit::find(limit, self.policy, cx)?;
                 // Without knowing who may call, every limit by caller would be one more error.

@@ -25,8 +25,8 @@ pub(crate) enum Auth {
     Any(AnyAuth),
     /// Whoever holds all of several credentials.
     All(AllAuth),
-    /// Whoever carries none of the other credentials: `anonymous`.
-    Anonymous(Span),
+    /// Whoever carries none of the other credentials: `anonymous`, or `{ anonymous: PLAN }`.
+    Anonymous(Span, Option<AnonymousAuth>),
 }
 
 record! {
@@ -83,6 +83,14 @@ record! {
     }
 }
 
+record! {
+    /// Whoever carries none of the other credentials.
+    struct AnonymousAuth {
+        /// The plan that they are on.
+        anonymous: Spanned<String>,
+    }
+}
+
 /// What is written where nothing else is.
 const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, `{ introspect: SERVER }`, \
      or `any` or `all` of them";
@@ -93,7 +101,7 @@ impl Auth {
     /// Where it stands.
     pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Public(span) | Self::Anonymous(span) => *span,
+            Self::Public(span) | Self::Anonymous(span, _) => *span,
             Self::Jwt(auth) => auth.jwt.span,
             Self::ApiKey(auth) => auth.api_key.span,
             Self::Introspect(auth) => auth.introspect.span,
@@ -105,7 +113,7 @@ impl Auth {
     /// Where it says that it is in shadow, if it does.
     pub(crate) fn shadow(&self) -> Option<Span> {
         let mode = match self {
-            Self::Public(_) | Self::Anonymous(_) => None,
+            Self::Public(_) | Self::Anonymous(..) => None,
             Self::Jwt(auth) => auth.mode.as_ref(),
             Self::ApiKey(auth) => auth.mode.as_ref(),
             Self::Introspect(auth) => auth.mode.as_ref(),
@@ -121,7 +129,7 @@ impl Decode for Auth {
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Text(text) if text == "public" => Some(Self::Public(node.span)),
-            Kind::Text(text) if text == "anonymous" => Some(Self::Anonymous(node.span)),
+            Kind::Text(text) if text == "anonymous" => Some(Self::Anonymous(node.span, None)),
             Kind::Mapping(entries) => {
                 let has = |field: &str| entries.iter().any(|(key, _)| key.value == field);
                 if has("jwt") {
@@ -138,6 +146,10 @@ impl Decode for Auth {
                 }
                 if has("all") {
                     return AllAuth::decode(node, diagnostics).map(Self::All);
+                }
+                if has("anonymous") {
+                    let stated = AnonymousAuth::decode(node, diagnostics)?;
+                    return Some(Self::Anonymous(stated.anonymous.span, Some(stated)));
                 }
                 match entries.first() {
                     Some((key, _)) => {
@@ -171,9 +183,11 @@ impl JsonSchema for Auth {
         let introspect = generator.subschema_for::<IntrospectAuth>();
         let any = generator.subschema_for::<AnyAuth>();
         let all = generator.subschema_for::<AllAuth>();
+        let anonymous = generator.subschema_for::<AnonymousAuth>();
         json_schema!({
             "anyOf": [
-                { "enum": ["public", "anonymous"] }, jwt, api_key, introspect, any, all,
+                { "enum": ["public", "anonymous"] },
+                jwt, api_key, introspect, any, all, anonymous,
             ]
         })
     }

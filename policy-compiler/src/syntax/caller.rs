@@ -11,8 +11,8 @@ use crate::source::Spanned;
 record! {
     /// What origins are told of the caller.
     struct CallerFacts {
-        /// Request fields, and what each says: `auth.subject`, `auth.issuer`, `auth.scopes` or
-        /// `auth.claims["NAME"]`.
+        /// Request fields, and what each says: `auth.subject`, `auth.issuer`, `auth.scopes`,
+        /// `auth.plan` or `auth.claims["NAME"]`.
         headers: Named<Parsed<Fact>>,
         /// A token of the gateway's own.
         token: Option<CallerToken>,
@@ -47,10 +47,11 @@ impl FromStr for Fact {
             "auth.subject" => Ok(Self(CallerFact::Subject)),
             "auth.issuer" => Ok(Self(CallerFact::Issuer)),
             "auth.scopes" => Ok(Self(CallerFact::Scopes)),
+            "auth.plan" => Ok(Self(CallerFact::Plan)),
             _ => claim(text).map(CallerFact::Claim).map(Self).ok_or_else(|| {
                 format!(
                     "`{text}` says nothing of a caller: use `auth.subject`, `auth.issuer`, \
-                     `auth.scopes` or `auth.claims[\"NAME\"]`"
+                     `auth.scopes`, `auth.plan` or `auth.claims[\"NAME\"]`"
                 )
             }),
         }

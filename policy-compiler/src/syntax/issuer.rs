@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tidegate_shared::bundle::{Algorithm, Binding, ClaimValue, TokenType};
 use tidegate_shared::units::Span as TimeSpan;
 
+use super::PlanClaim;
 use super::token_source::From;
 use crate::decode::{Decode, Named, OneOrMany, Parsed, record, wrong_type};
 use crate::diagnostic::Diagnostics;
@@ -45,6 +46,8 @@ record! {
         max_age: Option<Parsed<TimeSpan>>,
         /// Claims that a token must have, each with its value or one of several.
         claims: Named<Spanned<OneOrMany<Scalar>>>,
+        /// Which plan its tokens' bearers are on.
+        plan: Option<PlanClaim>,
     }
 }
 

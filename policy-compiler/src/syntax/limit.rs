@@ -21,8 +21,8 @@ record! {
         burst: Option<Spanned<u64>>,
         /// What is counted apart: `auth.subject`, `auth.issuer`, `client.address`,
         /// `request.headers["NAME"]`, `request.path["NAME"]`, any other expression of the
-        /// conditions' language, or `global`.
-        key: OneOrMany<Parsed<LimitKey>>,
+        /// conditions' language, or `global`; `auth.subject` if absent.
+        key: Option<OneOrMany<Parsed<LimitKey>>>,
         /// What a request takes: a number, or an expression of the conditions' language; 1 if
         /// absent.
         cost: Option<LimitCost>,

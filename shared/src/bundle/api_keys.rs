@@ -53,6 +53,22 @@ pub enum ApiKeySource {
 }
 
 impl ApiKeyRing {
+    /// The consumers that the bundle puts on a plan, and its name.
+    pub fn plans(&self) -> &[(String, String)] {
+        match &self.keys {
+            RingKeys::Pinned(keys) => keys.plans(),
+            RingKeys::Stored(_) => &[],
+        }
+    }
+
+    /// The plan that the bundle puts a consumer on.
+    pub fn plan(&self, consumer: &str) -> Option<&str> {
+        match &self.keys {
+            RingKeys::Pinned(keys) => keys.plan(consumer),
+            RingKeys::Stored(_) => None,
+        }
+    }
+
     /// The consumers whose keys are in the bundle.
     pub fn consumers(&self) -> impl Iterator<Item = &str> + Clone {
         let pinned = match &self.keys {
@@ -72,9 +88,11 @@ pub struct PinnedKeys {
     /// The SHA-256 digest of each key, and its consumer by index. Invariant: sorted, no digest
     /// twice.
     keys: Vec<(Digest, u32)>,
+    /// Consumers that are on a plan, and its name.
+    plans: Vec<(String, String)>,
 }
 
-type Parts = (Vec<String>, Vec<(Digest, u32)>);
+type Parts = (Vec<String>, Vec<(Digest, u32)>, Vec<(String, String)>);
 
 /// The keys of a ring are not sorted, or refer to a consumer that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +114,24 @@ impl PinnedKeys {
         pinned.keys.sort_unstable();
         pinned.keys.dedup_by_key(|(digest, _)| *digest);
         pinned
+    }
+
+    /// The same keys, of consumers of which some are on a plan: each with its name.
+    #[must_use]
+    pub fn on_plans(self, plans: Vec<(String, String)>) -> Self {
+        Self { plans, ..self }
+    }
+
+    /// The consumers that are on a plan, and its name.
+    pub fn plans(&self) -> &[(String, String)] {
+        &self.plans
+    }
+
+    /// The plan that a consumer is on.
+    pub fn plan(&self, consumer: &str) -> Option<&str> {
+        let mut plans = self.plans.iter();
+        let (_, plan) = plans.find(|(own, _)| own == consumer)?;
+        Some(plan)
     }
 
     /// Whose key has this digest.
@@ -126,8 +162,12 @@ impl PinnedKeys {
 impl TryFrom<Parts> for PinnedKeys {
     type Error = InvalidPinnedKeys;
 
-    fn try_from((consumers, keys): Parts) -> Result<Self, InvalidPinnedKeys> {
-        let pinned = Self { consumers, keys };
+    fn try_from((consumers, keys, plans): Parts) -> Result<Self, InvalidPinnedKeys> {
+        let pinned = Self {
+            consumers,
+            keys,
+            plans,
+        };
         let sorted = pinned.keys.is_sorted_by(|(a, _), (b, _)| a < b);
         if sorted && pinned.iter().count() == pinned.keys.len() {
             Ok(pinned)
@@ -157,6 +197,7 @@ mod tests {
             ("idle".to_owned(), vec![]),
             ("other".to_owned(), vec![digest("third"), digest("new")]),
         ])
+        .on_plans(vec![("acme".to_owned(), "gold".to_owned())])
     }
 
     #[test]
@@ -171,6 +212,8 @@ mod tests {
             assert_eq!(pinned.find(&digest(key)), consumer, "{key}");
         }
         assert_eq!(pinned.consumers().count(), 3);
+        assert_eq!(pinned.plan("acme"), Some("gold"));
+        assert_eq!(pinned.plan("idle"), None);
         assert_eq!(pinned.iter().count(), 3);
     }
 
@@ -184,7 +227,7 @@ mod tests {
             vec![(low, 0), (low, 0)],
             vec![(low, 1)],
         ] {
-            let octets = cbor::encode(&(vec!["acme"], keys));
+            let octets = cbor::encode(&(vec!["acme"], keys, Vec::<(String, String)>::new()));
             assert!(cbor::decode::<PinnedKeys>(&octets, &BOUNDS).is_err());
         }
     }

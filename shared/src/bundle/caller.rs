@@ -25,6 +25,8 @@ pub enum CallerFact {
     Issuer,
     /// The token's scopes, with spaces between.
     Scopes,
+    /// The name of the plan that the caller is on.
+    Plan,
     /// A claim of the token: a text as it is, anything else as JSON.
     Claim(String),
 }

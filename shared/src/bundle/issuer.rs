@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use super::PlanClaim;
 use super::Possession;
 use crate::units::Span;
 
@@ -96,6 +97,8 @@ pub struct Issuer {
     pub source: TokenSource,
     /// What whoever sends one must prove.
     pub possession: Possession,
+    /// Which plan their bearers are on, where they say so.
+    pub plan: Option<PlanClaim>,
 }
 
 impl Issuer {
@@ -118,6 +121,7 @@ impl Issuer {
             rules: TokenRules::default(),
             source: TokenSource::default(),
             possession: Possession::default(),
+            plan: None,
         }
     }
 }

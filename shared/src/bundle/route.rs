@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{Auth, Tables};
+use super::{Auth, PlanLimits, Tables};
 use crate::method::MethodSet;
 use crate::pattern::PathPattern;
 use crate::units::Span;
@@ -48,6 +48,15 @@ impl HostRoutes {
                     .limits
                     .iter()
                     .all(|limit| has(*limit, tables.limits.len()))
+                && route
+                    .anonymous_plan
+                    .as_ref()
+                    .is_none_or(|plan| tables.plan(plan).is_some())
+                && route
+                    .plans
+                    .iter()
+                    .flat_map(|plan| &plan.limits)
+                    .all(|limit| has(*limit, tables.limits.len()))
                 && route.cors.is_none_or(|cors| has(cors, tables.cors.len()))
         };
         self.paths.iter().all(entry) && self.routes.iter().all(route)
@@ -87,6 +96,10 @@ pub struct Route {
     pub shadow_conditions: Vec<u32>,
     /// Limits, by index.
     pub limits: Vec<u32>,
+    /// The limits of each plan that a caller can be on here.
+    pub plans: Vec<PlanLimits>,
+    /// The name of the plan of anonymous callers.
+    pub anonymous_plan: Option<String>,
     /// CORS rules, by index.
     pub cors: Option<u32>,
     /// Who answers.
@@ -113,6 +126,8 @@ impl Route {
             conditions: Vec::new(),
             shadow_conditions: Vec::new(),
             limits: Vec::new(),
+            plans: Vec::new(),
+            anonymous_plan: None,
             cors: None,
             target,
             rewrite: None,

@@ -25,6 +25,8 @@ pub struct Tables {
     pub cors: Vec<Cors>,
     /// Conditions.
     pub conditions: Vec<Condition>,
+    /// The names of the plans.
+    pub plans: Vec<String>,
 }
 
 impl Tables {
@@ -60,6 +62,24 @@ impl Tables {
         })
     }
 
+    /// The plan of this name.
+    pub fn plan(&self, name: &str) -> Option<&str> {
+        let mut plans = self.plans.iter().map(String::as_str);
+        plans.find(|plan| *plan == name)
+    }
+
+    /// Whether whoever is put on a plan is put on one that is there.
+    pub(super) fn know_plans(&self) -> bool {
+        let issuers = self
+            .issuers
+            .iter()
+            .filter_map(|issuer| issuer.plan.as_ref());
+        let defaults = issuers.filter_map(|rule| rule.default.as_deref());
+        let consumers = self.api_keys.iter().flat_map(ApiKeyRing::plans);
+        let mut names = defaults.chain(consumers.map(|(_, plan)| plan.as_str()));
+        names.all(|name| self.plan(name).is_some())
+    }
+
     pub(super) fn largest(&self) -> usize {
         let Self {
             issuers,
@@ -69,6 +89,7 @@ impl Tables {
             limits,
             cors,
             conditions,
+            plans,
         } = self;
         [
             issuers.len(),
@@ -78,6 +99,7 @@ impl Tables {
             limits.len(),
             cors.len(),
             conditions.len(),
+            plans.len(),
         ]
         .into_iter()
         .max()

@@ -19,7 +19,7 @@ use crate::phase::limit::{Counted, limit};
 use crate::phase::request::Request;
 use crate::phase::route::{Matched, route, table};
 use crate::phase::shape::{caller::tell, credential::Carriers};
-use crate::phase::{Phase, screen, shape};
+use crate::phase::{Phase, plan, screen, shape};
 use crate::ports::Ports;
 use crate::record::Verdict;
 use crate::refusal::Refusal;
@@ -115,19 +115,32 @@ impl Gateway {
         exchange.phase = Phase::Authorise;
         let shadow = authorise(&caller.held, &self.policy)?;
         exchange.watch(shadow);
-        let request = Request::new(head, &target, found.pattern, identity, exchange.started);
+        let mut shadow = Vec::new();
+        let anonymous = route.rules.anonymous_plan.as_deref();
+        let plan = plan::plan(&caller.held, anonymous, &self.tables, &mut shadow)?;
+        exchange.plan = plan.map(str::to_owned);
+        exchange.watch(shadow);
+        let request = Request::new(
+            head,
+            &target,
+            found.pattern,
+            identity,
+            plan,
+            exchange.started,
+        );
         meet(&route.rules.conditions, &self.conditions, &request)?;
         let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
         exchange.watch(shadow);
 
-        if !route.rules.limits.is_empty() {
+        let of_plan = plan::limits(&route.rules.plans, plan);
+        if !route.rules.limits.is_empty() || !of_plan.is_empty() {
             exchange.phase = Phase::Limit;
             let counted = Counted {
                 request: &request,
                 programs: &self.conditions,
             };
             limit(
-                &route.rules.limits,
+                route.rules.limits.iter().chain(of_plan),
                 &self.tables,
                 &counted,
                 state,
@@ -220,6 +233,7 @@ fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
         path: None,
         route: None,
         consumer: None,
+        plan: None,
         phase: Phase::Accept,
         verdict: Verdict::Refuse,
         problem: None,

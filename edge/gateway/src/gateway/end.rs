@@ -46,6 +46,7 @@ impl Gateway {
             path: exchange.path,
             route: route_name,
             consumer: exchange.consumer,
+            plan: exchange.plan,
             client: exchange.client,
             decision: exchange.verdict,
             phase: exchange.phase.name(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
-use tidegate_shared::bundle::{self, Auth, FieldPredicate, FieldTest, PathTemplate};
+use tidegate_shared::bundle::{self, Auth, FieldPredicate, FieldTest, PathTemplate, PlanLimits};
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::units::Span;
 
@@ -34,6 +34,8 @@ pub(crate) struct Rules {
     pub(crate) conditions: Vec<u32>,
     pub(crate) shadow_conditions: Vec<u32>,
     pub(crate) limits: Vec<u32>,
+    pub(crate) plans: Vec<PlanLimits>,
+    pub(crate) anonymous_plan: Option<String>,
     pub(crate) cors: Option<u32>,
     pub(crate) rewrite: Option<PathTemplate>,
     pub(crate) timeout: Option<Span>,
@@ -68,6 +70,8 @@ impl Route {
             conditions,
             shadow_conditions,
             limits,
+            plans,
+            anonymous_plan,
             cors,
             target,
             rewrite,
@@ -80,6 +84,8 @@ impl Route {
             conditions,
             shadow_conditions,
             limits,
+            plans,
+            anonymous_plan,
             cors,
             rewrite,
             timeout,
@@ -132,6 +138,8 @@ struct StatedRules {
     conditions: Vec<u32>,
     shadow_conditions: Vec<u32>,
     limits: Vec<u32>,
+    plans: Vec<PlanLimits>,
+    anonymous_plan: Option<String>,
     cors: Option<u32>,
     rewrite: Option<PathTemplate>,
     timeout: Option<Span>,
@@ -146,6 +154,8 @@ impl Rules {
             conditions,
             shadow_conditions,
             limits,
+            plans,
+            anonymous_plan,
             cors,
             rewrite,
             timeout,
@@ -157,6 +167,8 @@ impl Rules {
             conditions: conditions.clone(),
             shadow_conditions: shadow_conditions.clone(),
             limits: limits.clone(),
+            plans: plans.clone(),
+            anonymous_plan: anonymous_plan.clone(),
             cors: *cors,
             rewrite: rewrite.clone(),
             timeout: *timeout,

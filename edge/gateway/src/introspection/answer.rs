@@ -69,6 +69,7 @@ fn judge(
         subject,
         scopes,
         claims: claims.into_members(),
+        plan: None,
     };
     Ok((identity, lifetime))
 }

@@ -3,6 +3,7 @@
 mod measure;
 
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use smallvec::SmallVec;
 use tidegate_shared::bundle::{Limit, Tables};
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
@@ -21,17 +22,24 @@ pub(crate) struct Counted<'a, H> {
     pub(crate) programs: &'a [Program],
 }
 
-/// Takes what the request costs from every limit of the route, or from none. The answer says how
-/// the caller stands, by draft-ietf-httpapi-ratelimit-headers-10.
-pub(crate) fn limit<H: RequestHead>(
-    limits: &[u32],
+/// Takes what the request costs from every limit of the route and of the caller's plan, or from
+/// none. The answer says how the caller stands, by draft-ietf-httpapi-ratelimit-headers-10.
+pub(crate) fn limit<'l, H: RequestHead>(
+    limits: impl Iterator<Item = &'l u32>,
     tables: &Tables,
     counted: &Counted<'_, H>,
     state: &State,
     now: UnixMillis,
     response: &mut HeadEdits,
 ) -> Result<(), Refusal> {
-    let limits = limits
+    let mut indices: SmallVec<[u32; 4]> = SmallVec::new();
+    for index in limits {
+        // A limit of the route that the caller's plan has, too, counts once.
+        if !indices.contains(index) {
+            indices.push(*index);
+        }
+    }
+    let limits = indices
         .iter()
         .filter_map(|index| tables.limits.get(usize::try_from(*index).ok()?));
     let limits: Vec<&Limit> = limits.collect();

@@ -21,6 +21,7 @@ pub(crate) struct Request<'r, H> {
     /// What the pattern captured, once it was asked for.
     captures: OnceCell<Option<Captures<'r, 'r>>>,
     identity: Option<&'r Identity>,
+    plan: Option<&'r str>,
     started: UnixMillis,
 }
 
@@ -30,6 +31,7 @@ impl<'r, H: RequestHead> Request<'r, H> {
         target: &'r Target<'r>,
         pattern: &'r PathPattern,
         identity: Option<&'r Identity>,
+        plan: Option<&'r str>,
         started: UnixMillis,
     ) -> Self {
         Self {
@@ -38,6 +40,7 @@ impl<'r, H: RequestHead> Request<'r, H> {
             pattern,
             captures: OnceCell::new(),
             identity,
+            plan,
             started,
         }
     }
@@ -72,6 +75,7 @@ impl<H: RequestHead> Facts for Request<'_, H> {
             Variable::Issuer => Value::text(&self.identity?.issuer),
             Variable::Scopes => Value::List(List::Texts(&self.identity?.scopes)),
             Variable::Claims => Value::Map(Map::Json(&self.identity?.claims)),
+            Variable::Plan => Value::text(self.plan?),
             Variable::Address => {
                 let address = self.head.peer().address?;
                 Value::Text(Cow::Owned(address.to_string()))

@@ -186,6 +186,7 @@ mod tests {
                 issuer: "issuer".to_owned(),
                 subject: subject.to_owned(),
                 scopes: Vec::new(),
+                plan: None,
                 claims: serde_json::Map::new(),
             }),
             lifetime: Lifetime {

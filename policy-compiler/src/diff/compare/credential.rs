@@ -1,6 +1,6 @@
 //! One credential.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
@@ -98,7 +98,34 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
             words(&after),
         )
     });
-    differences.chain(keys).chain(groups).collect()
+    let on_plans = plans(old, new, &before, &after);
+    differences
+        .chain(keys)
+        .chain(groups)
+        .chain(on_plans)
+        .collect()
+}
+
+/// Keys that are on both sides, of consumers that are on one plan here and on another there.
+fn plans(
+    old: &ApiKeyRing,
+    new: &ApiKeyRing,
+    before: &BTreeMap<&Digest, &str>,
+    after: &BTreeMap<&Digest, &str>,
+) -> Option<Difference> {
+    let moved = before.iter().filter_map(|(digest, consumer)| {
+        let was = old.plan(consumer);
+        let is = new.plan(after.get(digest)?);
+        (was != is).then(|| {
+            let words = |plan| format!("{} on {}", words::code(consumer), words::on_plan(plan));
+            (words(was), words(is))
+        })
+    });
+    let (was, is): (BTreeSet<String>, BTreeSet<String>) = moved.unzip();
+    (!was.is_empty()).then(|| {
+        let (was, is) = (words::list(was), words::list(is));
+        Difference::new(ChangeKind::Plans, Severity::Changes, was, is)
+    })
 }
 
 /// The consumer of each key.

@@ -22,6 +22,7 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
         rules,
         source,
         possession,
+        plan,
     } = old;
     let differences = [
         Difference::between(ChangeKind::Issuer, issuer, &new.issuer, |issuer| {
@@ -52,6 +53,9 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
             &new.source,
             words::token_source,
         ),
+        Difference::between(ChangeKind::Plans, plan, &new.plan, |plan| {
+            words::plan_claim(plan.as_ref())
+        }),
     ];
     let rules = self::rules(rules, &new.rules);
     let possession = self::possession(possession, &new.possession);

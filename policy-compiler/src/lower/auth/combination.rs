@@ -24,7 +24,7 @@ pub(super) fn any(
     let mut alternatives = Vec::new();
     for stated in &stated.value {
         let alternative = match stated {
-            syntax::Auth::Anonymous(span) => {
+            syntax::Auth::Anonymous(span, _) => {
                 if let Some(first) = anonymous.replace(*span) {
                     let message = "`anonymous` stands here twice";
                     let diagnostic = Diagnostic::error("unreachable-alternative", *span, message);
@@ -79,7 +79,7 @@ pub(super) fn all(
     for stated in &stated.value {
         let span = stated.span();
         let member = match stated {
-            syntax::Auth::Public(_) | syntax::Auth::Anonymous(_) => {
+            syntax::Auth::Public(_) | syntax::Auth::Anonymous(..) => {
                 let message = "who calls `all` of these credentials is not anonymous";
                 refuse(span, message, "leave it out", cx);
                 None

@@ -83,10 +83,11 @@ async fn known<H, P: Ports>(
     }
     // Digests are compared, never keys: how long that takes says nothing of a key.
     let digest = Digest::of(key.as_bytes());
-    let (subject, scopes) = match &ring.keys {
+    let (subject, scopes, plan) = match &ring.keys {
         RingKeys::Pinned(keys) => {
             let consumer = keys.find(&digest).ok_or(BadKey::Unknown)?;
-            (consumer.to_owned(), Vec::new())
+            let plan = keys.plan(consumer).map(str::to_owned);
+            (consumer.to_owned(), Vec::new(), plan)
         }
         RingKeys::Stored(keys) => {
             let (state, ports) = (incoming.memory.state, incoming.ports);
@@ -95,7 +96,11 @@ async fn known<H, P: Ports>(
                 .filter(|record| record.ring == ring.name)
                 .ok_or(BadKey::Unknown)?;
             record.check(ports.now())?;
-            (record.consumer.clone(), record.scopes.clone())
+            (
+                record.consumer.clone(),
+                record.scopes.clone(),
+                record.plan.clone(),
+            )
         }
     };
     Ok(Identity {
@@ -103,6 +108,7 @@ async fn known<H, P: Ports>(
         subject,
         scopes,
         claims: Map::new(),
+        plan,
     })
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn tell(
         remove_credential: _,
     } = facts;
     for (name, fact) in headers {
-        let value = identity.and_then(|identity| say(fact, identity));
+        let value = say(fact, identity, exchange);
         let value = value.map(|value| encode(&value));
         put(name, value, edits)?;
     }
@@ -43,14 +43,19 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// `None` where the caller has no such claim.
-fn say<'i>(fact: &CallerFact, identity: &'i Identity) -> Option<Cow<'i, str>> {
+/// `None` where there is nothing to say: nobody is known, has no such claim, or is on no plan.
+fn say<'i>(
+    fact: &CallerFact,
+    identity: Option<&'i Identity>,
+    exchange: &'i Exchange,
+) -> Option<Cow<'i, str>> {
     Some(match fact {
-        CallerFact::Subject => Cow::Borrowed(&identity.subject),
-        CallerFact::Issuer => Cow::Borrowed(&identity.issuer),
-        CallerFact::Scopes => Cow::Owned(identity.scopes.join(" ")),
+        CallerFact::Subject => Cow::Borrowed(&identity?.subject),
+        CallerFact::Issuer => Cow::Borrowed(&identity?.issuer),
+        CallerFact::Scopes => Cow::Owned(identity?.scopes.join(" ")),
+        CallerFact::Plan => Cow::Borrowed(exchange.plan.as_deref()?),
         CallerFact::Claim(name) => {
-            let claim = identity.claims.get(name)?;
+            let claim = identity?.claims.get(name)?;
             let text = claim.as_str().map(Cow::Borrowed);
             text.unwrap_or_else(|| Cow::Owned(claim.to_string()))
         }

@@ -1,0 +1,28 @@
+//! Plans.
+
+use tidegate_shared::bundle::{Limit, PlanClaim};
+use tidegate_shared::condition::Condition;
+
+use super::{code, limit, list};
+
+pub(crate) fn plan(name: &str, limits: &[&Limit], expressions: &[Condition]) -> String {
+    let limits = limits.iter().map(|own| limit(own, expressions));
+    format!("the plan {}: {}", code(name), list(limits))
+}
+
+/// The plan that somebody is on.
+pub(crate) fn on_plan(name: Option<&str>) -> String {
+    name.map_or_else(|| "no plan".to_owned(), code)
+}
+
+/// Which plan a token's bearer is on.
+pub(crate) fn plan_claim(rule: Option<&PlanClaim>) -> String {
+    let Some(PlanClaim { claim, default }) = rule else {
+        return "no plan".to_owned();
+    };
+    let otherwise = match default {
+        Some(name) => format!("else {}", code(name)),
+        None => "else refused".to_owned(),
+    };
+    format!("the plan that the claim {} names, {otherwise}", code(claim))
+}
