@@ -9,6 +9,7 @@ mod gzip;
 mod imports;
 mod npm;
 mod peers;
+mod simulate;
 mod spin;
 mod targets;
 mod test;
@@ -36,6 +37,8 @@ enum Chore {
     Conformance(conformance::Conformance),
     /// Kill, cut, rotate and reset what is around a connector under load, and count at both ends
     Chaos,
+    /// Simulate what a deployment of hundreds of locations does
+    Simulate(simulate::Simulate),
     /// Compare the gateway's speed with peers, as ratios of processor time
     Bench(bench::Bench),
 }
@@ -51,6 +54,7 @@ fn main() -> Result<()> {
         Chore::Test => test::run(),
         Chore::Conformance(conformance) => conformance.run(),
         Chore::Chaos => chaos::run(),
+        Chore::Simulate(simulate) => simulate.run(),
         Chore::Bench(bench) => bench.run(),
     }
 }

@@ -17,6 +17,9 @@ const PATIENCE: u64 = 5_000;
 /// Milliseconds after a lost renewal until the authority is asked again.
 const PAUSE: u64 = 1_000;
 
+/// Milliseconds before the end of a lease from which it is renewed, if only a request comes by.
+const AHEAD: u64 = LIFETIME / 4;
+
 /// Milliseconds that a call is thought to take before one was made.
 const FIRST_ROUND_TRIP: u64 = 200;
 
@@ -57,7 +60,7 @@ pub enum Spend {
     Admitted,
     /// The authority has none until then, as far as is known.
     Denied(UnixMillis),
-    /// The holder has none; the authority may.
+    /// The holder has none; the authority may. Where a renewal is under way, its answer decides.
     Starved,
     /// The holder has none and the authority does not answer.
     Unreachable,
@@ -96,10 +99,13 @@ impl Holding {
             }
             return Spend::Admitted;
         }
-        if now < self.denied_until {
-            return Spend::Denied(self.denied_until);
+        // Until the answer is here, one request waits for it where tokens were denied, and none
+        // where nobody answered: an attack must not wait in a row.
+        let renewing = self.is_renewing(now);
+        if now < self.denied_until || (self.denied_until > UnixMillis(0) && renewing) {
+            return Spend::Denied(self.denied_until.max(now.plus(self.round_trip)));
         }
-        if now < self.unreachable_until {
+        if self.unreachable_until > UnixMillis(0) {
             return Spend::Unreachable;
         }
         Spend::Starved
@@ -126,23 +132,32 @@ impl Holding {
         sent.is_some_and(|sent| now.since(sent) < PATIENCE)
     }
 
-    /// Whether it is time for a renewal, ahead of need: before the tokens are used up at the
-    /// present demand, or their lease ends.
+    /// Whether it is time for a renewal, now that a request was here: ahead of need, before the
+    /// tokens are used up at the present demand or their lease ends, or to see whether the
+    /// authority answers again. Where nobody asks, only what [lasts](Self::lasts) is renewed.
     pub fn is_due(&self, contract: Contract, now: UnixMillis) -> bool {
         if now < self.denied_until || now < self.unreachable_until || self.is_renewing(now) {
             return false;
         }
+        if self.unreachable_until > UnixMillis(0) {
+            return true;
+        }
         let usable = self.usable(now);
-        // What is used less than once in a lease is asked for when it is needed.
-        let lasting = self.demand.within(LIFETIME, horizon(contract), now) >= 1;
-        let ends_soon = self.ends.since(now) <= self.round_trip.saturating_mul(2);
-        usable > 0 && lasting && (usable <= self.reserve(contract, now) || ends_soon)
+        let ends_soon = self.ends.since(now) <= AHEAD.max(self.round_trip.saturating_mul(2));
+        usable > 0
+            && self.lasts(contract, now)
+            && (usable <= self.reserve(contract, now) || ends_soon)
+    }
+
+    /// Whether there is demand for a lease: what is used less than once in a lifetime is asked for
+    /// when it is needed.
+    pub fn lasts(&self, contract: Contract, now: UnixMillis) -> bool {
+        self.demand.within(LIFETIME, horizon(contract), now) > 1
     }
 
     /// Whether tokens lie here that nobody asks for, and that are better returned.
     pub fn is_idle(&self, contract: Contract, now: UnixMillis) -> bool {
-        let demand = self.demand.within(LIFETIME, horizon(contract), now);
-        self.usable(now) > 0 && demand < 1 && !self.is_renewing(now)
+        self.usable(now) > 0 && !self.lasts(contract, now) && !self.is_renewing(now)
     }
 
     /// Asks for a renewal with which `waiting` tokens more can be used at once.

@@ -48,7 +48,7 @@ impl Demand {
         let elapsed = now.since(self.since);
         let tokens = u64::from(self.tokens).saturating_mul(MILLION);
         // How many more come after two requests at once, nobody knows.
-        let present = tokens / elapsed.max(horizon / 4).max(1);
+        let present = tokens / elapsed.max(horizon / 8).max(1);
         if present >= self.past {
             return present;
         }

@@ -52,20 +52,20 @@ impl Claim {
     }
 }
 
+/// Into how many parts a horizon is cut where tokens are scarce: holders then hold less at a time,
+/// so that little lies unused with some while others are refused, and come again sooner.
+const CUT: u64 = 4;
+
 /// Where all demand fits, everyone gets what it wants; else its part of what is free.
 pub(super) fn divide(contract: Contract, claim: &Claim, free: u32) -> Portion {
-    let all = claim.all();
-    let scarce = all > u64::from(free);
-    let part = u64::from(free)
-        .saturating_mul(HASTE)
-        .saturating_mul(claim.own())
-        .div_ceil(all);
-    let most = if scarce {
-        u32::try_from(part).unwrap_or(free).min(free)
+    let (own, all) = (claim.own(), claim.all());
+    let most = if all > u64::from(free) {
+        let part = u64::from(free).saturating_mul(HASTE).saturating_mul(own) / all;
+        part.clamp(1, own.div_ceil(CUT)).min(free.into())
     } else {
-        free
+        free.into()
     };
-    let tokens = claim.want.min(most);
+    let tokens = claim.want.min(u32::try_from(most).unwrap_or(free));
     let missing = claim.want.saturating_sub(tokens);
     if missing == 0 {
         return Portion {
@@ -76,8 +76,8 @@ pub(super) fn divide(contract: Contract, claim: &Claim, free: u32) -> Portion {
     // The holder's part of the rate fills the gap in this time.
     let gap = millis_up(contract.drain(missing.into()))
         .saturating_mul(all)
-        .div_ceil(claim.own());
-    let retry_after = gap.min(horizon(contract)).max(1);
+        .div_ceil(own);
+    let retry_after = gap.min(horizon(contract) / CUT).max(1);
     Portion {
         tokens,
         retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),

@@ -1,0 +1,35 @@
+//! Every request asks the authority.
+
+use tidegate_limits::{Answer, Ask, Ledger};
+
+use super::Strategy;
+use crate::world::World;
+
+#[derive(Debug, Default)]
+pub(crate) struct Central {
+    ledger: Ledger,
+    /// For each call, whether it was granted.
+    granted: Vec<bool>,
+}
+
+impl Strategy for Central {
+    fn request(&mut self, world: &mut World, location: usize) {
+        self.granted.push(false);
+        let now = world.now;
+        world.meter.wait(now);
+        world.call(location, self.granted.len() - 1);
+    }
+
+    fn question(&mut self, world: &mut World, location: usize, message: usize) {
+        let (contract, now) = (world.scenario.contract(), world.now);
+        let answer = self.ledger.answer(contract, &Ask::Spend(1), now);
+        if let Some(granted) = self.granted.get_mut(message) {
+            *granted = answer == Answer::Spent(1, 0);
+        }
+        // By the time at which it is counted: the answer's way is no fault of the count.
+        if answer == Answer::Spent(1, 0) {
+            world.meter.admit(now);
+        }
+        world.reply(location, message);
+    }
+}
