@@ -309,7 +309,7 @@ async fn the_last_good_bundle_stays() {
             "which is not trusted",
         ),
         (publish(4, &key(), "old"), "sequence 4 is older than 5"),
-        (b"nonsense".to_vec(), "not a signed envelope"),
+        (b"nonsense".to_vec(), "the envelope ends early"),
     ] {
         worker.replace_bundle(&bad).unwrap();
         assert_eq!(
