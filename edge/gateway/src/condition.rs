@@ -130,6 +130,18 @@ impl Program {
         Evaluation::new(self, facts).result()
     }
 
+    /// An amount: a whole number from 0.
+    ///
+    /// # Errors
+    /// [`EvaluationError`], also where the value is none.
+    pub fn amount<F: Facts>(&self, facts: &F) -> Result<u64, EvaluationError> {
+        match self.evaluate(facts)? {
+            Value::Int(amount) => u64::try_from(amount).map_err(|_| EvaluationError::Range),
+            Value::Uint(amount) => Ok(amount),
+            _ => Err(EvaluationError::NoSuchOverload),
+        }
+    }
+
     /// Whether the condition holds.
     ///
     /// # Errors

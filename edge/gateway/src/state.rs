@@ -14,7 +14,7 @@ use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
 
 pub(crate) use api_keys::Recalled;
-pub(crate) use buckets::{Bucket, Buckets, Standing, Take};
+pub(crate) use buckets::{Buckets, Standing, Take};
 pub(crate) use proofs::NotTaken;
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 

@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use tidegate_shared::bundle::Limit;
+use tidegate_limits::Contract;
 use tidegate_shared::time::UnixMillis;
 
 const SETS: usize = 4096;
@@ -12,57 +12,37 @@ const WAYS: usize = 8;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// A limit's arithmetic.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
-    /// Nanoseconds that one unit costs; at least 1.
-    interval: u64,
-    /// Nanoseconds of a full bucket.
-    capacity: u64,
-}
-
-impl Bucket {
-    pub(crate) fn new(limit: &Limit) -> Self {
-        let period = u64::from(limit.rate.period).saturating_mul(NANOS_PER_SECOND);
-        // Rounded up, so that rounding never admits more than the contract.
-        let interval = period.div_ceil(u64::from(limit.rate.count.max(1))).max(1);
-        Self {
-            interval,
-            capacity: interval.saturating_mul(u64::from(limit.burst.max(1))),
-        }
-    }
-
-    /// Where a request at `now` would leave a bucket that is in use until `used_until`.
-    fn admit(&self, used_until: u64, cost: u64, now: u64) -> (u64, Standing) {
-        // The stored point lies beyond a whole bucket only if the clock jumped back. The key then
-        // starts anew, and is not refused for as long as the jump was.
-        let debt = Some(used_until.saturating_sub(now))
-            .filter(|debt| *debt <= self.capacity)
-            .unwrap_or(0);
-        let cost = self.interval.saturating_mul(cost);
-        let after = debt.saturating_add(cost);
-        let admitted = after <= self.capacity;
-        let left = if admitted { after } else { debt };
-        let reset = if admitted {
-            Some(after)
-        } else {
-            let fits = cost <= self.capacity;
-            fits.then(|| after.saturating_sub(self.capacity))
-        };
-        let remaining = self.capacity.saturating_sub(left);
-        let standing = Standing {
-            admitted,
-            remaining: remaining.checked_div(self.interval).unwrap_or(0),
-            reset: reset.map(seconds_up),
-        };
-        (now.saturating_add(left), standing)
-    }
+/// Where a request at `now` would leave a bucket that is in use until `used_until`.
+fn admit(contract: Contract, used_until: u64, cost: u64, now: u64) -> (u64, Standing) {
+    let capacity = contract.capacity();
+    // The stored point lies beyond a whole bucket only if the clock jumped back. The key then
+    // starts anew, and is not refused for as long as the jump was.
+    let debt = Some(used_until.saturating_sub(now))
+        .filter(|debt| *debt <= capacity)
+        .unwrap_or(0);
+    let cost = contract.drain(cost);
+    let after = debt.saturating_add(cost);
+    let admitted = after <= capacity;
+    let left = if admitted { after } else { debt };
+    let reset = if admitted {
+        Some(after)
+    } else {
+        let fits = cost <= capacity;
+        fits.then(|| after.saturating_sub(capacity))
+    };
+    let remaining = capacity.saturating_sub(left);
+    let standing = Standing {
+        admitted,
+        remaining: remaining.checked_div(contract.drain(1)).unwrap_or(0),
+        reset: reset.map(seconds_up),
+    };
+    (now.saturating_add(left), standing)
 }
 
 /// What a request takes from a bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Take {
-    pub(crate) bucket: Bucket,
+    pub(crate) contract: Contract,
     /// Names the bucket; its limit is a part.
     pub(crate) key: Vec<u8>,
     /// How many units.
@@ -115,7 +95,12 @@ impl Buckets {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut standings = Vec::with_capacity(takes.len());
         let mut changes = Vec::with_capacity(takes.len());
-        for Take { bucket, key, cost } in takes {
+        for Take {
+            contract,
+            key,
+            cost,
+        } in takes
+        {
             let (set, tag) = self.place(key);
             let slots = sets.get(set);
             let used = slots.and_then(|slots| {
@@ -124,7 +109,7 @@ impl Buckets {
                     .find(|slot| slot.tag == tag && slot.used_until > now)
             });
             let used = used.map_or(0, |slot| slot.used_until);
-            let (used_until, standing) = bucket.admit(used, *cost, now);
+            let (used_until, standing) = admit(*contract, used, *cost, now);
             // Who takes nothing does not displace another key.
             if *cost > 0 {
                 changes.push((set, Slot { tag, used_until }));
@@ -178,20 +163,21 @@ mod tests {
     use proptest::prelude::*;
     use tidegate_shared::units::Rate;
 
-    fn bucket(count: u32, period: u32, burst: u32) -> Bucket {
-        Bucket::new(&Limit {
-            burst,
-            ..Limit::new("l", Rate { count, period })
-        })
+    fn contract(count: u32, period: u32, burst: u32) -> Contract {
+        Contract::new(Rate { count, period }, burst)
     }
 
-    fn costs(bucket: Bucket, key: &str, cost: u64) -> Take {
+    fn costs(contract: Contract, key: &str, cost: u64) -> Take {
         let key = key.into();
-        Take { bucket, key, cost }
+        Take {
+            contract,
+            key,
+            cost,
+        }
     }
 
-    fn take(buckets: &Buckets, bucket: Bucket, key: &str, now: u64) -> Standing {
-        buckets.take(&[costs(bucket, key, 1)], UnixMillis(now))[0]
+    fn take(buckets: &Buckets, contract: Contract, key: &str, now: u64) -> Standing {
+        buckets.take(&[costs(contract, key, 1)], UnixMillis(now))[0]
     }
 
     fn standing(admitted: bool, remaining: u64, reset: u64) -> Standing {
@@ -205,7 +191,7 @@ mod tests {
     #[test]
     fn admits_the_burst_then_the_rate() {
         let buckets = Buckets::new([0; 16]);
-        let limit = bucket(60, 60, 3);
+        let limit = contract(60, 60, 3);
         let at = 1_700_000_000_000;
         for expected in [
             standing(true, 2, 1),
@@ -223,7 +209,7 @@ mod tests {
     #[test]
     fn a_request_takes_what_it_costs() {
         let buckets = Buckets::new([0; 16]);
-        let limit = bucket(60, 60, 5);
+        let limit = contract(60, 60, 5);
         let at = UnixMillis(1_700_000_000_000);
         let take = |cost| buckets.take(&[costs(limit, "a", cost)], at)[0];
         assert_eq!(take(3), standing(true, 2, 3));
@@ -244,7 +230,7 @@ mod tests {
     #[test]
     fn several_limits_take_all_or_nothing() {
         let buckets = Buckets::new([0; 16]);
-        let (wide, narrow) = (bucket(60, 60, 10), bucket(60, 60, 1));
+        let (wide, narrow) = (contract(60, 60, 10), contract(60, 60, 1));
         let both = [costs(wide, "wide", 1), costs(narrow, "narrow", 1)];
         let admitted = |takes: &[Take]| {
             let standings = buckets.take(takes, UnixMillis(1_000));
@@ -261,7 +247,7 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_back_costs_at_most_a_full_bucket() {
         let buckets = Buckets::new([0; 16]);
-        let limit = bucket(60, 60, 2);
+        let limit = contract(60, 60, 2);
         let later = 1_700_000_000_000;
         let earlier = later - 86_400_000;
         assert!(take(&buckets, limit, "a", later).admitted);
@@ -275,7 +261,7 @@ mod tests {
     #[test]
     fn a_flood_of_keys_stays_in_the_table() {
         let buckets = Buckets::new([7; 16]);
-        let limit = bucket(1, 86_400, 1);
+        let limit = contract(1, 86_400, 1);
         for key in 0..100_000 {
             assert!(take(&buckets, limit, &format!("k{key}"), 1_000).admitted);
         }
@@ -290,7 +276,7 @@ mod tests {
             count in 1_u32..50, burst in 1_u32..20,
         ) {
             let buckets = Buckets::new([0; 16]);
-            let limit = bucket(count, 10, burst);
+            let limit = contract(count, 10, burst);
             let mut now = 1_700_000_000_000;
             let mut admitted = Vec::new();
             for gap in gaps {

@@ -1,14 +1,15 @@
 //! Which bucket a request takes from, and how much.
 
 use http::header::HeaderName;
+use tidegate_limits::Contract;
 use tidegate_shared::bundle::{Cost, KeyPart, Limit, Scope};
 use tidegate_shared::problem::Problem;
 
 use super::Counted;
-use crate::condition::{Program, Value};
+use crate::condition::{EvaluationError, Program, Value};
 use crate::head::RequestHead;
 use crate::refusal::Refusal;
-use crate::state::{Bucket, Take};
+use crate::state::Take;
 
 /// What a request takes by a limit.
 pub(super) fn measure<H: RequestHead>(
@@ -16,7 +17,7 @@ pub(super) fn measure<H: RequestHead>(
     counted: &Counted<'_, H>,
 ) -> Result<Take, Refusal> {
     Ok(Take {
-        bucket: Bucket::new(limit),
+        contract: Contract::new(limit.rate, limit.burst),
         key: counted.key(limit)?,
         cost: counted.cost(limit)?,
     })
@@ -108,36 +109,31 @@ impl<H: RequestHead> Counted<'_, H> {
         match limit.cost {
             Cost::Fixed(cost) => Ok(u64::from(cost)),
             Cost::Value(index) => {
-                let cost = match self.value(limit, index)? {
-                    Value::Int(cost) => u64::try_from(cost).ok(),
-                    Value::Uint(cost) => Some(cost),
-                    Value::Null
-                    | Value::Bool(_)
-                    | Value::Double(_)
-                    | Value::Text(_)
-                    | Value::Octets(_)
-                    | Value::Timestamp(_)
-                    | Value::Duration(_)
-                    | Value::Type(_)
-                    | Value::List(_)
-                    | Value::Map(_) => None,
-                };
-                cost.ok_or_else(|| undetermined(limit, "its cost is no whole number from 0"))
+                let program = self.program(index)?;
+                let cost = program.amount(self.request);
+                cost.map_err(|error| unevaluated(limit, program, error))
             }
         }
     }
 
     fn value(&self, limit: &Limit, index: u32) -> Result<Value<'_>, Refusal> {
+        let program = self.program(index)?;
+        let value = program.evaluate(self.request);
+        value.map_err(|error| unevaluated(limit, program, error))
+    }
+
+    fn program(&self, index: u32) -> Result<&Program, Refusal> {
         let index = usize::try_from(index).ok();
-        let program: Option<&Program> = index.and_then(|index| self.programs.get(index));
-        let program = program.ok_or_else(|| {
+        let program = index.and_then(|index| self.programs.get(index));
+        program.ok_or_else(|| {
             Refusal::new(Problem::Internal, "a limit refers to a missing expression")
-        })?;
-        program.evaluate(self.request).map_err(|error| {
-            let cause = format!("`{}` cannot be evaluated: {error}", program.text());
-            undetermined(limit, &cause)
         })
     }
+}
+
+fn unevaluated(limit: &Limit, program: &Program, error: EvaluationError) -> Refusal {
+    let cause = format!("`{}` cannot be evaluated: {error}", program.text());
+    undetermined(limit, &cause)
 }
 
 /// What an expression asks of a request may be missing there: it is not counted as another.
