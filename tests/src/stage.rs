@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tidegate_dev::{Apart, World};
 use tidegate_policy_compiler::credentials::{self, Credentials};
-use tidegate_policy_compiler::{compile, diagnostic, source};
+use tidegate_policy_compiler::{Ir, compile, diagnostic, source};
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::{SigningKey, TrustKey};
 
@@ -44,14 +44,7 @@ impl Stage {
     /// # Errors
     /// Where the policy does not compile; the text has the diagnostics.
     pub async fn new(policy: &Path, apart: Apart) -> Result<Self> {
-        let sources = source::read(policy)?;
-        let output = compile(&sources);
-        let Some(mut ir) = output.ir else {
-            bail!(
-                "{}",
-                diagnostic::render_human(&output.diagnostics, &sources, false)
-            );
-        };
+        let mut ir = compiled(policy)?;
         let mut world = World::new(apart)?;
         world.attach(&mut ir.tables).await?;
         world.vouch(&mut ir.tables, credentials::answer).await?;
@@ -66,18 +59,40 @@ impl Stage {
             }
         }
         let credentials = Credentials::install(&mut ir)?;
-        let key = SigningKey::from_seed([7; 32]);
-        let bundle = ir.sign(1, &key)?;
         let secret = |(name, secret): (&str, Vec<u8>)| {
             let text = String::from_utf8(secret).context("secrets are text")?;
             Ok((name.to_owned(), text))
         };
         let secrets = credentials.secrets().map(secret).collect::<Result<_>>()?;
+        Self::set(world, credentials, ir, secrets)
+    }
+
+    /// Compiles the text of a policy whose issuers and servers are really asked, with keys of
+    /// their own. It has no origins.
+    ///
+    /// # Errors
+    /// Where the policy does not compile; the text has the diagnostics.
+    pub fn asking(policy: &str, secrets: Vec<(String, String)>) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let file = folder.path().join("policy.yaml");
+        std::fs::write(&file, policy)?;
+        let ir = compiled(&file)?;
+        let credentials = Credentials::install(&mut ir.clone())?;
+        Self::set(World::new(Apart::Ports)?, credentials, ir, secrets)
+    }
+
+    fn set(
+        world: World,
+        credentials: Credentials,
+        ir: Ir,
+        secrets: Vec<(String, String)>,
+    ) -> Result<Self> {
+        let key = SigningKey::from_seed([7; 32]);
         Ok(Self {
             world,
             credentials,
+            bundle: ir.sign(1, &key)?,
             tables: ir.tables,
-            bundle,
             trust: key.trust_key(),
             secrets,
             store: store::fill()?,
@@ -93,4 +108,16 @@ impl Stage {
             .map(|name| (name.to_owned(), folder.to_owned()));
         stores.collect()
     }
+}
+
+fn compiled(policy: &Path) -> Result<Ir> {
+    let sources = source::read(policy)?;
+    let output = compile(&sources);
+    let Some(ir) = output.ir else {
+        bail!(
+            "{}",
+            diagnostic::render_human(&output.diagnostics, &sources, false)
+        );
+    };
+    Ok(ir)
 }

@@ -13,9 +13,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use tidegate_dev::{Apart, World};
-use tidegate_policy_compiler::{compile, credentials::Credentials, source};
-use tidegate_shared::trust::SigningKey;
 use tidegate_tests::client::{self, Answer};
 use tidegate_tests::runtime::Runtime;
 use tidegate_tests::stage::Stage;
@@ -23,7 +20,7 @@ use tidegate_tests::stage::Stage;
 use issuer::{Issuer, Key};
 
 /// A route for each way in which an issuer may behave.
-async fn stage(issuer: &Issuer) -> Stage {
+fn stage(issuer: &Issuer) -> Stage {
     let mut policy = String::from("tidegate: v1\nname: issuers\nhosts: [api.test.example]\n");
     let mut issuers = String::from("issuers:\n");
     let mut routes = String::from("apis:\n  all:\n    routes:\n");
@@ -42,23 +39,17 @@ async fn stage(issuer: &Issuer) -> Stage {
     }
     policy.push_str(&issuers);
     policy.push_str(&routes);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("policy.yaml");
-    std::fs::write(&file, policy).unwrap();
-    let output = compile(&source::read(&file).unwrap());
-    let ir = output
-        .ir
-        .unwrap_or_else(|| panic!("{:?}", output.diagnostics));
-    let key = SigningKey::from_seed([7; 32]);
-    Stage {
-        world: World::new(Apart::Ports).unwrap(),
-        credentials: Credentials::install(&mut ir.clone()).unwrap(),
-        bundle: ir.sign(1, &key).unwrap(),
-        tables: ir.tables,
-        trust: key.trust_key(),
-        secrets: Vec::new(),
-        store: tempfile::tempdir().unwrap(),
-    }
+    Stage::asking(&policy, Vec::new()).unwrap()
+}
+
+/// What a runtime answers to a token on the route for a behaviour.
+async fn get(runtime: &Runtime, behaviour: &str, token: &str) -> Answer {
+    let request = Request::get(format!("/{behaviour}"))
+        .header("host", "api.test.example")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Full::<Bytes>::default());
+    let answer = client::exchange(runtime.address(), request.unwrap()).await;
+    answer.unwrap()
 }
 
 /// What the runtimes are asked.
@@ -70,12 +61,7 @@ struct Client<'r> {
 impl Client<'_> {
     async fn get(&self, behaviour: &str, key: &Key) -> Answer {
         let token = key.token(&self.issuer.url(behaviour));
-        let request = Request::get(format!("/{behaviour}"))
-            .header("host", "api.test.example")
-            .header("authorization", format!("Bearer {token}"))
-            .body(Full::<Bytes>::default());
-        let answer = client::exchange(self.runtime.address(), request.unwrap()).await;
-        answer.unwrap()
+        get(self.runtime, behaviour, &token).await
     }
 
     async fn status(&self, behaviour: &str, key: &Key) -> u16 {
@@ -127,20 +113,20 @@ async fn check(issuer: &Issuer, runtime: &Runtime) {
 #[tokio::test(flavor = "multi_thread")]
 async fn native() {
     let issuer = Issuer::start().await;
-    let stage = stage(&issuer).await;
+    let stage = stage(&issuer);
     check(&issuer, &Runtime::native(&stage).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workerd() {
     let issuer = Issuer::start().await;
-    let stage = stage(&issuer).await;
+    let stage = stage(&issuer);
     check(&issuer, &Runtime::workerd(&stage).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin() {
     let issuer = Issuer::start().await;
-    let stage = stage(&issuer).await;
+    let stage = stage(&issuer);
     check(&issuer, &Runtime::spin(&stage).await.unwrap()).await;
 }

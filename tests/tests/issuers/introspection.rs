@@ -3,17 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::Request;
-use http_body_util::Full;
-use tidegate_dev::{Apart, World};
-use tidegate_policy_compiler::{compile, credentials::Credentials, source};
-use tidegate_shared::trust::SigningKey;
-use tidegate_tests::client::{self, Answer};
+use tidegate_tests::client::Answer;
 use tidegate_tests::runtime::Runtime;
 use tidegate_tests::stage::Stage;
 
+use crate::get;
 use crate::issuer::{ANSWERS, CLIENT_SECRET, Issuer, KNOWN};
 
 /// A route for each way in which a server may behave.
@@ -37,23 +32,8 @@ fn stage(issuer: &Issuer) -> Stage {
         ));
     }
     policy.push_str(&routes);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("policy.yaml");
-    std::fs::write(&file, policy).unwrap();
-    let output = compile(&source::read(&file).unwrap());
-    let ir = output
-        .ir
-        .unwrap_or_else(|| panic!("{:?}", output.diagnostics));
-    let key = SigningKey::from_seed([7; 32]);
-    Stage {
-        world: World::new(Apart::Ports).unwrap(),
-        credentials: Credentials::install(&mut ir.clone()).unwrap(),
-        bundle: ir.sign(1, &key).unwrap(),
-        tables: ir.tables,
-        trust: key.trust_key(),
-        secrets: vec![("client".to_owned(), CLIENT_SECRET.to_owned())],
-        store: tempfile::tempdir().unwrap(),
-    }
+    let secrets = vec![("client".to_owned(), CLIENT_SECRET.to_owned())];
+    Stage::asking(&policy, secrets).unwrap()
 }
 
 struct Client<'r> {
@@ -63,12 +43,7 @@ struct Client<'r> {
 
 impl Client<'_> {
     async fn get(&self, behaviour: &str, token: &str) -> Answer {
-        let request = Request::get(format!("/{behaviour}"))
-            .header("host", "api.test.example")
-            .header("authorization", format!("Bearer {token}"))
-            .body(Full::<Bytes>::default());
-        let answer = client::exchange(self.runtime.address(), request.unwrap()).await;
-        answer.unwrap()
+        get(self.runtime, behaviour, token).await
     }
 
     async fn status(&self, behaviour: &str, token: &str) -> u16 {
