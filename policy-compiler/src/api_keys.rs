@@ -99,15 +99,11 @@ impl ApiKeys {
         let now = self.now.seconds();
         let after = |span: Span| now.saturating_add(span.0 / 1000);
         let record = ApiKeyRecord {
-            ring: grant.ring,
-            prefix: grant.prefix,
-            consumer: grant.consumer,
             plan: grant.plan,
             scopes: grant.scopes,
-            created: now,
             not_before: grant.begins.map_or(0, after),
             expires: grant.expires.map(after),
-            revoked: None,
+            ..ApiKeyRecord::new(grant.ring, grant.prefix, grant.consumer, now)
         };
         self.put(record, entropy)
     }

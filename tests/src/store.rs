@@ -15,15 +15,8 @@ use tidegate_shared::digest::Digest;
 pub fn fill() -> Result<TempDir> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let good = ApiKeyRecord {
-        ring: "stored".to_owned(),
-        prefix: ApiKeyPrefix::default(),
-        consumer: "acme".to_owned(),
-        plan: None,
         scopes: vec!["read".to_owned()],
-        created: now,
-        not_before: 0,
-        expires: None,
-        revoked: None,
+        ..ApiKeyRecord::new("stored", ApiKeyPrefix::default(), "acme", now)
     };
     let records = [
         (1, good.clone()),

@@ -19,17 +19,7 @@ pub fn run(octets: &[u8]) {
 
 /// Inputs to begin with.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let plain = ApiKeyRecord {
-        ring: "partners".to_owned(),
-        prefix: ApiKeyPrefix::default(),
-        consumer: "acme".to_owned(),
-        plan: None,
-        scopes: vec![],
-        created: 1,
-        not_before: 0,
-        expires: None,
-        revoked: None,
-    };
+    let plain = ApiKeyRecord::new("partners", ApiKeyPrefix::default(), "acme", 1);
     let full = ApiKeyRecord {
         plan: Some("gold".to_owned()),
         scopes: vec!["accounts:read".to_owned()],

@@ -55,6 +55,26 @@ pub enum Ended {
 }
 
 impl ApiKeyRecord {
+    /// A key that is good until it is revoked, on no plan and without scopes.
+    pub fn new(
+        ring: impl Into<String>,
+        prefix: ApiKeyPrefix,
+        consumer: impl Into<String>,
+        created: u64,
+    ) -> Self {
+        Self {
+            ring: ring.into(),
+            prefix,
+            consumer: consumer.into(),
+            plan: None,
+            scopes: Vec::new(),
+            created,
+            not_before: 0,
+            expires: None,
+            revoked: None,
+        }
+    }
+
     /// Where a store has the record of the key with this digest.
     pub fn stored_at(digest: &Digest) -> String {
         format!("{STORED}{}", hex::encode(digest.0))

@@ -148,17 +148,12 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_750_000_000_000);
 
     fn record() -> Arc<ApiKeyRecord> {
-        Arc::new(ApiKeyRecord {
-            ring: "partners".to_owned(),
-            prefix: ApiKeyPrefix::default(),
-            consumer: "acme".to_owned(),
-            plan: None,
-            scopes: vec![],
-            created: 0,
-            not_before: 0,
-            expires: None,
-            revoked: None,
-        })
+        Arc::new(ApiKeyRecord::new(
+            "partners",
+            ApiKeyPrefix::default(),
+            "acme",
+            0,
+        ))
     }
 
     #[test]

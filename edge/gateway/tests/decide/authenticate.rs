@@ -43,8 +43,10 @@ use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder}
 use serde_json::{Value, json};
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial, PublicKey, Route, Tables,
+    Algorithm, ApiKeyRing, ApiKeySource, Auth, Issuer, IssuerKeys, JwtAuth, KeyMaterial,
+    PinnedKeys, PublicKey, RingKeys, Route, Tables,
 };
+use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
@@ -143,4 +145,14 @@ pub(crate) fn bearer(token: &str) -> Request {
 
 fn verdict(gateway: &Gateway, token: &str) -> String {
     World::new().verdict(gateway, &bearer(token))
+}
+
+/// A ring with the key `key` of `acme`, in `X-Api-Key`.
+pub(crate) fn partners() -> ApiKeyRing {
+    ApiKeyRing {
+        name: "partners".to_owned(),
+        source: ApiKeySource::Header("x-api-key".to_owned()),
+        prefix: None,
+        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
+    }
 }

@@ -1,13 +1,10 @@
 //! What the origin is told of the caller.
 
 use serde_json::Value;
-use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, CallerToken, PinnedKeys, RingKeys,
-    Route, Upstream,
-};
-use tidegate_shared::digest::Digest;
+use tidegate_shared::bundle::{Auth, CallerFact, CallerFacts, CallerToken, Route, Upstream};
 use tidegate_shared::units::Span;
 
+use crate::authenticate::partners;
 use crate::kit::*;
 use crate::shape::{shaped, text};
 
@@ -35,12 +32,7 @@ fn told(secret: &str) -> Upstream {
 fn gateway_to(upstream: Upstream) -> tidegate_edge::Gateway {
     let mut tables = tables();
     tables.upstreams = vec![upstream];
-    tables.api_keys = vec![ApiKeyRing {
-        name: "partners".to_owned(),
-        source: ApiKeySource::Header("x-api-key".to_owned()),
-        prefix: None,
-        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
-    }];
+    tables.api_keys = vec![partners()];
     let auth = Auth::ApiKey(0);
     gateway(
         tables,

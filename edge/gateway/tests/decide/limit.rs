@@ -13,6 +13,11 @@ fn limit(name: &str, count: u32, burst: u32, key: Vec<KeyPart>) -> Limit {
     }
 }
 
+/// A limit of one a minute for each caller.
+pub(crate) fn each(burst: u32) -> Limit {
+    limit("each", 1, burst, vec![KeyPart::Subject])
+}
+
 fn gateway_with(limits: Vec<Limit>, path: &str) -> tidegate_edge::Gateway {
     let indexes = (0..).take(limits.len()).collect();
     let tables = Tables {

@@ -1,43 +1,24 @@
 //! Rules in shadow: they are looked at and recorded, and refuse nobody.
 
 use tidegate_edge::{Decision, End, Gateway, MAX_SHADOWED, Outcome, Shadowed};
-use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, JwtAuth, KeyPart, Limit, PinnedKeys,
-    RingKeys, Route, Tables,
-};
-use tidegate_shared::digest::Digest;
-use tidegate_shared::units::Rate;
+use tidegate_shared::bundle::{Auth, CallerFact, CallerFacts, JwtAuth, Route, Tables};
 
-use crate::authenticate::{hs256, issuer, with};
+use crate::authenticate::{hs256, issuer, partners, with};
 use crate::condition::{never, subject_is};
 use crate::kit::*;
+use crate::limit::each;
 use crate::shape::{shaped, text};
 
 fn world() -> Tables {
     let mut tables = tables();
     tables.issuers = vec![issuer()];
-    tables.api_keys = vec![ApiKeyRing {
-        name: "partners".to_owned(),
-        source: ApiKeySource::Header("x-api-key".to_owned()),
-        prefix: None,
-        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
-    }];
+    tables.api_keys = vec![partners()];
     tables.upstreams[0].caller = CallerFacts {
         headers: vec![("x-caller".to_owned(), CallerFact::Subject)],
         token: None,
         remove_credential: true,
     };
-    tables.limits = vec![Limit {
-        burst: 2,
-        key: vec![KeyPart::Subject],
-        ..Limit::new(
-            "each",
-            Rate {
-                count: 1,
-                period: 60,
-            },
-        )
-    }];
+    tables.limits = vec![each(2)];
     tables.conditions = vec![subject_is("alice"), subject_is("bob"), never()];
     tables
 }

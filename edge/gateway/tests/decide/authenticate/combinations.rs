@@ -1,14 +1,10 @@
 //! Several credentials on one route.
 
 use serde_json::json;
-use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, CallerFact, CallerFacts, KeyPart, Limit, PinnedKeys, RingKeys,
-    TokenSource,
-};
-use tidegate_shared::digest::Digest;
-use tidegate_shared::units::Rate;
+use tidegate_shared::bundle::{CallerFact, CallerFacts, TokenSource};
 
 use super::*;
+use crate::limit::each;
 use crate::shape::{shaped, text};
 
 const FORWARD: &str = "forward";
@@ -27,12 +23,7 @@ fn world() -> Tables {
         ..issuer()
     };
     tables.issuers = vec![issuer(), session];
-    tables.api_keys = vec![ApiKeyRing {
-        name: "partners".to_owned(),
-        source: ApiKeySource::Header("x-api-key".to_owned()),
-        prefix: None,
-        keys: RingKeys::Pinned(PinnedKeys::new([("acme".to_owned(), [Digest::of(b"key")])])),
-    }];
+    tables.api_keys = vec![partners()];
     tables.upstreams[0].caller = CallerFacts {
         headers: vec![
             ("x-caller".to_owned(), CallerFact::Subject),
@@ -41,17 +32,7 @@ fn world() -> Tables {
         token: None,
         remove_credential: true,
     };
-    tables.limits = vec![Limit {
-        burst: 1,
-        key: vec![KeyPart::Subject],
-        ..Limit::new(
-            "each",
-            Rate {
-                count: 1,
-                period: 60,
-            },
-        )
-    }];
+    tables.limits = vec![each(1)];
     tables
 }
 

@@ -38,17 +38,7 @@ fn key(number: u8) -> String {
 }
 
 fn record() -> ApiKeyRecord {
-    ApiKeyRecord {
-        ring: "partners".to_owned(),
-        prefix: ApiKeyPrefix::default(),
-        consumer: "acme".to_owned(),
-        plan: None,
-        scopes: vec![],
-        created: 0,
-        not_before: 0,
-        expires: None,
-        revoked: None,
-    }
+    ApiKeyRecord::new("partners", ApiKeyPrefix::default(), "acme", 0)
 }
 
 fn put(world: &World, key: &str, record: &ApiKeyRecord) {
