@@ -12,6 +12,7 @@ pub mod condition;
 pub mod digest;
 pub mod envelope;
 pub mod host;
+pub mod message_signature;
 pub mod method;
 pub mod path;
 pub mod pattern;

@@ -17,8 +17,12 @@ mod openapi;
 mod probe;
 #[path = "conformance/rate_limit.rs"]
 mod rate_limit;
+#[path = "conformance/rfc9421.rs"]
+mod rfc9421;
 #[path = "conformance/spiffe.rs"]
 mod spiffe;
+#[path = "conformance/structured_fields.rs"]
+mod structured_fields;
 #[path = "conformance/trace.rs"]
 mod trace;
 

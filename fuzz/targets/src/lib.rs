@@ -18,6 +18,7 @@ pub mod payload;
 pub mod policy;
 pub mod proof;
 pub mod section;
+pub mod signature;
 pub mod token;
 
 /// Something to fuzz.
@@ -59,6 +60,7 @@ targets!(
     policy,
     proof,
     section,
+    signature,
     token
 );
 

@@ -99,5 +99,6 @@ smoke! {
     policy: 4_000,
     proof: 30_000,
     section: 20_000,
+    signature: 20_000,
     token: 30_000,
 }
