@@ -5,6 +5,7 @@
 
 #[cfg(feature = "bake")]
 mod bake;
+mod channel;
 mod check;
 mod compile;
 mod completions;
@@ -12,12 +13,16 @@ mod credentials;
 mod dev;
 mod diff;
 mod explain;
+mod history;
 mod init;
 mod inspect;
 mod keys;
 mod man;
 mod output;
+mod publish;
+mod rollback;
 mod schema;
+mod status;
 mod test;
 mod token;
 
@@ -52,6 +57,14 @@ enum Command {
     /// Exit status: 0 where nothing changes, 1 where something does, 2 for trouble: a policy that
     /// does not compile, a bundle that is not trusted, a wrong call.
     Diff(diff::Diff),
+    /// Put a bundle into a store, and into force on a channel
+    Publish(publish::Publish),
+    /// Put into force again what was before, under a new sequence
+    Rollback(rollback::Rollback),
+    /// Show what is in force on a channel; exit status 1 where it expired
+    Status(status::Status),
+    /// Show what was in force on a channel, newest first
+    History(history::History),
     /// Make keys
     Keys(keys::Keys),
     /// Make, list, replace and revoke the API keys of a store
@@ -84,6 +97,10 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Diff(command) => return command.run(),
+        Command::Publish(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::History(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Credentials(command) => command.run(),
         Command::Token(command) => command.run(),

@@ -9,6 +9,7 @@ mod gzip;
 mod imports;
 mod npm;
 mod peers;
+mod python;
 mod simulate;
 mod spin;
 mod targets;
@@ -27,7 +28,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Install the Rust targets, the pinned npm tools and the peers that builds and tests use
+    /// Install the Rust targets, the pinned tools of npm and PyPI, and the peers that builds and
+    /// tests use
     Setup,
     /// Build the gateway for an edge runtime
     Build(build::Build),
@@ -48,7 +50,8 @@ fn main() -> Result<()> {
         Chore::Setup => {
             targets::ensure()?;
             npm::ensure()?;
-            peers::ensure()
+            peers::ensure()?;
+            python::ensure()
         }
         Chore::Build(build) => build.run(),
         Chore::Test => test::run(),

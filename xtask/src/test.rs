@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::cargo;
-use crate::{npm, peers, spin, targets, workers};
+use crate::{npm, peers, python, spin, targets, workers};
 
 /// What is built for Wasm alone, and tested by the end-to-end suite.
 const WASM_ONLY: [&str; 4] = [
@@ -23,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     targets::ensure()?;
     npm::ensure()?;
     peers::ensure()?;
+    python::ensure()?;
     workers::build(&workers::Options::default())?;
     spin::build()?;
     let built = start.elapsed().as_secs();

@@ -11,14 +11,22 @@ use crate::exchange::chain;
 
 /// Connections to authorities, which must hold a certificate of a public one where TLS is used.
 #[derive(Clone, Debug)]
-pub(crate) struct Fetcher(Client<Connector, Full<Bytes>>);
+pub struct Fetcher(Client<Connector, Full<Bytes>>);
 
 impl Fetcher {
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
+    /// Begins without connections.
+    ///
+    /// # Errors
+    /// Where there is no TLS to be had.
+    pub fn new() -> Result<Self, rustls::Error> {
         Ok(Self(client::pool(client::public_tls()?, true)))
     }
 
-    pub(crate) async fn fetch(
+    /// Fetches a document, of any status, within bounds. A redirect is not followed.
+    ///
+    /// # Errors
+    /// Where nobody answers, or not within the bounds.
+    pub async fn fetch(
         &self,
         request: Request<Vec<u8>>,
         bounds: FetchBounds,

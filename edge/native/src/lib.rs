@@ -19,6 +19,7 @@ mod tunnel;
 
 pub use bundle::{LoadFailure, Loaded};
 pub use credentials::CredentialFolder;
+pub use fetch::Fetcher;
 pub use identity::{Identity, InvalidIdentity};
 pub use ports::Secrets;
 pub use records::{LogRecords, Records};

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use tidegate_policy_compiler::diagnostic::{self, Severity};
+use tidegate_policy_compiler::files;
 use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{Ir, Output, compile};
 
@@ -59,19 +60,7 @@ pub(super) fn summary(output: &Output) -> String {
 /// old one.
 pub(super) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let failed = |error: io::Error| format!("cannot write `{}`: {error}", path.display());
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // As any file that a program writes: what others may do with it is the umask's to say.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(files::write(path, content).map_err(failed)?)
 }
 
 /// Writes a file that must not be there yet; a secret one for its owner's eyes only.

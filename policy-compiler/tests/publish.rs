@@ -1,0 +1,14 @@
+//! Publishing: one suite against every store, what fails midway, and the commands.
+
+#![cfg(test)]
+
+#[path = "publish/command.rs"]
+mod command;
+#[path = "publish/faults.rs"]
+mod faults;
+#[path = "publish/kit.rs"]
+mod kit;
+#[path = "publish/servers.rs"]
+mod servers;
+#[path = "publish/suite.rs"]
+mod suite;
