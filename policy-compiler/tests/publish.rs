@@ -4,6 +4,8 @@
 
 #[path = "publish/command.rs"]
 mod command;
+#[path = "publish/document.rs"]
+mod document;
 #[path = "publish/faults.rs"]
 mod faults;
 #[path = "publish/kit.rs"]

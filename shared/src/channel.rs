@@ -6,6 +6,7 @@
 //! of all its octets, so that nothing can be exchanged beneath it (mix and match). These are the
 //! attacks of The Update Framework, and its remedies.
 
+mod follow;
 mod layout;
 mod name;
 mod verify;
@@ -19,6 +20,7 @@ use crate::time::UnixMillis;
 use crate::trust::SigningKey;
 use crate::units::Percent;
 
+pub use follow::Follower;
 pub use layout::{bundle_path, history_folder, history_path, statement_path};
 pub use name::{ChannelName, InvalidChannelName};
 pub use verify::{

@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets, TlsFiles,
+    Config, CredentialFolder, Follow, Following, Identity, LogRecords, NativeGateway, Secrets,
+    Source, TlsFiles,
 };
+use tidegate_shared::channel::ChannelName;
 use tidegate_shared::trust::TrustKeys;
+use tidegate_shared::units::Span;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -18,9 +22,12 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "tidegate-gateway", version, about)]
 struct Arguments {
-    /// The bundle; a changed file comes into force while the gateway runs
-    #[arg(long, value_name = "FILE")]
-    bundle: PathBuf,
+    /// Where bundles come from: a file, or a folder or http(s) URL that has channels; what
+    /// changes comes into force while the gateway runs
+    #[arg(long, value_name = "SOURCE")]
+    bundle: Source,
+    #[command(flatten)]
+    channel: ChannelArguments,
     /// The keys whose bundles are accepted
     #[arg(long, value_name = "FILE")]
     trust: PathBuf,
@@ -50,12 +57,45 @@ struct Arguments {
     log: Log,
 }
 
+/// How a channel is followed.
+#[derive(Debug, clap::Args)]
+struct ChannelArguments {
+    /// The channel to follow, of a folder or URL
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    channel: ChannelName,
+    /// The least sequence of the channel to accept, also at the very first start
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    minimum_sequence: u64,
+    /// Where to remember the last good bundle of the channel, for the next start
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// How often to look at the channel
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    every: Span,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Log {
     /// For people
     Human,
     /// One JSON object a line
     Json,
+}
+
+/// How long a source may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl ChannelArguments {
+    fn follow(self, source: Source) -> Follow {
+        Follow {
+            source,
+            channel: self.channel,
+            minimum: self.minimum_sequence,
+            state: self.state,
+            every: Duration::from_millis(self.every.0.max(1)),
+            patience: PATIENCE,
+        }
+    }
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -93,14 +133,27 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             key,
             client_authorities: arguments.client_authorities,
         }),
-        trust,
+        trust: trust.clone(),
         identities: arguments.identities,
         secrets: Secrets::Platform(arguments.secrets),
         credentials: arguments.credentials.map(CredentialFolder::new),
     };
-    let gateway =
-        NativeGateway::bind(config, &read(&arguments.bundle)?, Arc::new(LogRecords)).await?;
-    gateway.watch(arguments.bundle);
+    let records = Arc::new(LogRecords);
+    let gateway = match arguments.bundle {
+        Source::Path(file) if file.is_file() => {
+            let gateway = NativeGateway::bind(config, &read(&file)?, records).await?;
+            gateway.watch(file);
+            gateway
+        }
+        source @ (Source::Path(_) | Source::Url(_)) => {
+            let follow = arguments.channel.follow(source);
+            let (mut following, first) = Following::start(follow, trust).await?;
+            let gateway = NativeGateway::bind(config, first.octets(), records).await?;
+            following.runs(&first);
+            gateway.follow(following);
+            gateway
+        }
+    };
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,

@@ -18,6 +18,7 @@ use crate::connection::{self, Connection};
 use crate::credentials::CredentialFolder;
 use crate::exchange::Shared;
 use crate::fetch::Fetcher;
+use crate::follow::Following;
 use crate::identity::Identity;
 use crate::ports::Secrets;
 use crate::records::Records;
@@ -163,6 +164,11 @@ impl NativeGateway {
             self.loader.clone(),
             Arc::clone(&self.current),
         ));
+    }
+
+    /// Follows a channel, whose bundle it began with.
+    pub fn follow(&self, following: Following) {
+        tokio::spawn(following.run(self.loader.clone(), Arc::clone(&self.current)));
     }
 
     /// Serves until `shutdown` is ready, then lets the requests under way end.

@@ -1,0 +1,219 @@
+//! Following a channel: statements and bundles come from a folder or a web server, and the last
+//! good bundle stays whatever comes.
+
+mod memory;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tidegate_shared::channel::{self, ChannelName, Follower, OtherBundle, Refused};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope::MAX_ENVELOPE;
+use tidegate_shared::time::UnixMillis;
+use tidegate_shared::trust::TrustKeys;
+use tracing::{info, warn};
+
+use crate::bundle::{LoadFailure, Loaded, Loader};
+use crate::ports::now;
+use memory::Memory;
+use source::{Got, Place};
+
+pub use source::{InvalidSource, Source, SourceError};
+
+/// A channel, and how to follow it.
+#[derive(Clone, Debug)]
+pub struct Follow {
+    /// Where it is: a folder or an `http(s)` URL.
+    pub source: Source,
+    /// Its name.
+    pub channel: ChannelName,
+    /// The least sequence to accept.
+    pub minimum: u64,
+    /// Where to remember the last good bundle, for the next start.
+    pub state: Option<PathBuf>,
+    /// How often to look.
+    pub every: Duration,
+    /// How long the source may take for an answer.
+    pub patience: Duration,
+}
+
+/// Why the channel was not followed. What was in force stays.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The statement.
+    #[error(transparent)]
+    Statement(#[from] Refused),
+    /// The bundle is not the one.
+    #[error(transparent)]
+    Bundle(#[from] OtherBundle),
+    /// The bundle cannot be used here.
+    #[error(transparent)]
+    Load(#[from] LoadFailure),
+    /// Something failed here.
+    #[error("{0}")]
+    Here(String),
+}
+
+impl FollowError {
+    /// A stable name, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Source(error) => error.name(),
+            Self::Statement(refused) => refused.name(),
+            Self::Bundle(error) => error.name(),
+            Self::Load(_) => "bundle-unusable",
+            Self::Here(_) => "here",
+        }
+    }
+}
+
+/// Follows a channel.
+#[derive(Debug)]
+pub struct Following {
+    place: Place,
+    follower: Follower,
+    memory: Memory,
+    every: Duration,
+    /// The last statement, for a source that says that it is unchanged: it may expire meanwhile.
+    statement: Vec<u8>,
+}
+
+/// A bundle to put into force.
+#[derive(Debug)]
+pub struct Next {
+    digest: Digest,
+    octets: Vec<u8>,
+}
+
+impl Next {
+    /// The bundle.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Following {
+    /// Begins to follow. Where the source has no good bundle, the remembered one is taken.
+    ///
+    /// # Errors
+    /// Where there is neither.
+    pub async fn start(follow: Follow, trust: TrustKeys) -> Result<(Self, Next), FollowError> {
+        let Follow {
+            source,
+            channel,
+            minimum,
+            state,
+            every,
+            patience,
+        } = follow;
+        let memory = Memory::open(state)?;
+        let mut following = Self {
+            place: Place::new(source, patience)?,
+            follower: Follower::new(channel, trust, minimum, memory.entropy()),
+            memory,
+            every,
+            statement: Vec::new(),
+        };
+        let remembered = following.remembered();
+        let next = match (following.next(now()).await, remembered) {
+            (Ok(Some(next)), _) => next,
+            (Ok(None), Some(next)) => next,
+            (Err(error), Some(next)) => {
+                warn!(%error, refused = error.name(), "the remembered bundle is used");
+                next
+            }
+            (Err(error), None) => return Err(error),
+            (Ok(None), None) => return Err(SourceError::Missing("a bundle".to_owned()).into()),
+        };
+        Ok((following, next))
+    }
+
+    fn remembered(&mut self) -> Option<Next> {
+        let (statement, octets) = self.memory.last()?;
+        let digest = self.follower.recall(&statement).ok()?;
+        self.follower.open(&octets, digest).ok()?;
+        Some(Next { digest, octets })
+    }
+
+    /// Looks at the channel; `None` where what it names is in force.
+    ///
+    /// # Errors
+    /// [`FollowError`]; what is in force stays.
+    pub async fn next(&mut self, now: UnixMillis) -> Result<Option<Next>, FollowError> {
+        let path = channel::statement_path(self.follower.channel());
+        match self.place.get(&path, channel::MAX_STATEMENT, true).await? {
+            Got::Octets(octets) => self.statement = octets,
+            Got::Unchanged => {}
+        }
+        let Some(digest) = self.follower.statement(&self.statement, now)? else {
+            return Ok(None);
+        };
+        let path = channel::bundle_path(digest);
+        let Got::Octets(octets) = self.place.get(&path, MAX_ENVELOPE, false).await? else {
+            return Err(SourceError::Missing(path).into());
+        };
+        self.follower.open(&octets, digest)?;
+        Ok(Some(Next { digest, octets }))
+    }
+
+    /// Takes note that a bundle is in force, and remembers it.
+    pub fn runs(&mut self, next: &Next) {
+        self.follower.runs(next.digest);
+        if !self.statement.is_empty()
+            && let Err(error) = self.memory.keep(&self.statement, &next.octets)
+        {
+            warn!(%error, "the bundle is not remembered");
+        }
+    }
+
+    /// Follows for ever.
+    pub(crate) async fn run(mut self, loader: Loader, current: Arc<ArcSwap<Loaded>>) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut trouble = None;
+        loop {
+            ticks.tick().await;
+            match self.step(&loader, &current).await {
+                Ok(()) => trouble = None,
+                // Each kind of trouble once, and not at each look.
+                Err(error) if trouble == Some(error.name()) => {}
+                Err(error) => {
+                    trouble = Some(error.name());
+                    let in_force = current.load().gateway.digest();
+                    warn!(
+                        %error,
+                        refused = error.name(),
+                        sequence = self.follower.sequence(),
+                        %in_force,
+                        "the channel is not followed"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn step(
+        &mut self,
+        loader: &Loader,
+        current: &ArcSwap<Loaded>,
+    ) -> Result<(), FollowError> {
+        let Some(next) = self.next(now()).await? else {
+            return Ok(());
+        };
+        // A verification and many certificates may take a while: not on a thread that serves.
+        let (with, octets) = (loader.clone(), next.octets.clone());
+        let loaded = tokio::task::spawn_blocking(move || with.load(&octets)).await;
+        let loaded = loaded.map_err(|error| FollowError::Here(error.to_string()))??;
+        let (digest, sequence) = (next.digest, self.follower.sequence());
+        info!(%digest, sequence, policy = loaded.gateway.policy(), "new bundle in force");
+        current.store(Arc::new(loaded));
+        self.runs(&next);
+        Ok(())
+    }
+}
