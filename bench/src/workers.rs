@@ -53,6 +53,7 @@ fn measure(directory: &Path, path: &str, peer: &'static str) -> Result<Outcome> 
         let config = WorkerConfig {
             script_directory: directory.join(name),
             bundle: Some(bundle.octets.clone()),
+            namespace: None,
             trust: bundle.trust_text.clone(),
             identities: vec![],
             variables: vec![("ORIGIN".to_owned(), origin.clone())],

@@ -73,6 +73,7 @@ impl Runtime {
         let config = WorkerConfig {
             script_directory: target().join("workers"),
             bundle: Some(stage.bundle.clone()),
+            namespace: None,
             trust: stage.trust.to_string(),
             identities: stage.world.worker_identities(),
             variables: Vec::new(),

@@ -1,6 +1,7 @@
 //! The configuration that `workerd` reads, in Cap'n Proto's text form.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// What the Worker runs with.
@@ -10,6 +11,9 @@ pub struct WorkerConfig {
     pub script_directory: PathBuf,
     /// The signed bundle, or none yet.
     pub bundle: Option<Vec<u8>>,
+    /// A server that stands for the KV namespace, and gives each value at the path of its key;
+    /// else it is a directory with the bundle.
+    pub namespace: Option<SocketAddr>,
     /// The keys whose bundles the Worker accepts, as text.
     pub trust: String,
     /// The client certificates that policies name.
@@ -82,7 +86,13 @@ impl WorkerConfig {
             .map_or(String::new(), |name| {
                 format!("cfBlobHeader = {}, ", text(name))
             });
-        let namespace = text(&namespace.to_string_lossy());
+        let namespace = match self.namespace {
+            Some(server) => format!(
+                "external = (address = {}, http = ())",
+                text(&server.to_string())
+            ),
+            None => format!("disk = (path = {})", text(&namespace.to_string_lossy())),
+        };
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 
@@ -99,7 +109,7 @@ const config :Workerd.Config = (
       (name = "BUNDLES", kvNamespace = "bundles"),
 {bindings}      ],
     )),
-    (name = "bundles", disk = (path = {namespace})),
+    (name = "bundles", {namespace}),
     (name = "internet", network = (
       allow = ["private"],
       tlsOptions = (trustBrowserCas = true))),

@@ -7,11 +7,14 @@ use js_sys::Promise;
 use js_sys::futures::future_to_promise;
 use tidegate_edge::{Gateway, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle, Tables};
-use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
+use tidegate_shared::channel::{Follower, OtherBundle, open_bundle};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::channel::{ChannelError, Wanted};
 use crate::log;
 use crate::ports::{WorkerPorts, binding_name};
 
@@ -27,12 +30,14 @@ thread_local! {
 pub(crate) struct Isolate {
     pub(crate) state: State,
     pub(crate) ports: WorkerPorts,
+    /// Where a channel is followed.
+    pub(crate) follower: RefCell<Option<Follower>>,
     gateway: RefCell<Option<Rc<Gateway>>>,
 }
 
 /// Why a bundle is not used.
 #[derive(Debug, thiserror::Error)]
-enum BundleError {
+pub(crate) enum BundleError {
     #[error("the KV namespace has no bundle")]
     Missing,
     #[error("the variable `{TRUST}` is not set")]
@@ -49,17 +54,41 @@ enum BundleError {
     NoBinding { name: String, binding: String },
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    #[error(transparent)]
+    Other(#[from] OtherBundle),
+}
+
+impl BundleError {
+    /// A stable name, for logs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NoTrust | Self::Trust(_) => "configuration",
+            Self::Envelope(_) => "bundle-not-ours",
+            Self::Verify(_) => "bundle-not-trusted",
+            Self::Rollback { .. } => "rollback",
+            Self::NoBinding { .. } | Self::Load(_) => "bundle-unusable",
+            Self::Channel(error) => error.name(),
+            Self::Other(error) => error.name(),
+        }
+    }
 }
 
 /// Takes a bundle into use, if it is another one and a good one. Else the last good one stays,
-/// and the log says why.
+/// and the log says why. Where a channel is followed, it must be the `wanted` one.
 #[wasm_bindgen]
-pub fn load(env: JsValue, octets: Option<Vec<u8>>) {
+pub fn load(env: JsValue, octets: Option<Vec<u8>>, wanted: Option<Wanted>) {
     let isolate = Isolate::start(env);
-    match isolate.replace(octets) {
+    let replaced = match wanted {
+        Some(wanted) => isolate.replace_by(octets, wanted.digest),
+        None => isolate.replace(octets),
+    };
+    match replaced {
         Ok(None) => {}
         Ok(Some(gateway)) => log::info("bundle loaded", &gateway.digest().to_string()),
-        Err(error) => log::error("bundle not loaded", &error.to_string()),
+        Err(error) => log::refused("bundle not loaded", error.name(), &error.to_string()),
     }
 }
 
@@ -97,7 +126,7 @@ impl Isolate {
         Some((isolate, gateway))
     }
 
-    fn start(env: JsValue) -> Rc<Self> {
+    pub(crate) fn start(env: JsValue) -> Rc<Self> {
         ISOLATE.with_borrow_mut(|slot| {
             let isolate = slot.get_or_insert_with(|| {
                 let ports = WorkerPorts::new(env);
@@ -105,6 +134,7 @@ impl Isolate {
                 Rc::new(Self {
                     state: State::new(seed),
                     ports,
+                    follower: RefCell::default(),
                     gateway: RefCell::default(),
                 })
             });
@@ -121,14 +151,7 @@ impl Isolate {
         {
             return Ok(None);
         }
-        let trust: TrustKeys = self
-            .ports
-            .variable(TRUST)
-            .ok_or(BundleError::NoTrust)?
-            .parse()?;
-        let bundle = signed.verify::<Bundle>(&trust)?;
-        self.check_bindings(&bundle.content().tables)?;
-        let gateway = Gateway::load(bundle)?;
+        let gateway = self.prepare(signed.verify::<Bundle>(&self.trust()?)?)?;
         if let Some(current) = current
             && gateway.sequence() < current.sequence()
         {
@@ -137,10 +160,39 @@ impl Isolate {
                 current: current.sequence(),
             });
         }
+        Ok(Some(self.put(gateway)))
+    }
+
+    /// The bundle that a channel names: its place in the order is the statement's to say.
+    fn replace_by(
+        &self,
+        octets: Option<Vec<u8>>,
+        expected: Digest,
+    ) -> Result<Option<Rc<Gateway>>, BundleError> {
+        let octets = octets.ok_or(BundleError::Missing)?;
+        let bundle = open_bundle(&octets, expected, &self.trust()?)?;
+        let gateway = self.put(self.prepare(bundle)?);
+        if let Some(follower) = self.follower.borrow_mut().as_mut() {
+            follower.runs(expected);
+        }
+        Ok(Some(gateway))
+    }
+
+    pub(crate) fn trust(&self) -> Result<TrustKeys, BundleError> {
+        let trust = self.ports.variable(TRUST).ok_or(BundleError::NoTrust)?;
+        Ok(trust.parse()?)
+    }
+
+    fn prepare(&self, bundle: Verified<Bundle>) -> Result<Gateway, BundleError> {
+        self.check_bindings(&bundle.content().tables)?;
+        Ok(Gateway::load(bundle)?)
+    }
+
+    fn put(&self, gateway: Gateway) -> Rc<Gateway> {
         self.ports.forget_keys();
         let gateway = Rc::new(gateway);
         self.gateway.replace(Some(Rc::clone(&gateway)));
-        Ok(Some(gateway))
+        gateway
     }
 
     /// A binding that is missing shows now, and not at the first request that needs it.

@@ -12,6 +12,7 @@
 
 mod attempt;
 mod certificate;
+mod channel;
 mod decide;
 mod documents;
 mod fields;
@@ -23,5 +24,6 @@ mod ports;
 mod webcrypto;
 
 pub use attempt::Attempt;
+pub use channel::{Wanted, follow, statement_key};
 pub use decide::{decide, failed};
 pub use isolate::{load, ready, refresh};

@@ -17,6 +17,12 @@ pub(crate) fn error(message: &str, reason: &str) {
     console::error_1(&line.to_string().into());
 }
 
+/// Reports what was refused, under a stable name.
+pub(crate) fn refused(message: &str, name: &str, reason: &str) {
+    let line = json!({ "level": "error", "message": message, "refused": name, "reason": reason });
+    console::error_1(&line.to_string().into());
+}
+
 /// Reports what an operator may want to know.
 pub(crate) fn info(message: &str, bundle: &str) {
     let line = json!({ "level": "info", "message": message, "bundle": bundle });

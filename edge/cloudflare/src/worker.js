@@ -1,11 +1,16 @@
 // The Worker's entry. It does the IO that Rust would only do more slowly: it waits for the KV
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
-import { __wbg_reset_state as restart, decide, failed, load, ready, refresh } from "tidegate-gateway";
+import {
+  __wbg_reset_state as restart, decide, failed, followChannel, load, ready, refresh, statementKey,
+} from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
 
 // Milliseconds between two looks at the KV namespace.
 const REFRESH = 30_000;
+
+// Milliseconds that the KV namespace may take for a value; it has no deadline of its own.
+const PATIENCE = 10_000;
 
 let refreshDue = 0;
 
@@ -24,10 +29,32 @@ export default {
 async function loadBundle(env) {
   refreshDue = Date.now() + Number(env.TIDEGATE_REFRESH ?? REFRESH);
   try {
-    const octets = await env.BUNDLES.get(env.TIDEGATE_BUNDLE ?? "bundle", "arrayBuffer");
-    load(env, octets === null ? undefined : new Uint8Array(octets));
+    const key = statementKey(env);
+    if (key === undefined) {
+      load(env, await value(env, env.TIDEGATE_BUNDLE ?? "bundle"));
+      return;
+    }
+    const wanted = followChannel(env, await value(env, key));
+    if (wanted !== undefined) {
+      load(env, await value(env, wanted.key), wanted);
+    }
   } catch (error) {
     report("the KV namespace cannot be read", error);
+  }
+}
+
+// What the namespace has under a key; undefined where it has nothing.
+async function value(env, key) {
+  const patience = Number(env.TIDEGATE_PATIENCE ?? PATIENCE);
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no \`${key}\` within ${patience} ms`)), patience);
+  });
+  try {
+    const octets = await Promise.race([env.BUNDLES.get(key, "arrayBuffer"), late]);
+    return octets === null ? undefined : new Uint8Array(octets);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -5,6 +5,7 @@
 )]
 
 mod certificate;
+mod channel;
 mod origin;
 mod policy;
 
@@ -37,6 +38,7 @@ fn config(bundle: Option<Vec<u8>>) -> WorkerConfig {
     WorkerConfig {
         script_directory: Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/workers"),
         bundle,
+        namespace: None,
         trust: key().trust_key().to_string(),
         identities: vec![],
         variables: vec![],

@@ -172,6 +172,7 @@ async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
     let config = WorkerConfig {
         script_directory: target()?.join("workers"),
         bundle: Some(setting.bundle.to_vec()),
+        namespace: None,
         trust: setting.trust.to_string(),
         identities: setting.world.worker_identities(),
         variables: Vec::new(),
