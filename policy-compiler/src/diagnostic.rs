@@ -2,6 +2,7 @@
 
 mod human;
 mod json;
+mod sarif;
 
 use serde::Serialize;
 
@@ -9,11 +10,14 @@ use crate::source::Span;
 
 pub use human::render as render_human;
 pub use json::render as render_json;
+pub use sarif::render as render_sarif;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
     /// Worth a look; the policy compiles.
     Warning,
     /// The policy does not compile.
@@ -57,6 +61,14 @@ impl Diagnostic {
     pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
+            ..Self::error(code, span, message)
+        }
+    }
+
+    /// A note.
+    pub fn note(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
             ..Self::error(code, span, message)
         }
     }
@@ -121,6 +133,13 @@ impl Diagnostics {
         if self.0.len() < MAX_FINDINGS && !self.0.contains(&diagnostic) {
             self.0.push(diagnostic);
         }
+    }
+
+    /// Adds more, and puts all in the order of the places.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
+        more.into_iter()
+            .for_each(|diagnostic| self.push(diagnostic));
+        self.sort();
     }
 
     /// Whether one is an error.

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+pub mod analysis;
 pub mod api_keys;
 #[cfg(feature = "bake")]
 pub mod bake;
@@ -40,7 +41,8 @@ use source::{Source, Spanned};
 use syntax::Policy;
 
 pub use lower::ir::{
-    Bearer, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation, TestRequest,
+    Bearer, Expiry, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation,
+    TestRequest,
 };
 
 /// What came of a compilation.

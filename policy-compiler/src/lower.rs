@@ -8,6 +8,7 @@ mod authority;
 mod caller;
 mod condition;
 mod cors;
+mod expiry;
 mod headers;
 mod introspection;
 pub(crate) mod ir;
@@ -32,7 +33,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{self, Source, Span, Spanned};
 use crate::syntax::{Policy, Version};
 pub(crate) use arrange::follow;
-use ir::Ir;
+use ir::{Expiry, Ir};
 
 /// What lowering needs everywhere.
 pub(crate) struct Context<'c> {
@@ -40,6 +41,7 @@ pub(crate) struct Context<'c> {
     pub(crate) diagnostics: &'c mut Diagnostics,
     /// Names that something refers to, by kind: the others are unused.
     used: Vec<(&'static str, String)>,
+    expiries: Vec<Expiry>,
 }
 
 impl Context<'_> {
@@ -159,6 +161,7 @@ pub(crate) fn lower(
         sources,
         diagnostics,
         used: Vec::new(),
+        expiries: Vec::new(),
     };
     let cx = &mut context;
     let policy = merge(files, cx)?;
@@ -213,6 +216,12 @@ pub(crate) fn lower(
         tables,
         hosts,
         places,
+        limits: policy
+            .limits
+            .iter()
+            .map(|(name, _)| (name.value.clone(), name.span))
+            .collect(),
+        expiries: context.expiries,
         tests,
     })
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use tidegate_policy_compiler::analysis::analyse;
 use tidegate_policy_compiler::{compile, diagnostic, source};
 
+use super::channel::now;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
@@ -23,12 +25,17 @@ enum Format {
     Human,
     /// One JSON object a finding, on standard output
     Json,
+    /// One SARIF 2.1.0 log, on standard output, for code scanning
+    Sarif,
 }
 
 impl Check {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let sources = source::read(&self.path)?;
-        let result = compile(&sources);
+        let mut result = compile(&sources);
+        if let Some(ir) = &result.ir {
+            result.diagnostics.extend(analyse(ir, now()));
+        }
         match self.format {
             Format::Human => {
                 output::complain_all(&result, &sources);
@@ -45,6 +52,10 @@ impl Check {
                 if !report.is_empty() {
                     output::print(report.trim_end());
                 }
+            }
+            Format::Sarif => {
+                let log = diagnostic::render_sarif(&result.diagnostics, &sources);
+                output::print(&serde_json::to_string_pretty(&log)?);
             }
         }
         Ok(if result.diagnostics.has_errors() {

@@ -49,8 +49,12 @@ pub(super) fn summary(output: &Output) -> String {
         let count = output.diagnostics.count(severity);
         format!("{count} {name}{}", if count == 1 { "" } else { "s" })
     };
+    let notes = match output.diagnostics.count(Severity::Note) {
+        0 => String::new(),
+        _ => format!(", {}", count(Severity::Note, "note")),
+    };
     format!(
-        "{}, {}",
+        "{}, {}{notes}",
         count(Severity::Error, "error"),
         count(Severity::Warning, "warning")
     )

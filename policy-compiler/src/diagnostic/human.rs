@@ -24,6 +24,7 @@ fn report<'d>(diagnostic: &'d Diagnostic, sources: &'d [Source]) -> Vec<Group<'d
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
     let label = Some(diagnostic.label.as_str()).filter(|label| !label.is_empty());

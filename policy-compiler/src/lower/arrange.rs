@@ -95,6 +95,7 @@ fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
             follow(&earlier.route.headers, &later.route.headers)
                 && follow(&earlier.route.query, &later.route.query)
         };
+        let (mut left, mut takers) = (later.route.methods, Vec::new());
         for earlier in before.filter(wider) {
             let common =
                 explicit(earlier.route.methods).intersection(explicit(later.route.methods));
@@ -110,22 +111,31 @@ fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
                 );
                 break;
             }
-            if later
-                .route
-                .methods
-                .without(earlier.route.methods)
-                .is_empty()
-            {
-                let message = format!("the route `{}` can never match", later.route.name);
-                cx.diagnostics.push(
-                    Diagnostic::error("unreachable-route", later.span, message)
-                        .related(earlier.span, "this one takes all of its requests")
-                        .help("put it before the other: of routes that are equally specific the first wins"),
-                );
+            if left.intersection(earlier.route.methods).is_empty() {
+                continue;
+            }
+            left = left.without(earlier.route.methods);
+            takers.push(earlier.span);
+            if left.is_empty() {
+                cx.diagnostics.push(unreachable_route(later, &takers));
                 break;
             }
         }
     }
+}
+
+fn unreachable_route(route: &Placed, takers: &[Span]) -> Diagnostic {
+    let (label, others) = match takers {
+        [_] => ("this one takes all of its requests", "the other"),
+        _ => ("this one takes a part of its requests", "the others"),
+    };
+    let message = format!("the route `{}` can never match", route.route.name);
+    let diagnostic = Diagnostic::error("unreachable-route", route.span, message).help(format!(
+        "put it before {others}: of routes that are equally specific the first wins"
+    ));
+    takers.iter().fold(diagnostic, |diagnostic, taker| {
+        diagnostic.related(*taker, label)
+    })
 }
 
 /// Whether a request that passes the tests `given` passes the tests `wanted`.

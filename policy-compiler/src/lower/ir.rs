@@ -11,6 +11,7 @@ use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::problem::Problem;
+use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
 
 use crate::source::Span;
@@ -28,8 +29,23 @@ pub struct Ir {
     pub hosts: Vec<(HostPattern, HostRoutes)>,
     /// Where each route stands in the sources, by its name.
     pub places: BTreeMap<String, RoutePlaces>,
+    /// Where each limit is defined, by its name.
+    pub limits: BTreeMap<String, Span>,
+    /// What the policy pins and that is good for a time only.
+    pub expiries: Vec<Expiry>,
     /// The policy's own tests.
     pub tests: Vec<PolicyTest>,
+}
+
+/// When something that a policy pins expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// What it is, in words.
+    pub what: String,
+    /// Where the policy names it.
+    pub span: Span,
+    /// When.
+    pub at: UnixMillis,
 }
 
 /// Where a route says what it says, or inherits it from.

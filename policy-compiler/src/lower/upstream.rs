@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{self, RetryOn};
 use tidegate_shared::units::Percent;
 
-use super::{Context, caller};
+use super::{Context, caller, expiry};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::Upstream;
@@ -156,6 +156,9 @@ fn trust(file: &Spanned<String>, cx: &mut Context<'_>) -> Vec<ByteBuf> {
     if certificates.is_empty() || !certificates.iter().all(valid) {
         let message = format!("`{}` is not a PEM file of certificates", file.value);
         cx.error("invalid-certificate", file.span, message);
+    }
+    for der in &certificates {
+        expiry::of_certificate(der, file, cx);
     }
     certificates
         .into_iter()

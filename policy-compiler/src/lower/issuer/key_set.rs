@@ -5,7 +5,7 @@ use tidegate_edge::jwk::{self, InvalidJwk};
 use tidegate_shared::bundle::{Algorithm, PublicKey};
 
 use crate::diagnostic::Diagnostic;
-use crate::lower::Context;
+use crate::lower::{Context, expiry};
 use crate::source::Spanned;
 
 /// More keys than this are a mistake, and each costs memory at every location.
@@ -45,6 +45,7 @@ pub(super) fn read(
     }
     let mut keys = Vec::new();
     for (value, number) in set.keys.into_iter().zip(1..) {
+        expiry::of_key(&value, file, cx);
         match jwk::parse(value) {
             Ok(Some(key)) => keys.push(key),
             Ok(None) => {}
