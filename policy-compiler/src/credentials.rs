@@ -31,7 +31,7 @@ pub use opaque::answer;
 pub struct Credentials {
     issuers: Vec<(Issuer, Signer)>,
     api_keys: HashMap<(u32, String), String>,
-    /// Secrets that the gateway itself works with or shows, by their names.
+    /// The other secrets that the policy names.
     own: HashMap<String, String>,
     /// What bound tokens are bound to.
     holder: ProofKey,
@@ -160,15 +160,13 @@ impl Credentials {
             }
         }
         pin(&api_keys, ir);
-        let tokens = ir.tables.upstreams.iter();
-        let tokens = tokens.filter_map(|upstream| Some(&upstream.caller.token.as_ref()?.secret));
-        let clients = ir.tables.introspections.iter();
-        let clients = clients.map(|asked| &asked.client.secret);
-        let nonces = ir.tables.issuers.iter();
-        let nonces = nonces.filter_map(|issuer| issuer.possession.nonce.as_ref());
+        let verifies = |name: &str| {
+            let mut keys = ir.tables.issuers.iter().map(|issuer| &issuer.keys);
+            keys.any(|keys| matches!(keys, IssuerKeys::Secret(own) if own == name))
+        };
         let mut own = HashMap::new();
-        for name in tokens.chain(clients).chain(nonces) {
-            own.insert(name.clone(), random()?);
+        for (name, _) in ir.tables.secrets().filter(|(name, _)| !verifies(name)) {
+            own.insert(name.to_owned(), random()?);
         }
         Ok(Self {
             issuers,

@@ -19,6 +19,7 @@ mod plan;
 mod predicate;
 mod rewrite;
 mod route;
+mod signatures;
 mod test;
 mod token_source;
 mod upstream;
@@ -168,6 +169,7 @@ pub(crate) fn lower(
     cx.check_names("an issuer", &policy.issuers);
     cx.check_names("a ring of API keys", &policy.api_keys);
     cx.check_names("an introspection", &policy.introspections);
+    cx.check_names("signatures", &policy.signatures);
     cx.check_names("an upstream", &policy.upstreams);
     cx.check_names("a limit", &policy.limits);
     cx.check_names("a plan", &policy.plans);
@@ -189,6 +191,11 @@ pub(crate) fn lower(
             .iter()
             .map(|(name, asked)| introspection::lower(name, asked, cx))
             .collect(),
+        signatures: policy
+            .signatures
+            .iter()
+            .map(|(name, signatures)| signatures::lower(name, signatures, &policy, cx))
+            .collect(),
         upstreams: policy
             .upstreams
             .iter()
@@ -207,6 +214,7 @@ pub(crate) fn lower(
     cx.warn_unused("issuer", &policy.issuers);
     cx.warn_unused("ring of API keys", &policy.api_keys);
     cx.warn_unused("introspection", &policy.introspections);
+    cx.warn_unused("signatures", &policy.signatures);
     cx.warn_unused("upstream", &policy.upstreams);
     cx.warn_unused("limit", &policy.limits);
     cx.warn_unused("plan", &policy.plans);
@@ -243,6 +251,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             issuers,
             api_keys,
             introspections,
+            signatures,
             upstreams,
             limits,
             plans,
@@ -268,6 +277,9 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
         policy
             .introspections
             .merge(introspections, "introspection", cx.diagnostics);
+        policy
+            .signatures
+            .merge(signatures, "signatures", cx.diagnostics);
         policy
             .upstreams
             .merge(upstreams, "upstream", cx.diagnostics);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_shared::bundle::{
     ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, IntrospectAuth, Introspection, Issuer,
-    JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Tables, Target, Upstream,
+    JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Signers, Tables, Target, Upstream,
 };
 use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
@@ -64,6 +64,8 @@ pub(crate) enum Credential<'s> {
     ApiKey(&'s ApiKeyRing),
     /// A token that the server vouches for, with all of the scopes.
     Introspect(&'s Introspection, &'s [String]),
+    /// A signature over the request.
+    Signature(&'s Signers),
 }
 
 /// Who answers.
@@ -227,6 +229,7 @@ impl<'s> Credential<'s> {
                 let server = at(&tables.introspections, *introspection)?;
                 Some(Self::Introspect(server, scopes))
             }
+            Auth::Signature(signers) => Some(Self::Signature(at(&tables.signatures, *signers)?)),
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => None,
         }
     }

@@ -10,6 +10,7 @@ mod issuer;
 mod limit;
 mod mode;
 mod plan;
+mod signatures;
 mod test;
 mod token_source;
 mod when;
@@ -28,6 +29,7 @@ pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use limit::{Limit, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use plan::{Plan, PlanClaim};
+pub(crate) use signatures::{Signatures, Signer};
 pub(crate) use test::{Caller, PolicyTest};
 pub(crate) use token_source::From;
 pub(crate) use when::WhenChoice;
@@ -47,6 +49,8 @@ record! {
         api_keys: Named<ApiKeys>,
         /// Servers that say what a token is worth.
         introspections: Named<Spanned<Introspection>>,
+        /// Consumers that sign their requests.
+        signatures: Named<Spanned<Signatures>>,
         /// Where requests go.
         upstreams: Named<Spanned<Upstream>>,
         /// How much callers may call.

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod plans;
+mod signatures;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
 pub(crate) use plans::{on_plan, plan, plan_claim};
+pub(crate) use signatures::{component, required, signer_key, taken};
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;
@@ -115,6 +117,10 @@ pub(crate) fn credential(credential: &Credential<'_>) -> String {
             code(&asked.url),
             with(scopes)
         ),
+        Credential::Signature(signers) => {
+            let covered = signers.components.iter().map(component);
+            format!("a signature over {}", list(covered))
+        }
     }
 }
 

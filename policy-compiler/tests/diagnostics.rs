@@ -12,7 +12,7 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 36] = [
+const CODES: [&str; 37] = [
     "alias",
     "ambiguous-credential",
     "ambiguous-issuer",
@@ -39,6 +39,7 @@ const CODES: [&str; 36] = [
     "no-tests",
     "plaintext-origin",
     "secret-in-policy",
+    "signature-covers-too-little",
     "token-in-query",
     "too-deep",
     "unknown-field",

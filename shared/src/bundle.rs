@@ -13,6 +13,7 @@ mod limit;
 mod plan;
 mod possession;
 mod route;
+mod signature;
 mod tables;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,7 @@ pub use route::{
     FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
     Target, TemplatePart,
 };
+pub use signature::{SignerKey, SignerMaterial, Signers};
 pub use tables::{AllowedOrigins, Cors, Origin, Retry, RetryOn, Tables, Upstream};
 
 /// The format that this code writes and reads.

@@ -64,7 +64,7 @@ catalogue! {
     /// gateway and the origin would believe is not left to chance.
     CredentialAmbiguous = "credential-ambiguous", 400, "The request carries more than one credential";
     /// The credential is malformed, not for this API, not yet valid, or its signature does not
-    /// hold. Which of these is in the operator's record only.
+    /// hold or was used before. Which of these is in the operator's record only.
     CredentialInvalid = "credential-invalid", 401, "The credential is not valid";
     /// The token was good and has expired: get a new one.
     CredentialExpired = "credential-expired", 401, "The credential has expired";

@@ -26,6 +26,8 @@ pub struct Case {
     /// Who calls.
     #[serde(rename = "as")]
     pub caller: Option<Caller>,
+    /// How the request is signed.
+    pub sign: Option<Signing>,
     /// How often to send it; the last answer counts.
     #[serde(default = "once")]
     pub repeat: u32,
@@ -41,6 +43,26 @@ fn default_host() -> String {
 
 fn once() -> u32 {
     1
+}
+
+/// A signature over the request, with a secret of the policy's signers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// The key.
+    pub keyid: String,
+    /// The `keyid` that the signature says, where it is another one.
+    #[serde(rename = "as")]
+    pub named: Option<String>,
+    /// What is covered.
+    pub components: Vec<String>,
+    /// How long ago it was made, in seconds.
+    #[serde(default)]
+    pub age: u64,
+    /// Its `nonce`.
+    pub nonce: Option<String>,
+    /// The method and target that were signed, where they are others than those that are sent.
+    pub of: Option<String>,
 }
 
 /// Who calls.

@@ -9,6 +9,7 @@ pub mod client;
 pub mod credential;
 pub mod logs;
 pub mod runtime;
+pub mod signature;
 pub mod stage;
 pub mod store;
 pub mod suite;

@@ -6,11 +6,13 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::Value;
 use tidegate_policy_compiler::credentials::Carried;
+use tidegate_shared::message_signature::SignedFields;
 
 use crate::case::{Case, Expectation, Seen};
 use crate::client::{self, Answer};
 use crate::credential;
 use crate::runtime::Runtime;
+use crate::signature;
 use crate::stage::Stage;
 
 /// Runs every case.
@@ -37,7 +39,7 @@ pub async fn run(cases: &[Case], stage: &Stage, runtime: &Runtime) -> Result<Ran
 pub struct Ran {
     /// A line for each thing that was not as expected.
     pub failures: Vec<String>,
-    /// Every token, proof and key that was sent.
+    /// Every token, proof, key and signature that was sent.
     pub credentials: Vec<String>,
 }
 
@@ -52,7 +54,11 @@ async fn one(
     for _ in 0..case.repeat {
         let carried = credential::carried(case, stage)?;
         credentials.extend(carried.iter().flat_map(secrets));
-        let request = request(case, carried)?;
+        let signing = case.sign.as_ref();
+        let signed = signing.map(|signing| signature::fields(case, signing, stage));
+        let signed = signed.transpose()?;
+        credentials.extend(signed.as_ref().map(|signed| signed.signature.clone()));
+        let request = request(case, carried, signed)?;
         answer = Some(client::exchange(runtime.address(), request).await?);
     }
     let answer = answer.context("a case that sends nothing")?;
@@ -87,7 +93,11 @@ fn secrets(carried: &Carried) -> Vec<String> {
     carried.clone().fields().into_iter().map(secret).collect()
 }
 
-fn request(case: &Case, credentials: Vec<Carried>) -> Result<Request<Full<Bytes>>> {
+fn request(
+    case: &Case,
+    credentials: Vec<Carried>,
+    signed: Option<SignedFields>,
+) -> Result<Request<Full<Bytes>>> {
     let (method, target) = case.send.split_once(' ').context("method and target")?;
     let target = credentials
         .iter()
@@ -103,6 +113,11 @@ fn request(case: &Case, credentials: Vec<Carried>) -> Result<Request<Full<Bytes>
     }
     for (name, value) in credentials.into_iter().flat_map(Carried::fields) {
         builder = builder.header(name, value);
+    }
+    if let Some(SignedFields { input, signature }) = signed {
+        builder = builder
+            .header("signature-input", input)
+            .header("signature", signature);
     }
     Ok(builder.body(Full::from(case.body.clone()))?)
 }

@@ -38,6 +38,9 @@ pub enum LoadError {
     /// A public key that is none.
     #[error("issuer `{0}` has an unusable key")]
     Key(String),
+    /// A signer's key that is none.
+    #[error("signatures `{0}` have an unusable key")]
+    SignerKey(String),
     /// A condition that cannot be evaluated.
     #[error(transparent)]
     Condition(#[from] InvalidProgram),
@@ -64,6 +67,10 @@ impl Gateway {
             .find(|issuer| !signature::usable(&issuer.keys));
         if let Some(issuer) = unusable {
             return Err(LoadError::Key(issuer.name.clone()));
+        }
+        let mut signers = tables.signatures.iter();
+        if let Some(signers) = signers.find(|signers| !signature::verifiable(signers)) {
+            return Err(LoadError::SignerKey(signers.name.clone()));
         }
         let conditions = tables.conditions.iter().map(Program::prepare);
         let conditions = conditions.collect::<Result<_, _>>()?;

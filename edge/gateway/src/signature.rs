@@ -10,7 +10,8 @@ use superboring::hash::MessageDigest;
 use superboring::pkey::PKey;
 use superboring::rsa::Padding;
 use superboring::sign::Verifier;
-use tidegate_shared::bundle::{Algorithm, IssuerKeys, KeyMaterial};
+use tidegate_shared::bundle::{Algorithm, IssuerKeys, KeyMaterial, SignerMaterial, Signers};
+use tidegate_shared::message_signature::SignatureAlgorithm;
 
 /// Whether `signature` by `key` holds over `message`. A key that does not
 /// [fit](KeyMaterial::fits) the algorithm verifies nothing; nor does HS256, which
@@ -87,11 +88,23 @@ pub fn verify_hmac(secret: &[u8], message: &[u8], tag: &[u8]) -> bool {
 pub(crate) fn usable(keys: &IssuerKeys) -> bool {
     match keys {
         IssuerKeys::Secret(_) => true,
-        IssuerKeys::Pinned(keys) => keys.iter().all(|key| match &key.material {
-            KeyMaterial::Rsa(n, e) => RSAPublicKey::from_components(n, e).is_ok(),
-            KeyMaterial::P256(point) => P256PublicKey::from_bytes(point).is_ok(),
-            KeyMaterial::P384(point) => P384PublicKey::from_bytes(point).is_ok(),
-            KeyMaterial::Ed25519(point) => Edwards25519PublicKey::from_bytes(point).is_ok(),
-        }),
+        IssuerKeys::Pinned(keys) => keys.iter().all(|key| is_key(&key.material)),
+    }
+}
+
+/// Whether every key of the signers is one that [`verify`] can use, with its algorithm.
+pub(crate) fn verifiable(signers: &Signers) -> bool {
+    signers.keys.iter().all(|key| match &key.material {
+        SignerMaterial::Secret(_) => key.algorithm == SignatureAlgorithm::HmacSha256,
+        SignerMaterial::Public(material) => material.fits(key.algorithm.jws()) && is_key(material),
+    })
+}
+
+fn is_key(material: &KeyMaterial) -> bool {
+    match material {
+        KeyMaterial::Rsa(n, e) => RSAPublicKey::from_components(n, e).is_ok(),
+        KeyMaterial::P256(point) => P256PublicKey::from_bytes(point).is_ok(),
+        KeyMaterial::P384(point) => P384PublicKey::from_bytes(point).is_ok(),
+        KeyMaterial::Ed25519(point) => Edwards25519PublicKey::from_bytes(point).is_ok(),
     }
 }

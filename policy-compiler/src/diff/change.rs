@@ -121,6 +121,18 @@ kinds! {
     ApiKeyStore = "api-key-store";
     /// What an API key looks like.
     ApiKeyForm = "api-key-form";
+    /// Whose signatures over requests are accepted, by which keys.
+    SignatureKeys = "signature-keys";
+    /// What a signature over a request must cover.
+    SignatureComponents = "signature-components";
+    /// How old a signature over a request may be.
+    SignatureAge = "signature-age";
+    /// Which label a signature over a request must have.
+    SignatureLabel = "signature-label";
+    /// Which tag a signature over a request must have.
+    SignatureTag = "signature-tag";
+    /// Whether a signature over a request must be one that is taken once.
+    SignatureOnce = "signature-once";
     /// A limit where there was none of its name.
     LimitAdded = "limit-added";
     /// A limit is gone.

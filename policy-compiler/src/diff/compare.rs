@@ -13,6 +13,7 @@ mod limits;
 mod plans;
 mod sets;
 mod shadow;
+mod signatures;
 
 use super::change::{Change, ChangeKind, Place, Severity};
 use crate::meaning::Meaning;

@@ -21,9 +21,10 @@ pub(super) fn lower(
         syntax::Auth::Public(_) => Some(Auth::Public),
         syntax::Auth::Any(stated) => combination::any(&stated.any, policy, tables, cx),
         syntax::Auth::All(stated) => combination::all(&stated.all, policy, tables, cx),
-        syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) | syntax::Auth::Introspect(_) => {
-            single(auth, policy, cx)
-        }
+        syntax::Auth::Jwt(_)
+        | syntax::Auth::ApiKey(_)
+        | syntax::Auth::Introspect(_)
+        | syntax::Auth::Signature(_) => single(auth, policy, cx),
         syntax::Auth::Anonymous(span, _) => {
             combination::refuse(
                 *span,
@@ -68,6 +69,9 @@ fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<
                 scopes,
             }))
         }
+        syntax::Auth::Signature(stated) => cx
+            .resolve("signatures", &stated.signature, &policy.signatures)
+            .map(Auth::Signature),
         syntax::Auth::Public(_)
         | syntax::Auth::Anonymous(..)
         | syntax::Auth::Any(_)

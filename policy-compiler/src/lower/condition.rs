@@ -125,7 +125,7 @@ fn environment(asked: &Asked<'_>) -> Environment {
         let of_token = matches!(name, "auth.scopes" | "auth.claims");
         let gives = |credential: &Auth| match credential {
             Auth::Jwt(_) | Auth::Introspect(_) => true,
-            Auth::ApiKey(_) => !of_token,
+            Auth::ApiKey(_) | Auth::Signature(_) => !of_token,
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };
         let anonymous = || asked.auth.alternatives().contains(&Auth::Anonymous);

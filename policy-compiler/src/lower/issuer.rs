@@ -1,6 +1,6 @@
 //! Issuers.
 
-mod key_set;
+pub(super) mod key_set;
 mod possession;
 mod remote;
 mod rules;

@@ -58,6 +58,7 @@ pub(super) fn of_anonymous(
         | syntax::Auth::Jwt(_)
         | syntax::Auth::ApiKey(_)
         | syntax::Auth::Introspect(_)
+        | syntax::Auth::Signature(_)
         | syntax::Auth::Any(_)
         | syntax::Auth::All(_) => None,
     })
@@ -80,6 +81,11 @@ pub(super) fn can_be_on(auth: &Auth, anonymous: Option<&String>, tables: &Tables
                 RingKeys::Stored(_) => true,
             })
         }
+        Auth::Signature(index) => {
+            let index = usize::try_from(*index).unwrap_or(usize::MAX);
+            let signers = tables.signatures.get(index);
+            signers.is_some_and(|signers| signers.keys.iter().any(|key| key.plan.is_some()))
+        }
         // What a server says of a token puts nobody on a plan.
         Auth::Introspect(_)
         | Auth::Public
@@ -91,7 +97,11 @@ pub(super) fn can_be_on(auth: &Auth, anonymous: Option<&String>, tables: &Tables
     anonymous.is_some() || auth.credentials().any(gives)
 }
 
-fn named(name: &Spanned<String>, policy: &Policy, cx: &mut Context<'_>) -> Option<String> {
+pub(super) fn named(
+    name: &Spanned<String>,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) -> Option<String> {
     cx.resolve("plan", name, &policy.plans)?;
     Some(name.value.clone())
 }

@@ -21,6 +21,8 @@ pub(crate) enum Auth {
     ApiKey(ApiKeyAuth),
     /// Whoever holds a token that a server vouches for.
     Introspect(IntrospectAuth),
+    /// Whoever signs the request.
+    Signature(SignatureAuth),
     /// Whoever holds one of several credentials.
     Any(AnyAuth),
     /// Whoever holds all of several credentials.
@@ -64,6 +66,16 @@ record! {
 }
 
 record! {
+    /// Whoever signs the request (RFC 9421).
+    struct SignatureAuth {
+        /// The signatures.
+        signature: Spanned<String>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
+    }
+}
+
+record! {
     /// Whoever holds one of several credentials: the first that a request carries decides.
     struct AnyAuth {
         /// The alternatives; `anonymous` among them lets in whoever carries none of the others.
@@ -93,9 +105,9 @@ record! {
 
 /// What is written where nothing else is.
 const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, `{ introspect: SERVER }`, \
-     or `any` or `all` of them";
+     `{ signature: NAME }`, or `any` or `all` of them";
 
-const KINDS: [&str; 5] = ["jwt", "api_key", "introspect", "any", "all"];
+const KINDS: [&str; 6] = ["jwt", "api_key", "introspect", "signature", "any", "all"];
 
 impl Auth {
     /// Where it stands.
@@ -105,6 +117,7 @@ impl Auth {
             Self::Jwt(auth) => auth.jwt.span,
             Self::ApiKey(auth) => auth.api_key.span,
             Self::Introspect(auth) => auth.introspect.span,
+            Self::Signature(auth) => auth.signature.span,
             Self::Any(auth) => auth.any.span,
             Self::All(auth) => auth.all.span,
         }
@@ -117,6 +130,7 @@ impl Auth {
             Self::Jwt(auth) => auth.mode.as_ref(),
             Self::ApiKey(auth) => auth.mode.as_ref(),
             Self::Introspect(auth) => auth.mode.as_ref(),
+            Self::Signature(auth) => auth.mode.as_ref(),
             Self::Any(auth) => auth.mode.as_ref(),
             Self::All(auth) => auth.mode.as_ref(),
         };
@@ -140,6 +154,9 @@ impl Decode for Auth {
                 }
                 if has("introspect") {
                     return IntrospectAuth::decode(node, diagnostics).map(Self::Introspect);
+                }
+                if has("signature") {
+                    return SignatureAuth::decode(node, diagnostics).map(Self::Signature);
                 }
                 if has("any") {
                     return AnyAuth::decode(node, diagnostics).map(Self::Any);
@@ -181,13 +198,14 @@ impl JsonSchema for Auth {
         let jwt = generator.subschema_for::<JwtAuth>();
         let api_key = generator.subschema_for::<ApiKeyAuth>();
         let introspect = generator.subschema_for::<IntrospectAuth>();
+        let signature = generator.subschema_for::<SignatureAuth>();
         let any = generator.subschema_for::<AnyAuth>();
         let all = generator.subschema_for::<AllAuth>();
         let anonymous = generator.subschema_for::<AnonymousAuth>();
         json_schema!({
             "anyOf": [
                 { "enum": ["public", "anonymous"] },
-                jwt, api_key, introspect, any, all, anonymous,
+                jwt, api_key, introspect, signature, any, all, anonymous,
             ]
         })
     }

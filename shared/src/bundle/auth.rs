@@ -20,6 +20,8 @@ pub enum Auth {
     ApiKey(u32),
     /// Whoever holds a token that a server vouches for.
     Introspect(IntrospectAuth),
+    /// Whoever signs the request, of the signers of this index.
+    Signature(u32),
     /// Whoever holds one of these. The first that a request carries decides.
     Any(Vec<Self>),
     /// Whoever holds all of these. The first says who calls.
@@ -80,6 +82,7 @@ impl Auth {
             | Self::Jwt(_)
             | Self::ApiKey(_)
             | Self::Introspect(_)
+            | Self::Signature(_)
             | Self::All(_)
             | Self::Anonymous => std::slice::from_ref(self),
         }
@@ -93,6 +96,7 @@ impl Auth {
             | Self::Jwt(_)
             | Self::ApiKey(_)
             | Self::Introspect(_)
+            | Self::Signature(_)
             | Self::Any(_)
             | Self::Anonymous
             | Self::Shadow(_) => std::slice::from_ref(self),
@@ -113,6 +117,7 @@ impl Auth {
             | Self::Jwt(_)
             | Self::ApiKey(_)
             | Self::Introspect(_)
+            | Self::Signature(_)
             | Self::Any(_)
             | Self::All(_)
             | Self::Anonymous => self,
@@ -133,6 +138,7 @@ impl Auth {
             Self::Introspect(asked) => &asked.scopes,
             Self::Public
             | Self::ApiKey(_)
+            | Self::Signature(_)
             | Self::Any(_)
             | Self::All(_)
             | Self::Anonymous
@@ -162,6 +168,9 @@ impl Auth {
                     .into_iter()
                     .collect()
             }
+            Self::Signature(_) => ["signature", "signature-input"]
+                .map(Carrier::Header)
+                .to_vec(),
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => {
                 Vec::new()
             }
@@ -180,6 +189,7 @@ impl Auth {
             }
             Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
             Self::Introspect(asked) => at(&tables.introspections, asked.introspection).is_some(),
+            Self::Signature(signers) => at(&tables.signatures, *signers).is_some(),
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => false,
         };
         let together = |auth: &Self| {
@@ -199,6 +209,7 @@ impl Auth {
             Self::Jwt(_)
             | Self::ApiKey(_)
             | Self::Introspect(_)
+            | Self::Signature(_)
             | Self::All(_)
             | Self::Anonymous => together(self),
         }

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, RingKeys};
+use super::{
+    ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, RingKeys, SignerMaterial,
+    Signers,
+};
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
 
@@ -17,6 +20,8 @@ pub struct Tables {
     pub api_keys: Vec<ApiKeyRing>,
     /// Servers that say what tokens are worth.
     pub introspections: Vec<Introspection>,
+    /// Consumers that sign their requests.
+    pub signatures: Vec<Signers>,
     /// Upstreams.
     pub upstreams: Vec<Upstream>,
     /// Limits.
@@ -51,7 +56,18 @@ impl Tables {
             let purpose = format!("introspection `{}`", asked.name);
             (asked.client.secret.as_str(), purpose)
         });
-        issuers.chain(nonces).chain(introspections).chain(upstreams)
+        let signers = self.signatures.iter().flat_map(|signers| {
+            let secrets = signers.keys.iter().filter_map(|key| match &key.material {
+                SignerMaterial::Secret(name) => Some(name.as_str()),
+                SignerMaterial::Public(_) => None,
+            });
+            secrets.map(|name| (name, format!("signatures `{}`", signers.name)))
+        });
+        issuers
+            .chain(nonces)
+            .chain(introspections)
+            .chain(upstreams)
+            .chain(signers)
     }
 
     /// The names of the key-value stores that the platform must have for API keys.
@@ -76,7 +92,10 @@ impl Tables {
             .filter_map(|issuer| issuer.plan.as_ref());
         let defaults = issuers.filter_map(|rule| rule.default.as_deref());
         let consumers = self.api_keys.iter().flat_map(ApiKeyRing::plans);
-        let mut names = defaults.chain(consumers.map(|(_, plan)| plan.as_str()));
+        let consumers = consumers.map(|(_, plan)| plan.as_str());
+        let signers = self.signatures.iter().flat_map(|signers| &signers.keys);
+        let signers = signers.filter_map(|key| key.plan.as_deref());
+        let mut names = defaults.chain(consumers).chain(signers);
         names.all(|name| self.plan(name).is_some())
     }
 
@@ -85,6 +104,7 @@ impl Tables {
             issuers,
             api_keys,
             introspections,
+            signatures,
             upstreams,
             limits,
             cors,
@@ -95,6 +115,7 @@ impl Tables {
             issuers.len(),
             api_keys.len(),
             introspections.len(),
+            signatures.len(),
             upstreams.len(),
             limits.len(),
             cors.len(),

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use sfv::{Dictionary, FieldType, InnerList, ListEntry, Parser};
+use sfv::visitor::{DictionaryVisitor, EntryVisitor};
+use sfv::{Dictionary, FieldType, InnerList, KeyRef, ListEntry, Parser};
 
 use super::base::base;
 use super::{Component, InvalidComponent, Message, MissingComponent, Parameters};
@@ -26,8 +27,9 @@ pub enum InvalidSignature {
     /// A field is over the bound.
     #[error("`{0}` has more than {max} octets", max = bounds::FIELD)]
     TooLong(&'static str),
-    /// A field is no dictionary.
-    #[error("`{0}` is no dictionary")]
+    /// A field is no dictionary, or has a label twice: of two signatures each reader could take
+    /// another one for that of the label (§4.1).
+    #[error("`{0}` is no dictionary, or has a label twice")]
     NoDictionary(&'static str),
     /// More signatures than the bound.
     #[error("more than {max} signatures", max = bounds::SIGNATURES)]
@@ -107,8 +109,33 @@ fn dictionary(field: &'static str, value: &str) -> Result<Dictionary, InvalidSig
     if value.len() > bounds::FIELD {
         return Err(InvalidSignature::TooLong(field));
     }
-    let parsed = Parser::new(value).parse::<Dictionary>();
+    let parsed = Parser::new(value).parse_dictionary_with_visitor(Distinct::default());
     parsed.map_err(|_| InvalidSignature::NoDictionary(field))
+}
+
+/// Takes members in, as long as no two have one label.
+#[derive(Default)]
+struct Distinct(Dictionary);
+
+/// Two members have one label.
+#[derive(Debug, thiserror::Error)]
+#[error("a label stands twice")]
+struct RepeatedLabel;
+
+impl<'de> DictionaryVisitor<'de> for Distinct {
+    type Out = Dictionary;
+    type Error = RepeatedLabel;
+
+    fn entry(&mut self, label: &'de KeyRef) -> Result<impl EntryVisitor<'de>, RepeatedLabel> {
+        if self.0.contains_key(label) {
+            return Err(RepeatedLabel);
+        }
+        DictionaryVisitor::entry(&mut self.0, label).map_err(|never| match never {})
+    }
+
+    fn finish(self) -> Result<Dictionary, RepeatedLabel> {
+        Ok(self.0)
+    }
 }
 
 /// A signature that nobody has verified yet.

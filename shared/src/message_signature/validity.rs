@@ -50,4 +50,12 @@ impl Validity {
             Ok(())
         }
     }
+
+    /// The second from which on a signature with these dates is no more good, whatever its
+    /// `expires`. Until then whoever takes it once remembers it.
+    pub fn ends(&self, parameters: &Parameters) -> u64 {
+        let age = self.max_age.0.saturating_add(self.leeway.0);
+        let created = parameters.created.unwrap_or_default();
+        created.saturating_add(age / 1000).saturating_add(1)
+    }
 }

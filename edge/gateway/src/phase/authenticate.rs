@@ -6,6 +6,7 @@
 mod api_key;
 pub(crate) mod challenge;
 mod cross_site;
+mod message_signature;
 mod opaque;
 pub(crate) mod possession;
 pub(crate) mod source;
@@ -69,6 +70,7 @@ async fn hold<'a, H: RequestHead, P: Ports>(
         Auth::Jwt(_)
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
+        | Auth::Signature(_)
         | Auth::All(_)
         | Auth::Anonymous
         | Auth::Shadow(_) => all(auth, incoming, response).await,
@@ -125,6 +127,7 @@ async fn all<'a, H: RequestHead, P: Ports>(
         | Auth::Jwt(_)
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
+        | Auth::Signature(_)
         | Auth::Any(_)
         | Auth::Anonymous
         | Auth::Shadow(_) => Vec::new(),
@@ -151,6 +154,7 @@ fn carries<H: RequestHead, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) 
         Auth::Jwt(jwt) => token::carried(jwt, incoming),
         Auth::ApiKey(ring) => api_key::carried(*ring, incoming),
         Auth::Introspect(asked) => opaque::carried(asked, incoming),
+        Auth::Signature(signers) => message_signature::carried(*signers, incoming),
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
     }
 }
@@ -167,6 +171,10 @@ async fn verify<H: RequestHead, P: Ports>(
         Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await,
         Auth::ApiKey(ring) => api_key::verify(*ring, incoming).await.map(Arc::new),
         Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await,
+        Auth::Signature(signers) => {
+            let caller = message_signature::verify(*signers, incoming).await;
+            caller.map(Arc::new)
+        }
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
             Err(misplaced())
         }

@@ -1,4 +1,5 @@
-//! Proofs of possession that were seen (RFC 9449 §11.1).
+//! Proofs that were seen: of possession (RFC 9449 §11.1), and signatures with a `nonce` (RFC 9421
+//! §7.2.2).
 //!
 //! A proof is remembered until it is too old to be good again, by a hash that nobody outside can
 //! compute: should two proofs ever share one, the second is refused. What is remembered is bounded,
@@ -10,8 +11,6 @@ use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
-
-use tidegate_shared::digest::Digest;
 
 /// Proofs in all, in at most 20 MiB.
 const MOST: usize = 262_144;
@@ -51,17 +50,16 @@ impl Proofs {
         }
     }
 
-    /// Remembers a proof by its key's thumbprint and its id, from second `now` until second
-    /// `ends`.
+    /// Remembers a proof by its key and its id, from second `now` until second `ends`.
     pub(crate) fn take(
         &self,
-        thumbprint: &Digest,
+        key: &impl Hash,
         id: &str,
         now: u64,
         ends: u64,
     ) -> Result<(), NotTaken> {
-        let key = self.hash(thumbprint);
-        let proof = self.hash((thumbprint, id));
+        let proof = self.hash((key, id));
+        let key = self.hash(key);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.forget(now);
         if seen.proofs.contains(&proof) {
@@ -105,6 +103,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_shared::digest::Digest;
+
     use super::*;
 
     const ONE: Digest = Digest([1; 32]);

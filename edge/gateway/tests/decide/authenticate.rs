@@ -28,6 +28,8 @@ mod issuers;
 mod key_sets;
 #[path = "authenticate/keys.rs"]
 mod keys;
+#[path = "authenticate/message_signatures.rs"]
+mod message_signatures;
 #[path = "authenticate/rfc8725.rs"]
 mod rfc8725;
 #[path = "authenticate/rules.rs"]

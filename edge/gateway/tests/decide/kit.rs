@@ -201,7 +201,7 @@ impl RequestHead for Request {
     }
 }
 
-/// A world with a settable clock, two secrets, documents to fetch, and signatures in software.
+/// A world with a settable clock, three secrets, documents to fetch, and signatures in software.
 pub(crate) struct World {
     pub(crate) now: Cell<UnixMillis>,
     pub(crate) state: State,
@@ -218,6 +218,9 @@ pub(crate) struct World {
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
+
+/// The secret of somebody else.
+pub(crate) const OTHER_SECRET: &[u8] = b"another secret of at least 32 octets";
 
 /// An octet too short for HS256.
 pub(crate) const WEAK_SECRET: &[u8] = b"a secret of thirty-one octets!!";
@@ -294,6 +297,7 @@ impl Ports for World {
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         match name {
             "legacy" => Some(Cow::Borrowed(SECRET)),
+            "other" => Some(Cow::Borrowed(OTHER_SECRET)),
             "weak" => Some(Cow::Borrowed(WEAK_SECRET)),
             _ => None,
         }

@@ -83,6 +83,7 @@ fn of<'i>(
         Auth::Public
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
+        | Auth::Signature(_)
         | Auth::Any(_)
         | Auth::All(_)
         | Auth::Anonymous

@@ -6,7 +6,7 @@ use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
-use super::{Difference, introspection, issuer, sets};
+use super::{Difference, introspection, issuer, sets, signatures};
 use crate::meaning::Credential;
 use crate::words;
 
@@ -24,7 +24,14 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
             differences.extend(scopes(old_scopes, new_scopes));
             differences
         }
-        (Credential::Jwt(..) | Credential::ApiKey(_) | Credential::Introspect(..), _) => {
+        (Credential::Signature(old), Credential::Signature(new)) => signatures::compare(old, new),
+        (
+            Credential::Jwt(..)
+            | Credential::ApiKey(_)
+            | Credential::Introspect(..)
+            | Credential::Signature(_),
+            _,
+        ) => {
             vec![Difference::new(
                 ChangeKind::CredentialKind,
                 Severity::Changes,

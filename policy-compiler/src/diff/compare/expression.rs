@@ -58,5 +58,6 @@ fn names<'s>(credential: &Credential<'s>) -> Vec<&'s str> {
         Credential::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
         Credential::ApiKey(ring) => vec![ring.name.as_str()],
         Credential::Introspect(asked, _) => vec![asked.name.as_str()],
+        Credential::Signature(signers) => vec![signers.name.as_str()],
     }
 }

@@ -44,9 +44,10 @@ pub(super) fn any(
                 refuse(stated.any.span, message, "write one list", cx);
                 None
             }
-            syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) | syntax::Auth::Introspect(_) => {
-                single(stated, policy, cx)
-            }
+            syntax::Auth::Jwt(_)
+            | syntax::Auth::ApiKey(_)
+            | syntax::Auth::Introspect(_)
+            | syntax::Auth::Signature(_) => single(stated, policy, cx),
         };
         if let Some(span) = stated.shadow() {
             let message = "in shadow, an alternative would let in whom the others refuse";
@@ -90,9 +91,10 @@ pub(super) fn all(
                 refuse(span, message, help, cx);
                 None
             }
-            syntax::Auth::Jwt(_) | syntax::Auth::ApiKey(_) | syntax::Auth::Introspect(_) => {
-                single(stated, policy, cx)
-            }
+            syntax::Auth::Jwt(_)
+            | syntax::Auth::ApiKey(_)
+            | syntax::Auth::Introspect(_)
+            | syntax::Auth::Signature(_) => single(stated, policy, cx),
         };
         let carriers = member.iter().flat_map(|member| member.carriers(tables));
         let carriers: Vec<Carrier<'_>> = carriers.collect();

@@ -16,7 +16,7 @@ struct KeySet {
     keys: Vec<serde_json::Value>,
 }
 
-pub(super) fn read(
+pub(in crate::lower) fn read(
     file: &Spanned<String>,
     algorithms: &[Algorithm],
     cx: &mut Context<'_>,

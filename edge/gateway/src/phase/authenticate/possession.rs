@@ -22,7 +22,7 @@ pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Seconds after which the guard against replays may have room.
-const RETRY_GUARD: &str = "30";
+pub(super) const RETRY_GUARD: &str = "30";
 
 /// A verified token and how it came.
 pub(super) struct Bound<'b> {
