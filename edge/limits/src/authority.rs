@@ -20,7 +20,12 @@ pub struct Authority {
     bound: usize,
     /// Where leases of an earlier run may be about: when this one began.
     began: Option<UnixMillis>,
+    /// When buckets that are idle were last forgotten.
+    swept: UnixMillis,
 }
+
+/// Milliseconds between two searches for buckets that are idle: a flood of keys makes no more.
+const SWEEP: u64 = 1_000;
 
 impl Authority {
     /// An authority whose holders begin and end with it.
@@ -29,6 +34,7 @@ impl Authority {
             ledgers: HashMap::new(),
             bound,
             began: None,
+            swept: UnixMillis(0),
         }
     }
 
@@ -49,7 +55,9 @@ impl Authority {
     pub fn answer(&mut self, question: &Question, now: UnixMillis) -> Result<Answer, Full> {
         let contract = question.contract();
         if !self.ledgers.contains_key(&question.bucket) && self.ledgers.len() >= self.bound {
-            self.forget_idle(now);
+            if now.since(self.swept) >= SWEEP {
+                self.forget_idle(now);
+            }
             if self.ledgers.len() >= self.bound {
                 return Err(Full(self.bound));
             }
@@ -68,6 +76,7 @@ impl Authority {
     /// Forgets the buckets that stand as if they had never been used. For whoever runs the
     /// authority to call now and then.
     pub fn forget_idle(&mut self, now: UnixMillis) {
+        self.swept = now;
         self.ledgers
             .retain(|_, (contract, ledger)| !ledger.is_idle(*contract, now));
     }

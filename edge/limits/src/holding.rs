@@ -3,13 +3,13 @@
 mod demand;
 mod fallback;
 
+use tidegate_shared::bundle::Unreachable;
 use tidegate_shared::time::UnixMillis;
 
 use crate::contract::Contract;
-use crate::message::{Grant, Renewal};
+use crate::message::{Grant, Renewal, Spent};
 use crate::{LIFETIME, horizon};
 use demand::Demand;
-pub use fallback::Unreachable;
 
 /// Milliseconds after which a renewal that was not answered counts as lost.
 const PATIENCE: u64 = 5_000;
@@ -32,8 +32,11 @@ pub struct Holding {
     tokens: u32,
     /// When the tokens may no longer be used.
     ends: UnixMillis,
-    /// Until when the authority has nothing to give.
+    /// Until when the authority has nothing to give, to whom needs so many tokens.
     denied_until: UnixMillis,
+    denied: u32,
+    /// Tokens that the authority could still have given when it last answered.
+    free: u32,
     /// Until when the authority is not asked, as it did not answer.
     unreachable_until: UnixMillis,
     renewal: Option<UnderWay>,
@@ -76,6 +79,8 @@ impl Holding {
             tokens: 0,
             ends: UnixMillis(0),
             denied_until: UnixMillis(0),
+            denied: 0,
+            free: 0,
             unreachable_until: UnixMillis(0),
             renewal: None,
             demand: Demand::new(now),
@@ -102,7 +107,9 @@ impl Holding {
         // Until the answer is here, one request waits for it where tokens were denied, and none
         // where nobody answered: an attack must not wait in a row.
         let renewing = self.is_renewing(now);
-        if now < self.denied_until || (self.denied_until > UnixMillis(0) && renewing) {
+        if (now < self.denied_until && tokens >= self.denied)
+            || (self.denied_until > UnixMillis(0) && renewing)
+        {
             return Spend::Denied(self.denied_until.max(now.plus(self.round_trip)));
         }
         if self.unreachable_until > UnixMillis(0) {
@@ -111,9 +118,17 @@ impl Holding {
         Spend::Starved
     }
 
-    /// Takes back what was [spent](Self::spend) a moment ago, at the same time, for a request
-    /// that another limit did not admit.
-    pub fn unspend(&mut self, tokens: u32) {
+    /// The last renewal that was asked for.
+    pub fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Takes back what was [spent](Self::spend) when `sequence` was the last renewal, for a request
+    /// that another limit did not admit. What has been reported as used since then stays used.
+    pub fn unspend(&mut self, tokens: u32, sequence: u32) {
+        if sequence != self.sequence {
+            return;
+        }
         self.tokens = self.tokens.saturating_add(tokens);
         self.used = self.used.saturating_sub(tokens.into());
         if let Some(renewal) = &mut self.renewal {
@@ -124,6 +139,11 @@ impl Holding {
     /// Tokens that can be used at `now`.
     pub fn usable(&self, now: UnixMillis) -> u32 {
         if now < self.ends { self.tokens } else { 0 }
+    }
+
+    /// Tokens that could be used at once, here or elsewhere, as far as is known.
+    pub fn remaining(&self, now: UnixMillis) -> u32 {
+        self.usable(now).saturating_add(self.free)
     }
 
     /// Whether a renewal is under way. Another one would make its answer void.
@@ -160,7 +180,8 @@ impl Holding {
         self.usable(now) > 0 && !self.lasts(contract, now) && !self.is_renewing(now)
     }
 
-    /// Asks for a renewal with which `waiting` tokens more can be used at once.
+    /// Asks for a renewal with which `waiting` tokens more can be used at once, and gives back what
+    /// is more than the demand.
     pub fn renew(&mut self, contract: Contract, waiting: u32, now: UnixMillis) -> Renewal {
         let usable = self.usable(now);
         let demand = self
@@ -170,7 +191,8 @@ impl Holding {
         let stock = demand
             .saturating_add(self.reserve(contract, now))
             .max(waiting);
-        self.ask(usable, stock.saturating_sub(usable), demand, now)
+        self.tokens = usable.min(stock);
+        self.ask(self.tokens, stock.saturating_sub(usable), demand, now)
     }
 
     /// Returns all tokens to the authority.
@@ -211,19 +233,30 @@ impl Holding {
             0 => UnixMillis(0),
             wait => now.plus(wait.into()),
         };
+        self.denied = 0;
+        self.free = grant.free;
         self.unreachable_until = UnixMillis(0);
         self.round_trip = (self.round_trip + now.since(renewal.sent)) / 2;
         self.fallback.reach(grant.share, now);
     }
 
-    /// Notes that the authority had no token left until `until`.
-    pub fn deny(&mut self, until: UnixMillis) {
-        self.denied_until = self.denied_until.max(until);
+    /// Learns from the answer to a request's own question for `tokens`.
+    pub fn learn(&mut self, tokens: u32, answer: &Spent, now: UnixMillis) {
+        self.free = answer.free;
+        if answer.tokens < tokens {
+            self.denied_until = now.plus(answer.retry_after.into());
+            self.denied = tokens;
+        }
     }
 
     /// Notes that the last renewal was not answered, and will not be waited for.
     pub fn lose(&mut self, now: UnixMillis) {
         self.renewal = None;
+        self.miss(now);
+    }
+
+    /// Notes that the authority did not answer.
+    pub fn miss(&mut self, now: UnixMillis) {
         self.unreachable_until = now.plus(PAUSE);
     }
 

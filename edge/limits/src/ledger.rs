@@ -8,7 +8,7 @@ use tidegate_shared::cbor::{self, Bounds, InvalidCbor};
 use tidegate_shared::time::UnixMillis;
 
 use crate::contract::{Contract, EmptyAt, level, millis_up};
-use crate::message::{Answer, Ask, Grant, Renewal};
+use crate::message::{Answer, Ask, Grant, Renewal, Spent};
 use crate::{GRACE, LIFETIME, MAX_HOLDERS};
 use grant::{Claim, divide};
 use record::Lease;
@@ -51,7 +51,7 @@ impl Ledger {
         self.advance(contract, now);
         match ask {
             Ask::Renew(renewal) => Answer::Grant(self.renew(contract, renewal)),
-            Ask::Spend(tokens) => self.spend(contract, *tokens),
+            Ask::Spend(tokens) => Answer::Spent(self.spend(contract, *tokens)),
         }
     }
 
@@ -164,15 +164,26 @@ impl Ledger {
             granted: portion.tokens,
             retry_after: portion.retry_after,
             share: claim.share(),
+            free: free.saturating_sub(portion.tokens),
         }
     }
 
-    fn spend(&mut self, contract: Contract, tokens: u32) -> Answer {
+    fn spend(&mut self, contract: Contract, tokens: u32) -> Spent {
         let free = self.free(contract, self.clock);
-        let spent = tokens.min(free);
-        self.bucket = contract.fill(self.bucket, spent.into(), self.clock);
-        let missing = u64::from(tokens.saturating_sub(spent));
+        if let Some(free) = free.checked_sub(tokens) {
+            self.bucket = contract.fill(self.bucket, tokens.into(), self.clock);
+            return Spent {
+                tokens,
+                retry_after: 0,
+                free,
+            };
+        }
+        let missing = u64::from(tokens.saturating_sub(free));
         let wait = millis_up(contract.drain(missing));
-        Answer::Spent(spent, u32::try_from(wait).unwrap_or(u32::MAX))
+        Spent {
+            tokens: 0,
+            retry_after: u32::try_from(wait).unwrap_or(u32::MAX),
+            free,
+        }
     }
 }

@@ -25,12 +25,15 @@ mod contract;
 mod holding;
 mod ledger;
 mod message;
+mod reservation;
 
 pub use authority::{Authority, Full};
 pub use contract::{Contract, EmptyAt, level};
-pub use holding::{Holding, Spend, Unreachable};
+pub use holding::{Holding, Spend};
 pub use ledger::Ledger;
-pub use message::{Answer, Ask, BucketId, Grant, Question, Renewal};
+pub use message::{Answer, Ask, BucketId, Grant, Question, Renewal, Spent};
+pub use reservation::Reservation;
+pub use tidegate_shared::bundle::Unreachable;
 
 /// Milliseconds that a lease lasts, from when its renewal was sent.
 pub const LIFETIME: u64 = 20_000;

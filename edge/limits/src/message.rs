@@ -5,6 +5,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use tidegate_shared::cbor::{self, Bounds, InvalidCbor};
 use tidegate_shared::units::Rate;
 
+use crate::LIFETIME;
 use crate::contract::Contract;
 
 /// The bounds on a message.
@@ -13,7 +14,10 @@ const BOUNDS: Bounds = Bounds {
     items: 32,
 };
 
-/// Names a bucket: a digest of the limit's name and the parts of its key, so that the authority
+/// All demand, in the unit of a holder's share.
+pub(crate) const WHOLE: u32 = 65_536;
+
+/// Names a bucket: a digest of the policy's and the limit's name and of the parts of its key, so that the authority
 /// learns neither subjects nor addresses.
 pub type BucketId = [u8; 32];
 
@@ -36,8 +40,8 @@ pub struct Question {
 pub enum Ask {
     /// Tokens to hold.
     Renew(Renewal),
-    /// Tokens to use at once. They are debited, and belong to no lease; asked twice, they are
-    /// debited twice.
+    /// Tokens to use at once, all or none. They are debited, and belong to no lease; asked twice,
+    /// they are debited twice.
     Spend(u32),
 }
 
@@ -66,9 +70,19 @@ pub struct Renewal {
 pub enum Answer {
     /// To a renewal.
     Grant(Grant),
-    /// To a spending: how many tokens were debited, and, where fewer than asked for, milliseconds
-    /// until more can be had.
-    Spent(u32, u32),
+    /// To a spending.
+    Spent(Spent),
+}
+
+/// What came of a spending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize_tuple, Deserialize_tuple)]
+pub struct Spent {
+    /// The tokens that were debited: all, or none.
+    pub tokens: u32,
+    /// Milliseconds until all can be had; zero where they were.
+    pub retry_after: u32,
+    /// Tokens that are free now.
+    pub free: u32,
 }
 
 /// A lease: tokens to use until it ends, [`LIFETIME`](crate::LIFETIME) after the renewal was sent.
@@ -88,6 +102,8 @@ pub struct Grant {
     pub retry_after: u32,
     /// The holder's part of all demand, in 65,536ths.
     pub share: u32,
+    /// Tokens that are free now.
+    pub free: u32,
 }
 
 impl Question {
@@ -111,6 +127,28 @@ impl Question {
 }
 
 impl Answer {
+    /// The grant, where this answers a renewal with no more than was asked for and can be.
+    pub fn to_renewal(self, renewal: &Renewal) -> Option<Grant> {
+        let Self::Grant(grant) = self else {
+            return None;
+        };
+        let fits = (grant.holder, grant.sequence) == (renewal.holder, renewal.sequence)
+            && grant.kept <= renewal.left
+            && grant.granted <= renewal.want
+            && u64::from(grant.retry_after) <= LIFETIME
+            && grant.share <= WHOLE;
+        fits.then_some(grant)
+    }
+
+    /// What was spent, where this answers a spending of `tokens`.
+    pub fn to_spending(self, tokens: u32) -> Option<Spent> {
+        let Self::Spent(spent) = self else {
+            return None;
+        };
+        let debited = (spent.tokens, spent.retry_after) == (tokens, 0);
+        (debited || spent.tokens == 0).then_some(spent)
+    }
+
     /// The answer as CBOR.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)

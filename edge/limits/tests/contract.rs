@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 use proptest::prelude::*;
-use tidegate_limits::{Answer, Ask, Contract, GRACE, Holding, LIFETIME, Ledger, Renewal, Spend};
+use tidegate_limits::{
+    Answer, Ask, Contract, GRACE, Holding, LIFETIME, Ledger, Renewal, Reservation, Spend,
+};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Rate;
 
@@ -23,6 +25,10 @@ enum Event {
     RestartAuthority,
     Store,
     SpendAtOnce(u32),
+    /// A request that another limit refuses, while a renewal may be sent.
+    Refused(usize, u32, bool),
+    /// A request that reserves tokens, and then goes on or not.
+    Reserve(u32, bool),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -40,6 +46,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::RestartAuthority),
         1 => Just(Event::Store),
         1 => (1_u32..4).prop_map(Event::SpendAtOnce),
+        2 => (0..HOLDERS, 1_u32..4, any::<bool>())
+            .prop_map(|(holder, tokens, renews)| Event::Refused(holder, tokens, renews)),
+        1 => (1_u32..4, any::<bool>()).prop_map(|(tokens, used)| Event::Reserve(tokens, used)),
     ]
 }
 
@@ -125,7 +134,7 @@ impl World {
                     let shown = self.shown(holder);
                     self.holders[holder].receive(&grant, shown);
                 }
-                Message::Answer(_, Answer::Spent(..)) => {}
+                Message::Answer(_, Answer::Spent(_)) => {}
             },
             Event::Lose(index) => {
                 self.messages.swap_remove(index % self.messages.len());
@@ -143,12 +152,39 @@ impl World {
             Event::Store => {
                 self.ledger = Ledger::decode(&self.ledger.encode()).unwrap();
             }
+            Event::Refused(holder, tokens, renews) => {
+                let (shown, contract) = (self.shown(holder), self.contract);
+                let holding = &mut self.holders[holder];
+                let sequence = holding.sequence();
+                if holding.spend(tokens, shown) == Spend::Admitted {
+                    if renews {
+                        let renewal = holding.renew(contract, 0, shown);
+                        self.messages.push(Message::Question(holder, renewal));
+                    }
+                    self.holders[holder].unspend(tokens, sequence);
+                }
+            }
+            Event::Reserve(tokens, used) => {
+                self.next_holder += 1;
+                let reservation = Reservation::new(self.next_holder, tokens);
+                let mut tell = |renewal| {
+                    let ask = Ask::Renew(renewal);
+                    self.ledger.answer(self.contract, &ask, self.now)
+                };
+                let grant = tell(reservation.ask()).to_renewal(&reservation.ask());
+                if grant.is_some_and(|grant| grant.granted == tokens) && used {
+                    tell(reservation.used());
+                    self.admitted.push((self.now.0, tokens));
+                } else {
+                    tell(reservation.give_back());
+                }
+            }
             Event::SpendAtOnce(tokens) => {
                 let answer = self
                     .ledger
                     .answer(self.contract, &Ask::Spend(tokens), self.now);
-                if let Answer::Spent(spent, _) = answer {
-                    self.admitted.push((self.now.0, spent));
+                if let Answer::Spent(spent) = answer {
+                    self.admitted.push((self.now.0, spent.tokens));
                 }
             }
         }
@@ -195,6 +231,6 @@ proptest! {
         world.now = world.now.plus(quiet);
         prop_assert!(world.ledger.is_idle(contract, world.now));
         let answer = world.ledger.answer(contract, &Ask::Spend(burst), world.now);
-        prop_assert_eq!(answer, Answer::Spent(burst, 0));
+        prop_assert_eq!(answer.to_spending(burst).map(|spent| spent.tokens), Some(burst));
     }
 }

@@ -95,6 +95,22 @@ pub enum Cost {
     Value(u32),
 }
 
+/// What happens to requests that need tokens while the authority does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unreachable {
+    /// They are refused; the contract holds.
+    #[default]
+    Refuse,
+    /// A holder of leases goes on with the part of the rate that it had, and with half of that
+    /// after each further lifetime of a lease. Altogether, holders admit at most a third of the
+    /// burst and what the rate gives in two lifetimes above the contract. Who holds no leases has
+    /// no part.
+    Local,
+    /// They are admitted, all of them.
+    Allow,
+}
+
 /// Which requests share a bucket, given the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {

@@ -1,6 +1,6 @@
 //! Every request asks the authority.
 
-use tidegate_limits::{Answer, Ask, Ledger};
+use tidegate_limits::{Ask, Ledger};
 
 use super::Strategy;
 use crate::world::World;
@@ -23,11 +23,12 @@ impl Strategy for Central {
     fn question(&mut self, world: &mut World, location: usize, message: usize) {
         let (contract, now) = (world.scenario.contract(), world.now);
         let answer = self.ledger.answer(contract, &Ask::Spend(1), now);
+        let spent = answer.to_spending(1).is_some_and(|spent| spent.tokens == 1);
         if let Some(granted) = self.granted.get_mut(message) {
-            *granted = answer == Answer::Spent(1, 0);
+            *granted = spent;
         }
         // By the time at which it is counted: the answer's way is no fault of the count.
-        if answer == Answer::Spent(1, 0) {
+        if spent {
             world.meter.admit(now);
         }
         world.reply(location, message);

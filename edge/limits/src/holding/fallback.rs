@@ -1,25 +1,11 @@
 //! What a holder does while its authority does not answer.
 
-use serde::{Deserialize, Serialize};
+use tidegate_shared::bundle::Unreachable;
 use tidegate_shared::time::UnixMillis;
 
 use crate::LIFETIME;
 use crate::contract::{Contract, EmptyAt, level};
-
-/// What happens to requests that need tokens while the authority does not answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unreachable {
-    /// They are refused; the contract holds.
-    #[default]
-    Refuse,
-    /// The holder goes on with the part of the rate that it had, and with half of that after each
-    /// further lifetime of a lease. Altogether, holders admit at most a third of the burst and
-    /// what the rate gives in two lifetimes above the contract.
-    Local,
-    /// They are admitted, all of them.
-    Allow,
-}
+use crate::message::WHOLE;
 
 /// The part of the rate that the holder had when the authority last answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -62,7 +48,7 @@ impl Fallback {
         // A third of the burst, as the share of it: what a lease would have held.
         let Some(cost) = contract
             .drain(tokens.into())
-            .saturating_mul(65_536)
+            .saturating_mul(WHOLE.into())
             .checked_div(share)
         else {
             return false;

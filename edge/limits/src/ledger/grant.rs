@@ -1,6 +1,7 @@
 //! How much of what is free a holder gets.
 
 use crate::contract::{Contract, millis_up};
+use crate::message::WHOLE;
 use crate::{LIFETIME, horizon};
 
 /// What a holder asks for, beside what others do.
@@ -45,7 +46,10 @@ impl Claim {
 
     /// The part of all demand, in 65,536ths.
     pub(super) fn share(&self) -> u32 {
-        let share = self.own().saturating_mul(65_536).checked_div(self.all());
+        let share = self
+            .own()
+            .saturating_mul(WHOLE.into())
+            .checked_div(self.all());
         share
             .and_then(|share| u32::try_from(share).ok())
             .unwrap_or(0)

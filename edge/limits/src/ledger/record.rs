@@ -36,6 +36,7 @@ impl Lease {
             granted: if last { self.granted } else { 0 },
             retry_after: 0,
             share: 0,
+            free: 0,
         }
     }
 }
