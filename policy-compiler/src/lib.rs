@@ -44,6 +44,7 @@ pub use lower::ir::{
     Bearer, Expiry, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation,
     TestRequest,
 };
+pub use words::promise;
 
 /// What came of a compilation.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod coverage;
 mod store;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -15,16 +16,21 @@ use tidegate_edge::{
     AccessRecord, Decision, End, FetchBounds, Gateway, Outcome, Peer, PortError, Ports,
     RequestHead, ResponseHead, Routing, Scheme, State, Verdict,
 };
+use tidegate_limits::{Answer, Authority, Question};
 use tidegate_shared::bundle::Bundle;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::SigningKey;
+use tidegate_shared::units::Span;
 
 use crate::credentials::{self, Carried, Credentials, Purpose};
 use crate::{Bearer, Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
 
 pub use coverage::{Covered, coverage};
+
+/// Buckets of limits that one test may use.
+const MAX_BUCKETS: usize = 1_024;
 
 /// What came of a test.
 #[derive(Clone, Debug)]
@@ -85,6 +91,7 @@ impl Offline {
             .map_err(failed)?;
         let world = World {
             now: UnixMillis(u64::try_from(now.as_millis()).map_err(failed)?),
+            authority: RefCell::new(Authority::new(MAX_BUCKETS)),
             secrets: credentials
                 .secrets()
                 .map(|(name, secret)| (name.to_owned(), secret))
@@ -100,6 +107,7 @@ impl Offline {
 
     /// Sends a request so many times, with an empty memory; the last answer counts.
     pub(crate) fn send(&self, test: &TestRequest, times: u32) -> Result<Seen, OfflineError> {
+        (self.world.authority).replace(Authority::new(MAX_BUCKETS));
         let state = State::new([0; 16]);
         let mut seen = None;
         for _ in 0..times {
@@ -363,6 +371,7 @@ impl ResponseHead for NoHead {
 
 struct World {
     now: UnixMillis,
+    authority: RefCell<Authority>,
     secrets: HashMap<String, Vec<u8>>,
 }
 
@@ -379,6 +388,11 @@ impl Ports for World {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn authority(&self, question: &Question, _: Span) -> Result<Answer, PortError> {
+        let answer = self.authority.borrow_mut().answer(question, self.now);
+        answer.map_err(|error| PortError(error.to_string()))
     }
 
     /// Answers as a server that is asked what a token is worth: nothing else is fetched, as

@@ -26,7 +26,7 @@ pub(crate) use caller::{CallerFacts, CallerToken, Credential};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
 pub(crate) use introspection::Introspection;
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
-pub(crate) use limit::{Limit, LimitCost, LimitKey, LimitScope};
+pub(crate) use limit::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use plan::{Plan, PlanClaim};
 pub(crate) use signatures::{Signatures, Signer};

@@ -1,6 +1,7 @@
 //! What policies say, in plain words.
 
 mod api_keys;
+mod limits;
 mod plans;
 mod signatures;
 
@@ -9,17 +10,18 @@ use std::collections::BTreeSet;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, Binding, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
-    ClaimValue, ClientMethod, Cost, FieldPredicate, FieldTest, HeaderEdits, IntrospectionClient,
-    KeyLocation, KeyPart, Limit, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, Scope,
-    TemplatePart, TokenSource, TokenType,
+    ClaimValue, ClientMethod, FieldPredicate, FieldTest, HeaderEdits, IntrospectionClient,
+    KeyLocation, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, TemplatePart,
+    TokenSource, TokenType,
 };
-use tidegate_shared::condition::Condition;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::method::MethodSet;
 
 use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
+pub use limits::promise;
+pub(crate) use limits::{key_part, limit};
 pub(crate) use plans::{on_plan, plan, plan_claim};
 pub(crate) use signatures::{component, required, signer_key, taken};
 
@@ -328,52 +330,6 @@ pub(crate) fn claim_rule(rule: &ClaimRule) -> String {
             format!("{} one of {}", code(name), list(values))
         }
     }
-}
-
-pub(crate) fn limit(limit: &Limit, expressions: &[Condition]) -> String {
-    let Limit {
-        name,
-        rate,
-        burst,
-        key,
-        cost,
-        scope,
-    } = limit;
-    let key = if key.is_empty() {
-        "altogether".to_owned()
-    } else {
-        let parts = key.iter().map(|part| key_part(part, expressions));
-        format!("for each {}", list(parts))
-    };
-    let cost = match cost {
-        Cost::Fixed(1) => String::new(),
-        Cost::Fixed(cost) => format!(", {cost} a request"),
-        Cost::Value(index) => format!(", {} a request", expression(*index, expressions)),
-    };
-    let scope = match scope {
-        Scope::Gateway => "",
-        Scope::Api(_) => " and API",
-        Scope::Route(_) => " and route",
-    };
-    format!("{}: {rate}, burst {burst}, {key}{scope}{cost}", code(name))
-}
-
-/// As the language has it.
-pub(crate) fn key_part(part: &KeyPart, expressions: &[Condition]) -> String {
-    match part {
-        KeyPart::Value(index) => expression(*index, expressions),
-        KeyPart::Subject => "auth.subject".to_owned(),
-        KeyPart::Issuer => "auth.issuer".to_owned(),
-        KeyPart::Address => "client.address".to_owned(),
-        KeyPart::Header(name) => format!("request.headers[\"{name}\"]"),
-        KeyPart::PathParameter(name) => format!("request.path[\"{name}\"]"),
-    }
-}
-
-fn expression(index: u32, expressions: &[Condition]) -> String {
-    let index = usize::try_from(index).ok();
-    let expression = index.and_then(|index| expressions.get(index));
-    expression.map_or_else(String::new, |expression| code(expression.text()))
 }
 
 pub(crate) fn origins(origins: &AllowedOrigins) -> String {

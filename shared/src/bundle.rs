@@ -33,7 +33,7 @@ pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
-pub use limit::{Cost, KeyPart, Limit, Scope, Unreachable};
+pub use limit::{Accuracy, Cost, KeyPart, Limit, Scope, Unreachable};
 pub use plan::{PlanClaim, PlanLimits};
 pub use possession::{Binding, Possession, UnknownBinding};
 pub use route::{

@@ -93,6 +93,8 @@ catalogue! {
     LimitUndetermined = "limit-undetermined", 400, "The request lacks what a limit counts by";
     /// A limit is used up. `Retry-After` says when the next request will be admitted.
     RateLimited = "rate-limited", 429, "Too many requests";
+    /// What says how much of a limit is left cannot be asked. Try again after `Retry-After`.
+    LimitUnavailable = "limit-unavailable", 503, "The limit cannot be checked now";
     /// This runtime cannot switch to the protocol that `Upgrade` asks for.
     UpgradeUnsupported = "upgrade-unsupported", 501, "The protocol upgrade is not supported";
     /// The connector's caller is who it says, but is not on the list of those that may reach the

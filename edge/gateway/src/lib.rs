@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod attempt;
+mod authority;
 pub mod condition;
 mod confirmation;
 mod decision;
@@ -43,4 +44,4 @@ pub use phase::HOP_BY_HOP;
 pub use ports::{FetchBounds, PortError, Ports};
 pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};
 pub use refusal::problem_reply;
-pub use state::State;
+pub use state::{DueRenewal, State};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{Request, Response};
+use tidegate_limits::{Answer, Question};
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
@@ -49,6 +50,18 @@ pub trait Ports {
     ) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> {
         let _ = key;
         std::future::ready(Err(PortError(format!("there is no store `{store}`"))))
+    }
+
+    /// Asks the authority of a limit's bucket, and waits as long as is said for its answer. A
+    /// runtime without authorities leaves this out.
+    fn authority(
+        &self,
+        question: &Question,
+        time: Span,
+    ) -> impl Future<Output = Result<Answer, PortError>> {
+        let _ = (question, time);
+        let error = "this runtime has no authority for limits";
+        std::future::ready(Err(PortError(error.to_owned())))
     }
 
     /// Fetches a small document: an issuer's key set, or what it says of a token. Any status is an answer; a redirect is not

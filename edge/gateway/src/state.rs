@@ -4,8 +4,10 @@
 mod api_keys;
 mod buckets;
 mod health;
+mod holdings;
 mod proofs;
 mod retries;
+mod seed;
 mod tokens;
 
 use tidegate_shared::digest::Digest;
@@ -14,7 +16,9 @@ use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
 
 pub(crate) use api_keys::Recalled;
-pub(crate) use buckets::{Buckets, Standing, Take};
+pub(crate) use buckets::{Buckets, Standing, Take, seconds_up};
+pub use holdings::DueRenewal;
+pub(crate) use holdings::{Held, Holdings};
 pub(crate) use proofs::NotTaken;
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 
@@ -28,6 +32,7 @@ pub struct State {
     pub(crate) api_keys: api_keys::ApiKeys,
     pub(crate) buckets: Buckets,
     pub(crate) health: health::OriginHealth,
+    pub(crate) holdings: Holdings,
     pub(crate) key_sets: KeySets,
     pub(crate) proofs: proofs::Proofs,
     pub(crate) retries: retries::RetryBudgets,
@@ -43,6 +48,7 @@ impl State {
             api_keys: api_keys::ApiKeys::new(seed),
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
+            holdings: Holdings::new(seed),
             key_sets: KeySets::default(),
             proofs: proofs::Proofs::new(seed),
             retries: retries::RetryBudgets::default(),

@@ -15,6 +15,8 @@ mod authenticate;
 mod caller;
 #[path = "decide/condition.rs"]
 mod condition;
+#[path = "decide/leases.rs"]
+mod leases;
 #[path = "decide/limit.rs"]
 mod limit;
 #[path = "decide/plans.rs"]

@@ -18,19 +18,21 @@ use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use tracing::debug;
 
+use crate::authority::LimitAuthority;
 use crate::body::{OriginBody, RequestBody, ResponseBody};
 use crate::bundle::Loaded;
 use crate::fetch::Fetcher;
-use crate::head;
 use crate::ports::{Ports, now};
 use crate::records::Records;
 use crate::tunnel;
+use crate::{head, leases};
 
 /// What every request of a gateway shares.
 pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) records: Arc<dyn Records>,
     pub(crate) fetcher: Fetcher,
+    pub(crate) authority: LimitAuthority,
 }
 
 /// Who is at the other end of a connection.
@@ -127,12 +129,7 @@ pub(crate) async fn handle(
     if getrandom::fill(&mut entropy).is_err() {
         return respond(problem_reply(Problem::Internal, None));
     }
-    let ports = Ports {
-        secrets: &loaded.secrets,
-        fetcher: &shared.fetcher,
-        credentials: loaded.credentials.as_ref(),
-        entropy,
-    };
+    let ports = Ports::of(&loaded, &shared, entropy);
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, incoming) = request.into_parts();
     let Client {
@@ -149,7 +146,9 @@ pub(crate) async fn handle(
         peer,
         certificate,
     };
-    match loaded.gateway.decide(&shared.state, &ports, &head).await {
+    let decision = loaded.gateway.decide(&shared.state, &ports, &head).await;
+    leases::carry(&loaded, &shared);
+    match decision {
         Decision::Respond(reply, exchange) => Ending::new(loaded, shared, exchange).reply(reply),
         Decision::Forward(forward) => {
             let Forward {

@@ -1,6 +1,7 @@
 //! The gateway on hyper: the embedded default for development, and the internal gateway between
 //! teams. HTTP/1.1 and HTTP/2 in, the same out over mutual TLS; bodies are passed on untouched.
 
+mod authority;
 mod body;
 mod bundle;
 mod client;
@@ -11,6 +12,7 @@ mod fetch;
 mod follow;
 mod head;
 mod identity;
+mod leases;
 mod ports;
 mod records;
 mod refresh;

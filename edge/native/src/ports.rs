@@ -7,9 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response};
 use tidegate_edge::{FetchBounds, PortError};
+use tidegate_limits::{Answer, Question};
 use tidegate_shared::time::UnixMillis;
+use tidegate_shared::units::Span;
 
+use crate::authority::LimitAuthority;
+use crate::bundle::Loaded;
 use crate::credentials::CredentialFolder;
+use crate::exchange::Shared;
 use crate::fetch::Fetcher;
 
 /// Where secrets are found by their names.
@@ -61,11 +66,27 @@ impl Secrets {
 
 /// The ports of a native process.
 pub(crate) struct Ports<'s> {
-    pub(crate) secrets: &'s HashMap<String, Vec<u8>>,
-    pub(crate) fetcher: &'s Fetcher,
-    pub(crate) credentials: Option<&'s CredentialFolder>,
+    secrets: &'s HashMap<String, Vec<u8>>,
+    fetcher: &'s Fetcher,
+    credentials: Option<&'s CredentialFolder>,
+    authority: &'s LimitAuthority,
     /// Drawn before the request, where a failure can still be answered.
-    pub(crate) entropy: [u8; 24],
+    entropy: [u8; 24],
+}
+
+/// The entropy where no request is to be named.
+pub(crate) const NO_REQUEST: [u8; 24] = [0; 24];
+
+impl<'s> Ports<'s> {
+    pub(crate) fn of(loaded: &'s Loaded, shared: &'s Shared, entropy: [u8; 24]) -> Self {
+        Self {
+            secrets: &loaded.secrets,
+            fetcher: &shared.fetcher,
+            credentials: loaded.credentials.as_ref(),
+            authority: &shared.authority,
+            entropy,
+        }
+    }
 }
 
 /// The time; at the epoch where the clock is before it.
@@ -100,6 +121,10 @@ impl tidegate_edge::Ports for Ports<'_> {
             ))
         })?;
         folder.get(key).await
+    }
+
+    async fn authority(&self, question: &Question, _: Span) -> Result<Answer, PortError> {
+        self.authority.answer(question)
     }
 
     async fn fetch(

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::bundle::Loaded;
 use crate::exchange::Shared;
-use crate::ports::Ports;
+use crate::ports::{NO_REQUEST, Ports};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -18,13 +18,7 @@ pub(crate) async fn run(current: Arc<ArcSwap<Loaded>>, shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         let loaded = current.load_full();
-        let ports = Ports {
-            secrets: &loaded.secrets,
-            fetcher: &shared.fetcher,
-            credentials: loaded.credentials.as_ref(),
-            // Names requests, and there is none.
-            entropy: [0; 24],
-        };
+        let ports = Ports::of(&loaded, &shared, NO_REQUEST);
         for refreshed in loaded.gateway.refresh(&shared.state, &ports).await {
             let issuer = refreshed.issuer;
             match refreshed.keys {

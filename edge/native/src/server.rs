@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
+use crate::authority::LimitAuthority;
 use crate::bundle::{self, LoadFailure, Loaded, Loader};
 use crate::connection::{self, Connection};
 use crate::credentials::CredentialFolder;
@@ -20,6 +21,7 @@ use crate::exchange::Shared;
 use crate::fetch::Fetcher;
 use crate::follow::Following;
 use crate::identity::Identity;
+use crate::leases;
 use crate::ports::Secrets;
 use crate::records::Records;
 use crate::refresh;
@@ -129,6 +131,7 @@ impl NativeGateway {
                 state: State::new(seed),
                 records,
                 fetcher: Fetcher::new()?,
+                authority: LimitAuthority::embedded(),
             }),
         })
     }
@@ -174,6 +177,10 @@ impl NativeGateway {
     /// Serves until `shutdown` is ready, then lets the requests under way end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let refreshing = tokio::spawn(refresh::run(
+            Arc::clone(&self.current),
+            Arc::clone(&self.shared),
+        ));
+        let leasing = tokio::spawn(leases::run(
             Arc::clone(&self.current),
             Arc::clone(&self.shared),
         ));
@@ -225,6 +232,7 @@ impl NativeGateway {
             warn!("requests were still under way after {DRAIN:?}");
         }
         refreshing.abort();
+        leasing.abort();
         if let Some(renewing) = renewing {
             renewing.abort();
         }

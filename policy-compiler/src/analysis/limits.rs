@@ -66,6 +66,9 @@ fn standings<'i>(ir: &'i Ir, route: &Route) -> Vec<(&'i Limit, Vec<&'i Limit>)> 
 fn refuses_before(ir: &Ir, first: &Limit, then: &Limit) -> bool {
     let holds = |strict: &Limit, loose: &Limit| {
         strict.name != loose.name
+            && !strict.shadow
+            && !loose.shadow
+            && strict.accuracy == loose.accuracy
             && strict.burst <= loose.burst
             && per_both_periods(strict, loose) <= per_both_periods(loose, strict)
             && strict.key.iter().all(|part| loose.key.contains(part))

@@ -1,11 +1,12 @@
 //! `tidegate check`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use tidegate_policy_compiler::analysis::analyse;
-use tidegate_policy_compiler::{compile, diagnostic, source};
+use tidegate_policy_compiler::{compile, diagnostic, promise, source};
 
 use super::channel::now;
 use super::{Failure, output};
@@ -45,6 +46,11 @@ impl Check {
                         ir.name,
                         ir.route_count()
                     ));
+                    // A limit may stand there several times, once for each scope.
+                    let promises: BTreeSet<String> = ir.tables.limits.iter().map(promise).collect();
+                    for promise in promises {
+                        output::print(&promise);
+                    }
                 }
             }
             Format::Json => {

@@ -1,13 +1,13 @@
 //! Limits, as each stands on a route: what it counts by may depend on the route's path and caller.
 
-use tidegate_shared::bundle::{self, Auth, Cost, KeyPart, Tables};
+use tidegate_shared::bundle::{self, Accuracy, Auth, Cost, KeyPart, Tables, Unreachable};
 
 use super::condition::Asked;
 use super::{Context, condition};
 use crate::cel::Type;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
-use crate::syntax::{Limit, LimitCost, LimitKey, LimitScope, Policy};
+use crate::syntax::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope, Mode, Policy};
 
 const MAX_BURST: u64 = 1_000_000_000;
 
@@ -40,6 +40,33 @@ pub(super) fn check(limit: &Limit, cx: &mut Context<'_>) {
                 .help(format!("let `cost` be 1 to the burst, here {burst}")),
         );
     }
+    check_accuracy(limit, cx);
+}
+
+/// What an authority's silence means is asked only where there is one.
+fn check_accuracy(limit: &Limit, cx: &mut Context<'_>) {
+    let Some(rule) = &limit.when_unreachable else {
+        return;
+    };
+    let (message, help) = match (accuracy(limit), rule.value.0) {
+        (LimitAccuracy::Local, _) => (
+            "a limit that each place counts for itself asks nobody",
+            "leave it out, or say `accuracy: leased`",
+        ),
+        (LimitAccuracy::Strict, Unreachable::Local) => (
+            "a strict limit holds no part of the rate to go on with",
+            "use refuse or allow, or say `accuracy: leased`",
+        ),
+        (LimitAccuracy::Strict, Unreachable::Refuse | Unreachable::Allow)
+        | (LimitAccuracy::Leased, _) => return,
+    };
+    cx.diagnostics
+        .push(Diagnostic::error("invalid-value", rule.span, message).help(help));
+}
+
+fn accuracy(limit: &Limit) -> LimitAccuracy {
+    let accuracy = limit.accuracy.as_ref();
+    accuracy.map_or(LimitAccuracy::Local, |accuracy| accuracy.value)
 }
 
 /// The definition that a name refers to.
@@ -99,6 +126,8 @@ pub(super) fn lower(
         Some(LimitScope::Api) => bundle::Scope::Api(api.to_owned()),
         Some(LimitScope::Route) => bundle::Scope::Route(route.to_owned()),
     };
+    let rule = limit.when_unreachable.as_ref();
+    let rule = rule.map_or(Unreachable::Refuse, |rule| rule.value.0);
     let lowered = bundle::Limit {
         name: name.value.clone(),
         rate: limit.rate.value,
@@ -106,6 +135,12 @@ pub(super) fn lower(
         key,
         cost,
         scope,
+        accuracy: match accuracy(limit) {
+            LimitAccuracy::Local => Accuracy::Local,
+            LimitAccuracy::Leased => Accuracy::Leased(rule),
+            LimitAccuracy::Strict => Accuracy::Strict(rule),
+        },
+        shadow: (limit.mode.as_ref()).is_some_and(|mode| mode.value == Mode::Shadow),
     };
     fits(name, &lowered, asked, cx);
     let known = tables.limits.iter().position(|own| *own == lowered);

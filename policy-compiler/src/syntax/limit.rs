@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use tidegate_shared::bundle::KeyPart;
+use tidegate_shared::bundle::{KeyPart, Unreachable};
 use tidegate_shared::units::Rate;
 
+use super::Mode;
 use crate::decode::{Decode, OneOrMany, Parsed, record, wrong_type};
 use crate::diagnostic::Diagnostics;
 use crate::source::Spanned;
@@ -28,6 +29,57 @@ record! {
         cost: Option<LimitCost>,
         /// What counts together: `gateway`, `api` or `route`; `gateway` if absent.
         scope: Option<Parsed<LimitScope>>,
+        /// How exactly it holds over many places: `local`, `leased` or `strict`; `local` if absent,
+        /// where each place counts for itself.
+        accuracy: Option<Parsed<LimitAccuracy>>,
+        /// What happens while the authority of a `leased` or `strict` limit does not answer:
+        /// `refuse`, `local` or `allow`; `refuse` if absent.
+        when_unreachable: Option<Parsed<WhenUnreachable>>,
+        /// Whether it counts: `enforce` if absent, or `shadow`.
+        mode: Option<Parsed<Mode>>,
+    }
+}
+
+/// How exactly a limit holds over many places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitAccuracy {
+    /// Each place counts for itself.
+    Local,
+    /// Places lease tokens ahead of need.
+    Leased,
+    /// Each request asks.
+    Strict,
+}
+
+impl FromStr for LimitAccuracy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "leased" => Ok(Self::Leased),
+            "strict" => Ok(Self::Strict),
+            _ => Err(format!(
+                "`{text}` is no accuracy: use local, leased or strict"
+            )),
+        }
+    }
+}
+
+/// What happens while the authority of a limit does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WhenUnreachable(pub(crate) Unreachable);
+
+impl FromStr for WhenUnreachable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "refuse" => Ok(Self(Unreachable::Refuse)),
+            "local" => Ok(Self(Unreachable::Local)),
+            "allow" => Ok(Self(Unreachable::Allow)),
+            _ => Err(format!("`{text}` is none of refuse, local and allow")),
+        }
     }
 }
 

@@ -20,11 +20,15 @@ pub struct Limit {
     pub cost: Cost,
     /// Which requests share a bucket.
     pub scope: Scope,
+    /// How exactly it holds over many isolates and processes.
+    pub accuracy: Accuracy,
+    /// Whether it is counted and recorded, and refuses nobody.
+    pub shadow: bool,
 }
 
 impl Limit {
     /// A limit whose full bucket holds what the rate admits in a period, for all callers together
-    /// and one for each request.
+    /// and one for each request; each isolate or process counts for itself.
     pub fn new(name: impl Into<String>, rate: Rate) -> Self {
         Self {
             name: name.into(),
@@ -33,6 +37,8 @@ impl Limit {
             key: Vec::new(),
             cost: Cost::Fixed(1),
             scope: Scope::Gateway,
+            accuracy: Accuracy::Local,
+            shadow: false,
         }
     }
 
@@ -93,6 +99,19 @@ pub enum Cost {
     /// The value of the expression of this index among the conditions, an integer from 0. Nothing
     /// is taken for 0.
     Value(u32),
+}
+
+/// How exactly a limit holds over many isolates and processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Accuracy {
+    /// Each counts for itself, and admits as much as the limit says.
+    #[default]
+    Local,
+    /// Altogether they admit what the limit says, with tokens that each leases ahead of need from
+    /// the bucket's authority.
+    Leased(Unreachable),
+    /// The same, and the authority is asked at each request.
+    Strict(Unreachable),
 }
 
 /// What happens to requests that need tokens while the authority does not answer.

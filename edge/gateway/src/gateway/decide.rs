@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate};
 use crate::phase::authorise::{authorise, meet, watch};
-use crate::phase::limit::{Counted, limit};
+use crate::phase::limit::{Count, Counted, count};
 use crate::phase::request::Request;
 use crate::phase::route::{Matched, route, table};
 use crate::phase::shape::{caller::tell, credential::Carriers};
@@ -120,33 +120,42 @@ impl Gateway {
         let plan = plan::plan(&caller.held, anonymous, &self.tables, &mut shadow)?;
         exchange.plan = plan.map(str::to_owned);
         exchange.watch(shadow);
-        let request = Request::new(
-            head,
-            &target,
-            found.pattern,
-            identity,
-            plan,
-            exchange.started,
-        );
-        meet(&route.rules.conditions, &self.conditions, &request)?;
-        let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
-        exchange.watch(shadow);
+        let counts = {
+            let request = Request::new(
+                head,
+                &target,
+                found.pattern,
+                identity,
+                plan,
+                exchange.started,
+            );
+            meet(&route.rules.conditions, &self.conditions, &request)?;
+            let shadow = watch(&route.rules.shadow_conditions, &self.conditions, &request);
+            exchange.watch(shadow);
 
-        let of_plan = plan::limits(&route.rules.plans, plan);
-        if !route.rules.limits.is_empty() || !of_plan.is_empty() {
-            exchange.phase = Phase::Limit;
-            let counted = Counted {
-                request: &request,
-                programs: &self.conditions,
-            };
-            limit(
-                route.rules.limits.iter().chain(of_plan),
-                &self.tables,
-                &counted,
+            let of_plan = plan::limits(&route.rules.plans, plan);
+            let limits = route.rules.limits.iter().chain(of_plan);
+            if route.rules.limits.is_empty() && of_plan.is_empty() {
+                None
+            } else {
+                exchange.phase = Phase::Limit;
+                let counted = Counted {
+                    request: &request,
+                    programs: &self.conditions,
+                };
+                Some(count(limits, &self.tables, &counted)?)
+            }
+        };
+        if let Some(counts) = counts {
+            let count = Count {
+                policy: &self.policy,
                 state,
-                ports.now(),
-                &mut exchange.response,
-            )?;
+                ports,
+            };
+            let mut shadow = Vec::new();
+            let response = &mut exchange.response;
+            counts.take(&count, response, &mut shadow).await?;
+            exchange.watch(shadow);
         }
 
         match &route.target {

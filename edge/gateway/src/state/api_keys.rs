@@ -3,13 +3,14 @@
 //! Keys that a store has and keys that it lacks are remembered apart, and each kind is bounded for
 //! itself: whoever makes up keys displaces what is known of other made-up ones alone.
 
-use std::hash::{BuildHasher, DefaultHasher, Hash};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use tidegate_shared::api_key::ApiKeyRecord;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
+
+use super::seed::Seed;
 
 /// Keys that a store has. A record has at most 4 KiB, and mostly a few hundred octets.
 const MAX_KNOWN: usize = 8_192;
@@ -53,20 +54,6 @@ struct Known {
 struct Unknown {
     store: Box<str>,
     since: UnixMillis,
-}
-
-/// Keeps anybody from choosing keys that collide.
-#[derive(Clone, Copy, Debug)]
-struct Seed([u8; 16]);
-
-impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        self.0.hash(&mut hasher);
-        hasher
-    }
 }
 
 impl ApiKeys {

@@ -49,7 +49,7 @@ pub(crate) struct Take {
     pub(crate) cost: u64,
 }
 
-fn seconds_up(nanos: u64) -> u64 {
+pub(crate) fn seconds_up(nanos: u64) -> u64 {
     nanos.div_ceil(NANOS_PER_SECOND)
 }
 
@@ -91,8 +91,32 @@ impl Buckets {
     /// Takes from each bucket, or from none of them: all were admitted, or some standing says
     /// which was not.
     pub(crate) fn take(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
-        let now = now.0.saturating_mul(NANOS_PER_MILLI);
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let (standings, changes) = self.look(&sets, takes, now);
+        if standings.iter().all(|standing| standing.admitted) {
+            for (set, slot) in changes {
+                if let Some(slots) = sets.get_mut(set) {
+                    put(slots, slot);
+                }
+            }
+        }
+        standings
+    }
+
+    /// What [`take`](Self::take) would say, taking nothing.
+    pub(crate) fn stand(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(&sets, takes, now).0
+    }
+
+    /// How each bucket would stand, and what would change.
+    fn look(
+        &self,
+        sets: &[[Slot; WAYS]],
+        takes: &[Take],
+        now: UnixMillis,
+    ) -> (Vec<Standing>, Vec<(usize, Slot)>) {
+        let now = now.0.saturating_mul(NANOS_PER_MILLI);
         let mut standings = Vec::with_capacity(takes.len());
         let mut changes = Vec::with_capacity(takes.len());
         for Take {
@@ -116,14 +140,7 @@ impl Buckets {
             }
             standings.push(standing);
         }
-        if standings.iter().all(|standing| standing.admitted) {
-            for (set, slot) in changes {
-                if let Some(slots) = sets.get_mut(set) {
-                    put(slots, slot);
-                }
-            }
-        }
-        standings
+        (standings, changes)
     }
 
     fn place(&self, key: &[u8]) -> (usize, u64) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, Method};
@@ -12,6 +13,7 @@ use tidegate_edge::{
     Decision, FetchBounds, Forward, Gateway, LoadError, Peer, PortError, Ports, Refreshed, Reply,
     RequestHead, Scheme, State, signature,
 };
+use tidegate_limits::{Answer, Authority, Question};
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, KeyMaterial, Origin,
     PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
@@ -215,6 +217,25 @@ pub(crate) struct World {
     pub(crate) lookups: Cell<usize>,
     /// Signatures of key pairs that were checked.
     pub(crate) verifications: Cell<usize>,
+    /// The authority of limits.
+    pub(crate) authority: Shared<Authority>,
+    /// What it does in place of answering.
+    pub(crate) fault: Cell<Option<Fault>>,
+    /// How often it was asked.
+    pub(crate) asked: Cell<usize>,
+}
+
+pub(crate) type Shared<T> = Rc<RefCell<T>>;
+
+/// What is wrong with an authority.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// It cannot be reached.
+    Away,
+    /// It never answers.
+    Silent,
+    /// It answers with this, whatever was asked.
+    Says(Answer),
 }
 
 pub(crate) const SECRET: &[u8] = b"a secret of at least 32 octets, really";
@@ -235,6 +256,9 @@ impl World {
             store: RefCell::new(Some(BTreeMap::new())),
             lookups: Cell::new(0),
             verifications: Cell::new(0),
+            authority: Rc::new(RefCell::new(Authority::new(1_000))),
+            fault: Cell::new(None),
+            asked: Cell::new(0),
         }
     }
 
@@ -245,6 +269,14 @@ impl World {
     /// What the adapter does behind the requests.
     pub(crate) fn refresh(&self, gateway: &Gateway) -> Vec<Refreshed> {
         ready(gateway.refresh(&self.state, self))
+    }
+
+    /// What the adapter does for leases: carries what is due to the authorities.
+    pub(crate) fn carry(&self) {
+        while let Some(due) = self.state.next_renewal() {
+            // What came of it shows in the next request.
+            let _ = ready(due.carry(self));
+        }
     }
 
     pub(crate) fn pass(&self, time: Span) {
@@ -277,7 +309,7 @@ impl World {
     }
 }
 
-fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(value) => value,
@@ -320,6 +352,19 @@ impl Ports for World {
         let store = self.store.borrow();
         let records = store.as_ref().ok_or(PortError("no answer".to_owned()))?;
         Ok(records.get(key).cloned())
+    }
+
+    async fn authority(&self, question: &Question, _: Span) -> Result<Answer, PortError> {
+        self.asked.set(self.asked.get() + 1);
+        match self.fault.get() {
+            None => {
+                let answer = self.authority.borrow_mut().answer(question, self.now.get());
+                answer.map_err(|error| PortError(error.to_string()))
+            }
+            Some(Fault::Away) => Err(PortError("connection refused".to_owned())),
+            Some(Fault::Silent) => std::future::pending().await,
+            Some(Fault::Says(answer)) => Ok(answer),
+        }
     }
 
     async fn fetch(

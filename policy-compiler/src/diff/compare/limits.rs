@@ -1,8 +1,9 @@
 //! How much may be called.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_shared::bundle::{Cost, KeyPart, Limit};
+use tidegate_shared::bundle::{Accuracy, Cost, KeyPart, Limit, Unreachable};
 use tidegate_shared::condition::Condition;
 use tidegate_shared::units::Rate;
 
@@ -123,8 +124,14 @@ impl<'s> Counted<'s> {
             key: _,
             cost: _,
             scope: _,
+            accuracy,
+            shadow,
         } = self.limit;
-        *rate == other.limit.rate && *burst == other.limit.burst && self.counts_like(other)
+        *rate == other.limit.rate
+            && *burst == other.limit.burst
+            && *accuracy == other.limit.accuracy
+            && *shadow == other.limit.shadow
+            && self.counts_like(other)
     }
 
     /// Whether both count the same things, each apart from the same others.
@@ -142,12 +149,28 @@ impl<'s> Counted<'s> {
         let scaled = |rate: Rate, other: Rate| u64::from(rate.count) * u64::from(other.period);
         let rate = scaled(old_rate, new_rate).cmp(&scaled(new_rate, old_rate));
         let burst = self.limit.burst.cmp(&new.limit.burst);
-        let comparable = self.counts_like(new) && (rate == burst || rate.is_eq() || burst.is_eq());
+        let beyond = beyond(self.limit.accuracy).cmp(&beyond(new.limit.accuracy));
+        let shadow = self.limit.shadow.cmp(&new.limit.shadow);
+        let orders = [rate, burst, beyond, shadow];
+        let order = orders.into_iter().fold(Ordering::Equal, Ordering::then);
+        let comparable =
+            self.counts_like(new) && orders.into_iter().all(|own| own.is_eq() || own == order);
         Some(Difference::new(
             ChangeKind::LimitChanged,
-            sets::severity(comparable.then(|| rate.then(burst))),
+            sets::severity(comparable.then_some(order)),
             self.words(),
             new.words(),
         ))
+    }
+}
+
+/// How far a limit may admit more than it says.
+fn beyond(accuracy: Accuracy) -> u8 {
+    match accuracy {
+        Accuracy::Leased(Unreachable::Refuse)
+        | Accuracy::Strict(Unreachable::Refuse | Unreachable::Local) => 0,
+        Accuracy::Leased(Unreachable::Local) => 1,
+        Accuracy::Leased(Unreachable::Allow) | Accuracy::Strict(Unreachable::Allow) => 2,
+        Accuracy::Local => 3,
     }
 }

@@ -12,15 +12,22 @@ use crate::refusal::Refusal;
 use crate::state::Take;
 
 /// What a request takes by a limit.
-pub(super) fn measure<H: RequestHead>(
-    limit: &Limit,
+#[derive(Debug)]
+pub(super) struct Measured<'l> {
+    pub(super) limit: &'l Limit,
+    pub(super) take: Take,
+}
+
+pub(super) fn measure<'l, H: RequestHead>(
+    limit: &'l Limit,
     counted: &Counted<'_, H>,
-) -> Result<Take, Refusal> {
-    Ok(Take {
+) -> Result<Measured<'l>, Refusal> {
+    let take = Take {
         contract: Contract::new(limit.rate, limit.burst),
         key: counted.key(limit)?,
         cost: counted.cost(limit)?,
-    })
+    };
+    Ok(Measured { limit, take })
 }
 
 impl<H: RequestHead> Counted<'_, H> {
@@ -144,12 +151,14 @@ fn undetermined(limit: &Limit, cause: &str) -> Refusal {
     )
 }
 
-fn push(key: &mut Vec<u8>, part: &str) {
-    key.extend_from_slice(&part.len().to_be_bytes());
+/// The same octets on every machine, however wide its words.
+pub(super) fn push(key: &mut Vec<u8>, part: &str) {
+    let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+    key.extend_from_slice(&length.to_be_bytes());
     key.extend_from_slice(part.as_bytes());
 }
 
 fn mark(key: &mut Vec<u8>, part: &str) {
-    key.extend_from_slice(&usize::MAX.to_be_bytes());
+    key.extend_from_slice(&u64::MAX.to_be_bytes());
     push(key, part);
 }
