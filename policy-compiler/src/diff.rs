@@ -10,6 +10,7 @@ mod changes;
 mod compare;
 mod path;
 mod precedence;
+mod revocations;
 mod rule;
 mod show;
 mod side;
@@ -31,6 +32,7 @@ use side::Host;
 pub fn diff(old: &Side, new: &Side) -> Vec<Change> {
     let mut changes = Changes::default();
     changes.extend(realm(old, new));
+    changes.extend(revocations::compare(old, new));
     let hosts: BTreeSet<&HostPattern> = old.patterns().chain(new.patterns()).collect();
     for pattern in hosts {
         host(

@@ -17,6 +17,7 @@ mod limit;
 mod places;
 mod plan;
 mod predicate;
+mod revocations;
 mod rewrite;
 mod route;
 mod signatures;
@@ -205,6 +206,10 @@ pub(crate) fn lower(
         cors: Vec::new(),
         conditions: Vec::new(),
         plans: policy.plans.names().map(str::to_owned).collect(),
+        revocations: policy
+            .revocations
+            .as_ref()
+            .and_then(|list| revocations::lower(list, cx)),
     };
     for (_, limit) in policy.limits.iter() {
         limit::check(limit, cx);
@@ -252,6 +257,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             api_keys,
             introspections,
             signatures,
+            revocations,
             upstreams,
             limits,
             plans,
@@ -263,6 +269,13 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
         once(&mut policy.name, name, "name", |name| name.span, cx);
         once(&mut policy.hosts, hosts, "hosts", |_| span, cx);
         once(&mut policy.cors, cors, "cors", |_| span, cx);
+        once(
+            &mut policy.revocations,
+            revocations,
+            "revocations",
+            |list| list.span,
+            cx,
+        );
         once(
             &mut policy.headers,
             headers,

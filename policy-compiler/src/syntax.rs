@@ -10,6 +10,7 @@ mod issuer;
 mod limit;
 mod mode;
 mod plan;
+mod revocations;
 mod signatures;
 mod test;
 mod token_source;
@@ -29,6 +30,7 @@ pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use limit::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use plan::{Plan, PlanClaim};
+pub(crate) use revocations::Revocations;
 pub(crate) use signatures::{Signatures, Signer};
 pub(crate) use test::{Caller, PolicyTest};
 pub(crate) use token_source::From;
@@ -51,6 +53,8 @@ record! {
         introspections: Named<Spanned<Introspection>>,
         /// Consumers that sign their requests.
         signatures: Named<Spanned<Signatures>>,
+        /// The list of what was revoked before its time.
+        revocations: Option<Spanned<Revocations>>,
         /// Where requests go.
         upstreams: Named<Spanned<Upstream>>,
         /// How much callers may call.

@@ -3,6 +3,7 @@
 mod api_keys;
 mod limits;
 mod plans;
+mod revocations;
 mod signatures;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
 pub use limits::promise;
 pub(crate) use limits::{key_part, limit};
 pub(crate) use plans::{on_plan, plan, plan_claim};
+pub(crate) use revocations::revocations;
 pub(crate) use signatures::{component, required, signer_key, taken};
 
 /// The most of a reply's body that is shown, in characters.

@@ -12,6 +12,7 @@ mod issuer;
 mod limit;
 mod plan;
 mod possession;
+mod revocations;
 mod route;
 mod signature;
 mod tables;
@@ -36,6 +37,7 @@ pub use issuer::{
 pub use limit::{Accuracy, Cost, KeyPart, Limit, Scope, Unreachable};
 pub use plan::{PlanClaim, PlanLimits};
 pub use possession::{Binding, Possession, UnknownBinding};
+pub use revocations::{ListLocation, RevocationRules, UnknownWhenStale, WhenStale};
 pub use route::{
     FieldPredicate, FieldTest, HeaderEdits, HostRoutes, PathEntry, PathTemplate, Reply, Route,
     Target, TemplatePart,

@@ -17,6 +17,7 @@ pub mod method;
 pub mod path;
 pub mod pattern;
 pub mod problem;
+pub mod revocation;
 pub mod spiffe;
 pub mod time;
 pub mod trace;

@@ -68,6 +68,8 @@ catalogue! {
     CredentialInvalid = "credential-invalid", 401, "The credential is not valid";
     /// The token was good and has expired: get a new one.
     CredentialExpired = "credential-expired", 401, "The credential has expired";
+    /// The credential is good in all else, and was revoked before its time.
+    CredentialRevoked = "credential-revoked", 401, "The credential was revoked";
     /// The token is bound to a key or certificate, and the request does not prove that its sender
     /// has it: there is no proof, it is for another request, made too long ago, or used before.
     ProofInvalid = "proof-invalid", 401, "The proof of possession is not valid";

@@ -98,7 +98,7 @@ pub fn ready() -> bool {
     Isolate::current().is_some()
 }
 
-/// Asks issuers for key sets that will soon be too old.
+/// Asks for key sets and lists that will soon be too old.
 #[wasm_bindgen]
 pub fn refresh() -> Promise {
     future_to_promise(async {
@@ -106,12 +106,8 @@ pub fn refresh() -> Promise {
             return Ok(JsValue::UNDEFINED);
         };
         for refreshed in gateway.refresh(&isolate.state, &isolate.ports).await {
-            if let Err(error) = refreshed.keys {
-                let message = format!(
-                    "the keys of issuer `{}` stay as they were",
-                    refreshed.issuer
-                );
-                log::error(&message, &error);
+            if let Err(error) = refreshed.entries {
+                log::error(&format!("{} not fetched anew", refreshed.what), &error);
             }
         }
         Ok(JsValue::UNDEFINED)

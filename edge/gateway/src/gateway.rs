@@ -13,7 +13,6 @@ use tidegate_shared::time::UnixMillis;
 use crate::condition::{InvalidProgram, Program};
 use crate::head::RequestHead;
 use crate::hosts::{Hosts, Routing};
-use crate::key_sets::Refreshed;
 use crate::phase::accept::accept;
 use crate::phase::route::{candidates, table};
 use crate::ports::Ports;
@@ -30,6 +29,15 @@ pub struct Gateway {
     upstreams: Vec<Arc<Upstream>>,
     conditions: Vec<Program>,
     hosts: Hosts,
+}
+
+/// What came of asking for something ahead of its age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// What was asked for, as `the keys of issuer …`.
+    pub what: String,
+    /// How many entries it has; else why what was there stays in force.
+    pub entries: Result<usize, String>,
 }
 
 /// A bundle cannot be loaded, although its signature holds.
@@ -130,17 +138,30 @@ impl Gateway {
     /// Whether [`refresh`](Self::refresh) has something to do.
     pub fn refresh_due(&self, state: &State, now: UnixMillis) -> bool {
         let mut issuers = self.tables.issuers.iter();
+        let revocations = self.tables.revocations.as_ref();
         issuers.any(|issuer| state.key_sets.due(issuer, now))
+            || revocations.is_some_and(|rules| state.revocations.due(rules, now))
     }
 
-    /// Asks issuers for key sets that are in use and will soon be too old. For the adapter to call
-    /// every few seconds, behind the requests; without it, requests wait for the issuers. What
-    /// came of it is for the operator's log.
+    /// Asks for key sets, and for a list of revocations, that are in use and will soon be too old.
+    /// For the adapter to call every few seconds, behind the requests; without it, requests wait
+    /// for the answers. What came of it is for the operator's log.
     pub async fn refresh(&self, state: &State, ports: &impl Ports) -> Vec<Refreshed> {
         state.key_sets.retain(&self.tables.issuers);
         let mut refreshed = Vec::new();
         for issuer in &self.tables.issuers {
-            refreshed.extend(state.key_sets.refresh(issuer, ports).await);
+            let entries = state.key_sets.refresh(issuer, ports).await;
+            refreshed.extend(entries.map(|entries| Refreshed {
+                what: format!("the keys of issuer `{}`", issuer.name),
+                entries,
+            }));
+        }
+        if let Some(rules) = &self.tables.revocations {
+            let entries = state.revocations.refresh(rules, ports).await;
+            refreshed.extend(entries.map(|entries| Refreshed {
+                what: "the list of revocations".to_owned(),
+                entries,
+            }));
         }
         refreshed
     }

@@ -21,6 +21,8 @@ pub(crate) struct Identity {
     pub(crate) claims: Map<String, Value>,
     /// The name of the plan that the credential itself is for.
     pub(crate) plan: Option<String>,
+    /// The id of the key that vouches: the `kid` of a token, an API key's own, a signature's `keyid`.
+    pub(crate) key: Option<String>,
 }
 
 impl Identity {
@@ -34,6 +36,8 @@ impl Identity {
             claims,
             // What speaks of plans is asked of each credential.
             plan: _,
+            // And so is what was revoked.
+            key: _,
         } = further;
         if self.claims.is_empty() {
             self.claims.clone_from(claims);

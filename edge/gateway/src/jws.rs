@@ -45,6 +45,8 @@ pub enum InvalidJws {
 pub struct Verified<'t> {
     /// `typ` of the header.
     pub typ: Option<&'t str>,
+    /// The id of the key that verified it: its own `kid`, or where it names none, the set's.
+    pub key: Option<&'t str>,
     /// The payload's octets.
     pub payload: &'t [u8],
 }
@@ -59,13 +61,14 @@ impl Token<'_> {
     ///
     /// # Errors
     /// [`InvalidJws`].
-    pub async fn verify(
-        &self,
+    pub async fn verify<'v>(
+        &'v self,
         algorithms: &[Algorithm],
-        keys: &IssuerKeys,
+        keys: &'v IssuerKeys,
         ports: &impl Ports,
-    ) -> Result<Verified<'_>, InvalidJws> {
+    ) -> Result<Verified<'v>, InvalidJws> {
         let algorithm = self.pick(algorithms)?;
+        let mut id = self.header.kid.as_deref();
         let holds = match keys {
             IssuerKeys::Secret(name) if algorithm == Algorithm::HS256 => {
                 let secret = ports
@@ -79,7 +82,8 @@ impl Token<'_> {
             IssuerKeys::Secret(_) => false,
             IssuerKeys::Pinned(keys) => {
                 let key = select(keys, algorithm, &self.header)?;
-                self.holds(algorithm, key, ports).await?
+                id = id.or(key.id.as_deref());
+                self.holds(algorithm, &key.material, ports).await?
             }
         };
         if !holds {
@@ -87,6 +91,7 @@ impl Token<'_> {
         }
         Ok(Verified {
             typ: self.header.typ.as_deref(),
+            key: id,
             payload: &self.payload,
         })
     }
@@ -138,7 +143,7 @@ fn select<'k>(
     keys: &'k [PublicKey],
     algorithm: Algorithm,
     header: &Header,
-) -> Result<&'k KeyMaterial, InvalidJws> {
+) -> Result<&'k PublicKey, InvalidJws> {
     let fits = |key: &&PublicKey| {
         key.material.fits(algorithm) && key.algorithm.is_none_or(|only| only == algorithm)
     };
@@ -148,5 +153,5 @@ fn select<'k>(
     if candidates.next().is_some() {
         return Err(InvalidJws::Key("it names none of several"));
     }
-    Ok(&key.material)
+    Ok(key)
 }

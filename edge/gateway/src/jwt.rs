@@ -107,7 +107,8 @@ pub(crate) async fn verify<'i>(
         (verified, _) => verified?,
     };
     rules::check_type(issuer.rules.token_type, verified.typ)?;
-    let (identity, lifetime) = Claims::parse(verified.payload)?.check(issuer, ports.now())?;
+    let (mut identity, lifetime) = Claims::parse(verified.payload)?.check(issuer, ports.now())?;
+    identity.key = verified.key.map(str::to_owned);
     let known = Known {
         identity: Arc::new(identity),
         lifetime,

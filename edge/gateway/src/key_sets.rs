@@ -28,15 +28,6 @@ pub(crate) struct NoKeys {
     cause: String,
 }
 
-/// What came of asking for a key set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refreshed {
-    /// The issuer's name in the policy.
-    pub issuer: String,
-    /// How many keys there are now; else why those before stay in force.
-    pub keys: Result<usize, String>,
-}
-
 /// The sets in use. Bounded by the bundle: an entry for each of its locations.
 #[derive(Debug, Default)]
 pub(crate) struct KeySets(Mutex<BTreeMap<KeyLocation, Entry>>);
@@ -151,19 +142,21 @@ impl KeySets {
     }
 
     /// Asks for a set in use, where that is due.
-    pub(crate) async fn refresh(&self, issuer: &Issuer, ports: &impl Ports) -> Option<Refreshed> {
+    /// Gives the number of keys.
+    pub(crate) async fn refresh(
+        &self,
+        issuer: &Issuer,
+        ports: &impl Ports,
+    ) -> Option<Result<usize, String>> {
         let remote = issuer.remote.as_ref()?;
         if !self.due(issuer, ports.now()) {
             return None;
         }
         let keys = self.fetch(issuer, remote, ports).await?;
-        Some(Refreshed {
-            issuer: issuer.name.clone(),
-            keys: keys.map(|keys| match &*keys {
-                IssuerKeys::Pinned(keys) => keys.len(),
-                IssuerKeys::Secret(_) => 0,
-            }),
-        })
+        Some(keys.map(|keys| match &*keys {
+            IssuerKeys::Pinned(keys) => keys.len(),
+            IssuerKeys::Secret(_) => 0,
+        }))
     }
 
     /// Fetches a set and puts it into force; `None` where that was tried a moment ago.

@@ -30,16 +30,16 @@ mod phase;
 mod ports;
 mod record;
 mod refusal;
+mod revocations;
 pub mod signature;
 mod state;
 mod stored_keys;
 
 pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
 pub use decision::{Decision, Exchange, Forward, HeadEdits, Reply};
-pub use gateway::{Gateway, LoadError};
+pub use gateway::{Gateway, LoadError, Refreshed};
 pub use head::{Peer, RequestHead, ResponseHead, Scheme};
 pub use hosts::{Candidate, Mismatch, Routing};
-pub use key_sets::Refreshed;
 pub use phase::HOP_BY_HOP;
 pub use ports::{FetchBounds, PortError, Ports};
 pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};

@@ -42,7 +42,7 @@ pub trait Ports {
     }
 
     /// What a key-value store of the platform, called `store` in the policy, has under a key: the
-    /// record of an API key. A runtime without such stores leaves this out.
+    /// record of an API key, or the list of revocations. A runtime without such stores leaves this out.
     fn credential(
         &self,
         store: &str,
@@ -64,9 +64,9 @@ pub trait Ports {
         std::future::ready(Err(PortError(error.to_owned())))
     }
 
-    /// Fetches a small document: an issuer's key set, or what it says of a token. Any status is an answer; a redirect is not
-    /// followed, so that nobody but the policy says where requests go. A runtime that reaches
-    /// nobody leaves this out.
+    /// Fetches a document: an issuer's key set, what it says of a token, or the list of
+    /// revocations. Any status is an answer; a redirect is not followed, so that nobody but the
+    /// policy says where requests go. A runtime that reaches nobody leaves this out.
     fn fetch(
         &self,
         request: Request<Vec<u8>>,

@@ -14,6 +14,7 @@ use tidegate_shared::digest::Digest;
 
 use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
+use crate::revocations::Lists;
 
 pub(crate) use api_keys::Recalled;
 pub(crate) use buckets::{Buckets, Standing, Take, seconds_up};
@@ -36,6 +37,7 @@ pub struct State {
     pub(crate) key_sets: KeySets,
     pub(crate) proofs: proofs::Proofs,
     pub(crate) retries: retries::RetryBudgets,
+    pub(crate) revocations: Lists,
     pub(crate) introspections: Introspections,
     pub(crate) tokens: Tokens<Known>,
 }
@@ -52,6 +54,7 @@ impl State {
             key_sets: KeySets::default(),
             proofs: proofs::Proofs::new(seed),
             retries: retries::RetryBudgets::default(),
+            revocations: Lists::default(),
             introspections: Introspections::new(seed),
             tokens: Tokens::new(seed, MAX_VERIFIED),
         }

@@ -61,8 +61,8 @@ pub enum LoadFailure {
     /// A secret is not here.
     #[error("{0} needs the secret `{1}`, which the secret store does not have")]
     NoSecret(String, String),
-    /// The store of API keys is not here.
-    #[error("the policy finds API keys in the store `{0}`: give it with `--credentials DIR`")]
+    /// The store of API keys and revocations is not here.
+    #[error("the policy needs the store `{0}`: give it with `--credentials DIR`")]
     NoCredentials(String),
 }
 

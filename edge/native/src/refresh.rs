@@ -12,7 +12,7 @@ use crate::ports::{NO_REQUEST, Ports};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps key sets in use fresh, until it is dropped.
+/// Keeps key sets and lists in use fresh, until it is dropped.
 pub(crate) async fn run(current: Arc<ArcSwap<Loaded>>, shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
@@ -20,13 +20,10 @@ pub(crate) async fn run(current: Arc<ArcSwap<Loaded>>, shared: Arc<Shared>) {
         let loaded = current.load_full();
         let ports = Ports::of(&loaded, &shared, NO_REQUEST);
         for refreshed in loaded.gateway.refresh(&shared.state, &ports).await {
-            let issuer = refreshed.issuer;
-            match refreshed.keys {
-                Ok(keys) => info!(issuer, keys, "key set fetched"),
-                Err(error) => warn!(
-                    issuer,
-                    error, "key set not fetched; the last good one stays"
-                ),
+            let what = refreshed.what;
+            match refreshed.entries {
+                Ok(entries) => info!(what, entries, "fetched"),
+                Err(error) => warn!(what, error, "not fetched; the last good one stays"),
             }
         }
     }

@@ -133,20 +133,17 @@ pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
     refresh_bundle(policy, now);
     let state = state();
     if policy.gateway.refresh_due(&state, now) {
-        spawn(refresh_keys(Rc::clone(policy), state));
+        spawn(refresh_documents(Rc::clone(policy), state));
     }
 }
 
-async fn refresh_keys(policy: Rc<Policy>, state: Rc<State>) {
+async fn refresh_documents(policy: Rc<Policy>, state: Rc<State>) {
     let ports = ports::SpinPorts {
         secrets: policy.secrets(),
     };
     for refreshed in policy.gateway.refresh(&state, &ports).await {
-        if let Err(error) = refreshed.keys {
-            let issuer = refreshed.issuer;
-            log::warn(&format!(
-                "the keys of issuer `{issuer}` stay as they were: {error}"
-            ));
+        if let Err(error) = refreshed.entries {
+            log::warn(&format!("{} not fetched anew: {error}", refreshed.what));
         }
     }
 }

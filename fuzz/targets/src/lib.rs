@@ -17,6 +17,7 @@ pub mod pattern;
 pub mod payload;
 pub mod policy;
 pub mod proof;
+pub mod revocations;
 pub mod section;
 pub mod signature;
 pub mod token;
@@ -59,6 +60,7 @@ targets!(
     payload,
     policy,
     proof,
+    revocations,
     section,
     signature,
     token

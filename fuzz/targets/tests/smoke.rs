@@ -98,6 +98,7 @@ smoke! {
     payload: 20_000,
     policy: 4_000,
     proof: 30_000,
+    revocations: 40_000,
     section: 20_000,
     signature: 20_000,
     token: 30_000,

@@ -117,6 +117,8 @@ kinds! {
     Consumers = "consumers";
     /// The header that carries the API key.
     ApiKeyHeader = "api-key-header";
+    /// Which list of revocations callers are held against.
+    Revocations = "revocations";
     /// Where API keys are known, and how long what is known of them counts.
     ApiKeyStore = "api-key-store";
     /// What an API key looks like.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tidegate_edge::Gateway;
-use tidegate_shared::bundle::{Bundle, HostRoutes, InvalidBundle, Tables};
+use tidegate_shared::bundle::{Bundle, HostRoutes, InvalidBundle, RevocationRules, Tables};
 use tidegate_shared::host::{self, HostPattern};
 
 use crate::offline::{self, OfflineError};
@@ -46,6 +46,10 @@ impl Side {
 
     pub(super) fn name(&self) -> &str {
         &self.bundle.header.name
+    }
+
+    pub(super) fn revocations(&self) -> Option<&RevocationRules> {
+        self.bundle.tables.revocations.as_ref()
     }
 
     /// The hosts that have routes of their own.

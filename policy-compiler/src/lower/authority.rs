@@ -1,4 +1,4 @@
-//! Addresses of those who say whom a token speaks for.
+//! Addresses of those who say who is let in.
 
 use crate::diagnostic::Diagnostic;
 use crate::lower::Context;
@@ -18,7 +18,7 @@ pub(super) fn check(url: &Spanned<String>, what: &str, cx: &mut Context<'_>) -> 
         let message = format!("`{}` is no address to take {what} from", url.value);
         cx.diagnostics.push(
             Diagnostic::error("invalid-value", url.span, message)
-                .help("use `https://`: whoever can change the answer could sign tokens"),
+                .help("use `https://`: else whoever can change the answer says who is let in"),
         );
     }
     safe

@@ -1,4 +1,4 @@
-//! What stands for a store of API keys, which is not there offline.
+//! What stands for the platform's stores, which are not there offline.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ pub(super) fn stand_in(ir: &mut Ir) {
             }
         }
     }
+    // Nothing is revoked either.
+    ir.tables.revocations = None;
     for (ring, index) in ir.tables.api_keys.iter_mut().zip(0..) {
         if let RingKeys::Stored(_) = ring.keys {
             let consumers = named.remove(&index).unwrap_or_default();

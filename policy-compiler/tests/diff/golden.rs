@@ -671,7 +671,40 @@ fn for_programs_and_for_comments() {
     assert_eq!(render_markdown(&[]), "Nothing changes for callers.\n");
 }
 
-/// The documentation has a line for every kind.
+#[test]
+fn what_was_revoked() {
+    let with = |rules: &str| {
+        let trust = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/bank/keys/revocations.pub"
+        );
+        let list = format!("revocations: {{ trust: {trust}, {rules} }}");
+        side(&OLD.replace("\nupstreams:", &format!("\n{list}\nupstreams:")))
+    };
+    let changes = |old, new| render_human(&diff(old, new));
+    let (old, listed) = (side(OLD), with("store: kv"));
+    expect![[r#"
+        tightens: revocations
+            + a list in the store `kv`, signed by 43f6b9f71bd5, asked for every 30s; after 300s without it callers are refused
+
+        1 change: 1 tightens
+    "#]].assert_eq(&changes(&old, &listed));
+    expect![[r#"
+        loosens: revocations
+            - a list in the store `kv`, signed by 43f6b9f71bd5, asked for every 30s; after 300s without it callers are refused
+
+        1 change: 1 loosens
+    "#]].assert_eq(&changes(&listed, &old));
+    let elsewhere = with("url: https://lists.bank.example, refresh: 1m, when_stale: allow");
+    expect![[r#"
+        loosens: revocations
+            - a list in the store `kv`, signed by 43f6b9f71bd5, asked for every 30s; after 300s without it callers are refused
+            + a list at `https://lists.bank.example`, signed by 43f6b9f71bd5, asked for every 60s; after 300s without it callers are let in
+
+        1 change: 1 loosens
+    "#]].assert_eq(&changes(&listed, &elsewhere));
+}
+
 #[test]
 fn bound_tokens() {
     let secret = "secret: one }";
@@ -719,6 +752,7 @@ fn bound_tokens() {
     }
 }
 
+/// The documentation has a line for every kind.
 #[test]
 fn every_kind_is_documented() {
     let page = std::fs::read_to_string("../docs/shipping.md").unwrap();

@@ -5,8 +5,8 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
-    ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, RingKeys, SignerMaterial,
-    Signers,
+    ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, ListLocation,
+    RevocationRules, RingKeys, SignerMaterial, Signers,
 };
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
@@ -32,6 +32,8 @@ pub struct Tables {
     pub conditions: Vec<Condition>,
     /// The names of the plans.
     pub plans: Vec<String>,
+    /// How callers are held against a list of revocations.
+    pub revocations: Option<RevocationRules>,
 }
 
 impl Tables {
@@ -70,12 +72,18 @@ impl Tables {
             .chain(signers)
     }
 
-    /// The names of the key-value stores that the platform must have for API keys.
+    /// The names of the key-value stores that the platform must have, for API keys and for the list
+    /// of revocations.
     pub fn credential_stores(&self) -> impl Iterator<Item = &str> + Clone {
-        self.api_keys.iter().filter_map(|ring| match &ring.keys {
+        let rings = self.api_keys.iter().filter_map(|ring| match &ring.keys {
             RingKeys::Pinned(_) => None,
             RingKeys::Stored(stored) => Some(stored.store.as_str()),
-        })
+        });
+        let lists = self.revocations.iter();
+        rings.chain(lists.filter_map(|rules| match &rules.location {
+            ListLocation::Store(store) => Some(store.as_str()),
+            ListLocation::Url(_) => None,
+        }))
     }
 
     /// The plan of this name.
@@ -110,6 +118,7 @@ impl Tables {
             cors,
             conditions,
             plans,
+            revocations: _,
         } = self;
         [
             issuers.len(),

@@ -70,6 +70,7 @@ fn judge(
         scopes,
         claims: claims.into_members(),
         plan: None,
+        key: None,
     };
     Ok((identity, lifetime))
 }

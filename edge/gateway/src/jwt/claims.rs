@@ -76,6 +76,7 @@ impl Claims {
             scopes: self.scopes()?.into_iter().map(str::to_owned).collect(),
             claims: self.0,
             plan: None,
+            key: None,
         };
         Ok((identity, lifetime))
     }

@@ -9,6 +9,7 @@ mod cross_site;
 mod message_signature;
 mod opaque;
 pub(crate) mod possession;
+mod revocation;
 pub(crate) mod source;
 mod token;
 
@@ -167,18 +168,17 @@ async fn verify<H: RequestHead, P: Ports>(
     incoming: &Incoming<'_, H, P>,
     response: &mut HeadEdits,
 ) -> Result<Arc<Identity>, Refusal> {
-    match credential {
-        Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await,
-        Auth::ApiKey(ring) => api_key::verify(*ring, incoming).await.map(Arc::new),
-        Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await,
-        Auth::Signature(signers) => {
-            let caller = message_signature::verify(*signers, incoming).await;
-            caller.map(Arc::new)
-        }
+    let identity = match credential {
+        Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await?,
+        Auth::ApiKey(ring) => Arc::new(api_key::verify(*ring, incoming).await?),
+        Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await?,
+        Auth::Signature(signers) => Arc::new(message_signature::verify(*signers, incoming).await?),
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
-            Err(misplaced())
+            return Err(misplaced());
         }
-    }
+    };
+    revocation::check(credential, &identity, incoming).await?;
+    Ok(identity)
 }
 
 /// No bundle that was checked has it.

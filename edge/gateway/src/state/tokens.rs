@@ -187,6 +187,7 @@ mod tests {
                 subject: subject.to_owned(),
                 scopes: Vec::new(),
                 plan: None,
+                key: None,
                 claims: serde_json::Map::new(),
             }),
             lifetime: Lifetime {

@@ -30,6 +30,8 @@ mod key_sets;
 mod keys;
 #[path = "authenticate/message_signatures.rs"]
 mod message_signatures;
+#[path = "authenticate/revocations.rs"]
+mod revocations;
 #[path = "authenticate/rfc8725.rs"]
 mod rfc8725;
 #[path = "authenticate/rules.rs"]

@@ -209,6 +209,8 @@ pub(crate) struct World {
     pub(crate) state: State,
     /// What lies at each address, which a token may follow; what does not fails.
     pub(crate) documents: RefCell<BTreeMap<String, String>>,
+    /// The same of what is no text.
+    pub(crate) files: RefCell<BTreeMap<String, Vec<u8>>>,
     /// How often any was asked for.
     pub(crate) fetches: Cell<usize>,
     /// What the store `kv` has; `None` while it cannot be reached.
@@ -252,6 +254,7 @@ impl World {
             now: Cell::new(NOW),
             state: State::new([9; 16]),
             documents: RefCell::default(),
+            files: RefCell::default(),
             fetches: Cell::new(0),
             store: RefCell::new(Some(BTreeMap::new())),
             lookups: Cell::new(0),
@@ -373,6 +376,9 @@ impl Ports for World {
         bounds: FetchBounds,
     ) -> Result<http::Response<Vec<u8>>, PortError> {
         self.fetches.set(self.fetches.get() + 1);
+        if let Some(file) = self.files.borrow().get(&request.uri().to_string()) {
+            return Ok(http::Response::new(file.clone()));
+        }
         let documents = self.documents.borrow();
         // What is asked with a form depends on the token in it.
         let form = form_urlencoded::parse(request.body());

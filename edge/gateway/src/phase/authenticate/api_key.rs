@@ -2,7 +2,7 @@
 
 use http::header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::Map;
-use tidegate_shared::api_key::{Ended, InvalidApiKey};
+use tidegate_shared::api_key::{ApiKeyId, Ended, InvalidApiKey};
 use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, RingKeys};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
@@ -39,12 +39,17 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
         if let BadKey::Unavailable(_) = error {
             return refusal.with(RETRY_AFTER, RETRY_STORE);
         }
-        let mut challenge = challenge(ring, realm);
-        if ring.source == ApiKeySource::Bearer {
-            challenge.push_str(", error=\"invalid_token\"");
-        }
-        refusal.with(WWW_AUTHENTICATE, challenge)
+        refusal.with(WWW_AUTHENTICATE, rejected(ring, realm))
     })
+}
+
+/// The challenge where a key was sent, and is not taken.
+pub(super) fn rejected(ring: &ApiKeyRing, realm: &str) -> String {
+    let mut challenge = challenge(ring, realm);
+    if ring.source == ApiKeySource::Bearer {
+        challenge.push_str(", error=\"invalid_token\"");
+    }
+    challenge
 }
 
 /// Why a key is not taken. Nothing of the key is repeated.
@@ -63,9 +68,10 @@ enum BadKey {
 impl BadKey {
     fn problem(&self) -> Problem {
         match self {
-            Self::Form(_) | Self::Unknown | Self::Ended(Ended::NotYet | Ended::Revoked) => {
+            Self::Form(_) | Self::Unknown | Self::Ended(Ended::NotYet) => {
                 Problem::CredentialInvalid
             }
+            Self::Ended(Ended::Revoked) => Problem::CredentialRevoked,
             Self::Ended(Ended::Expired) => Problem::CredentialExpired,
             Self::Unavailable(_) => Problem::CredentialsUnavailable,
         }
@@ -109,6 +115,7 @@ async fn known<H, P: Ports>(
         scopes,
         claims: Map::new(),
         plan,
+        key: Some(ApiKeyId::from(digest).to_string()),
     })
 }
 

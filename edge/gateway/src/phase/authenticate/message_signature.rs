@@ -75,10 +75,7 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
     let signers = definition(&incoming.tables.signatures, signers)?;
     let refuse = |problem, cause: String| {
         Refusal::new(problem, cause)
-            .with(
-                WWW_AUTHENTICATE,
-                format!("Signature realm=\"{}\"", incoming.realm),
-            )
+            .with(WWW_AUTHENTICATE, challenge(incoming.realm))
             .with(ACCEPT_SIGNATURE, wanted(signers))
     };
     let candidates = signatures(signers, incoming.head)
@@ -98,6 +95,7 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
                     scopes: Vec::new(),
                     claims: Map::new(),
                     plan: key.plan.clone(),
+                    key: Some(key.id.clone()),
                 });
             }
             Err(error) => {
@@ -118,6 +116,10 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
         }
         Some(error) => refuse(Problem::CredentialInvalid, error.to_string()),
     })
+}
+
+pub(super) fn challenge(realm: &str) -> String {
+    format!("Signature realm=\"{realm}\"")
 }
 
 type Candidates = SmallVec<[Result<Signature, InvalidSignature>; 1]>;

@@ -105,6 +105,12 @@ pub(super) fn missing(schemes: impl IntoIterator<Item = Scheme>, realm: &str) ->
     })
 }
 
+/// The schemes that a token of this kind may come with.
+pub(super) fn schemes(jwt: &JwtAuth, tables: &Tables) -> SmallVec<[Scheme; 2]> {
+    let issuers = issuers(jwt, tables).unwrap_or_default();
+    Scheme::of_issuers(&issuers).collect()
+}
+
 type Issuers<'t> = SmallVec<[&'t Issuer; 2]>;
 
 fn issuers<'t>(jwt: &JwtAuth, tables: &'t Tables) -> Result<Issuers<'t>, Refusal> {

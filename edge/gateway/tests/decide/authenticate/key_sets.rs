@@ -169,7 +169,7 @@ fn the_last_good_keys_stay_while_the_issuer_fails() {
         );
         world.pass(A_WHILE);
         let refreshed = world.refresh(&gateway);
-        assert!(refreshed[0].keys.is_err(), "{bad:.40}");
+        assert!(refreshed[0].entries.is_err(), "{bad:.40}");
         world.pass(HOUR);
         let verdict = world.verdict(&gateway, &key.request());
         assert_eq!(verdict, "503 issuer-unavailable", "{bad:.40}");

@@ -104,7 +104,7 @@ fn a_key_is_good_in_its_ring_and_in_its_time() {
                 revoked: Some(now),
                 ..record()
             },
-            "401 credential-invalid",
+            "401 credential-revoked",
         ),
         (
             5,
@@ -176,7 +176,7 @@ fn a_revocation_is_in_force_within_the_refresh_time() {
     world.pass(Span(REFRESH.0 - 1));
     assert_eq!(call(&world, &gateway, &key(1)), "forward");
     world.pass(Span(1));
-    assert_eq!(call(&world, &gateway, &key(1)), "401 credential-invalid");
+    assert_eq!(call(&world, &gateway, &key(1)), "401 credential-revoked");
 }
 
 #[test]
