@@ -1,22 +1,18 @@
 //! API keys in a store: made, listed, replaced and revoked. The store gets their digests; a key
 //! itself is seen by whoever asked for it, once.
 
-mod folder;
-
-use std::io;
-
 use tidegate_shared::api_key::{ApiKeyId, ApiKeyPrefix, ApiKeyRecord};
 use tidegate_shared::cbor::InvalidCbor;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
-pub use folder::KeyFolder;
+use crate::publish::{Sink, SinkError, Stored};
 
 /// The keys of a store.
 #[derive(Debug)]
-pub struct ApiKeys {
-    store: KeyFolder,
+pub struct ApiKeys<S> {
+    store: S,
     now: UnixMillis,
 }
 
@@ -60,8 +56,8 @@ pub struct Grant {
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
     /// The store does not do what it is asked.
-    #[error("the store cannot be used: {0}")]
-    Store(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] SinkError),
     /// What is asked for is more than a record may hold.
     #[error("the record of the key is too large: {0}")]
     TooLarge(InvalidCbor),
@@ -82,12 +78,13 @@ pub enum ApiKeyError {
 /// A record, and where it lies.
 struct Found {
     place: String,
+    stored: Stored,
     record: ApiKeyRecord,
 }
 
-impl ApiKeys {
+impl<S: Sink> ApiKeys<S> {
     /// The keys of a store, as of now.
-    pub fn new(store: KeyFolder, now: UnixMillis) -> Self {
+    pub fn new(store: S, now: UnixMillis) -> Self {
         Self { store, now }
     }
 
@@ -95,7 +92,7 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`ApiKeyError`].
-    pub fn create(&self, grant: Grant, entropy: [u8; 32]) -> Result<Made, ApiKeyError> {
+    pub async fn create(&self, grant: Grant, entropy: [u8; 32]) -> Result<Made, ApiKeyError> {
         let now = self.now.seconds();
         let after = |span: Span| now.saturating_add(span.0 / 1000);
         let record = ApiKeyRecord {
@@ -105,22 +102,22 @@ impl ApiKeys {
             expires: grant.expires.map(after),
             ..ApiKeyRecord::new(grant.ring, grant.prefix, grant.consumer, now)
         };
-        self.put(record, entropy)
+        self.put(record, entropy).await
     }
 
     /// Every key of the store, sorted by ring, consumer and time.
     ///
     /// # Errors
     /// [`ApiKeyError`].
-    pub fn list(&self) -> Result<Vec<(ApiKeyId, ApiKeyRecord)>, ApiKeyError> {
+    pub async fn list(&self) -> Result<Vec<(ApiKeyId, ApiKeyRecord)>, ApiKeyError> {
         let mut keys = Vec::new();
-        for place in self.store.list()? {
+        for place in self.store.list("").await? {
             let Some(digest) = ApiKeyRecord::stored_digest(&place) else {
                 continue;
             };
             // One that vanishes meanwhile is not there.
-            if let Some(octets) = self.store.read(&place)? {
-                keys.push((digest.into(), decode(digest.into(), &octets)?));
+            if let Some(stored) = self.store.read(&place).await? {
+                keys.push((digest.into(), decode(digest.into(), &stored)?));
             }
         }
         keys.sort_by(|(_, a), (_, b)| {
@@ -135,14 +132,14 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`ApiKeyError`].
-    pub fn rotate(
+    pub async fn rotate(
         &self,
         id: ApiKeyId,
         overlap: Span,
         expires: Option<Span>,
         entropy: [u8; 32],
     ) -> Result<Made, ApiKeyError> {
-        let mut old = self.find(id)?;
+        let mut old = self.find(id).await?;
         let now = self.now.seconds();
         if old.record.revoked.is_some() || old.record.expires.is_some_and(|end| end <= now) {
             return Err(ApiKeyError::Ended(id));
@@ -159,10 +156,10 @@ impl ApiKeys {
             ..old.record.clone()
         };
         // The new one first: whatever fails, there is a good one.
-        let made = self.put(new, entropy)?;
+        let made = self.put(new, entropy).await?;
         let end = now.saturating_add(overlap.0 / 1000);
         old.record.expires = Some(old.record.expires.map_or(end, |before| before.min(end)));
-        self.replace(&old)?;
+        self.replace(&old).await?;
         Ok(made)
     }
 
@@ -170,21 +167,21 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`ApiKeyError`].
-    pub fn revoke(&self, id: ApiKeyId) -> Result<ApiKeyRecord, ApiKeyError> {
-        let mut found = self.find(id)?;
+    pub async fn revoke(&self, id: ApiKeyId) -> Result<ApiKeyRecord, ApiKeyError> {
+        let mut found = self.find(id).await?;
         if found.record.revoked.is_none() {
             found.record.revoked = Some(self.now.seconds());
-            self.replace(&found)?;
+            self.replace(&found).await?;
         }
         Ok(found.record)
     }
 
-    fn put(&self, record: ApiKeyRecord, entropy: [u8; 32]) -> Result<Made, ApiKeyError> {
+    async fn put(&self, record: ApiKeyRecord, entropy: [u8; 32]) -> Result<Made, ApiKeyError> {
         let key = record.prefix.mint(entropy);
         let digest = Digest::of(key.as_bytes());
         let octets = record.encode().map_err(ApiKeyError::TooLarge)?;
         let place = ApiKeyRecord::stored_at(&digest);
-        self.store.create(&place, &octets)?;
+        self.store.create(&place, &octets).await?;
         Ok(Made {
             key,
             id: digest.into(),
@@ -192,27 +189,33 @@ impl ApiKeys {
         })
     }
 
-    fn replace(&self, found: &Found) -> Result<(), ApiKeyError> {
+    async fn replace(&self, found: &Found) -> Result<(), ApiKeyError> {
         let octets = found.record.encode().map_err(ApiKeyError::TooLarge)?;
-        Ok(self.store.replace(&found.place, &octets)?)
+        let version = Some(&found.stored.version);
+        Ok(self.store.replace(&found.place, &octets, version).await?)
     }
 
-    fn find(&self, id: ApiKeyId) -> Result<Found, ApiKeyError> {
+    async fn find(&self, id: ApiKeyId) -> Result<Found, ApiKeyError> {
         let named = |place: &String| {
             let digest = ApiKeyRecord::stored_digest(place);
             digest.is_some_and(|digest| ApiKeyId::from(digest) == id)
         };
-        let mut places = self.store.list()?.into_iter().filter(named);
+        let mut places = self.store.list("").await?.into_iter().filter(named);
         let place = places.next().ok_or(ApiKeyError::Unknown(id))?;
         if places.next().is_some() {
             return Err(ApiKeyError::Ambiguous(id));
         }
-        let octets = self.store.read(&place)?;
-        let record = decode(id, &octets.ok_or(ApiKeyError::Unknown(id))?)?;
-        Ok(Found { place, record })
+        let stored = self.store.read(&place).await?;
+        let stored = stored.ok_or(ApiKeyError::Unknown(id))?;
+        let record = decode(id, &stored)?;
+        Ok(Found {
+            place,
+            stored,
+            record,
+        })
     }
 }
 
-fn decode(id: ApiKeyId, octets: &[u8]) -> Result<ApiKeyRecord, ApiKeyError> {
-    ApiKeyRecord::decode(octets).map_err(|error| ApiKeyError::Malformed(id, error))
+fn decode(id: ApiKeyId, stored: &Stored) -> Result<ApiKeyRecord, ApiKeyError> {
+    ApiKeyRecord::decode(&stored.octets).map_err(|error| ApiKeyError::Malformed(id, error))
 }

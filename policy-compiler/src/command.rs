@@ -20,9 +20,11 @@ mod keys;
 mod man;
 mod output;
 mod publish;
+mod revocations;
 mod rollback;
 mod schema;
 mod status;
+mod store;
 mod test;
 mod token;
 
@@ -69,6 +71,8 @@ enum Command {
     Keys(keys::Keys),
     /// Make, list, replace and revoke the API keys of a store
     Credentials(credentials::Credentials),
+    /// Revoke tokens, subjects and keys before their time
+    Revocations(revocations::Revocations),
     /// Make a token to test with
     Token(token::Token),
     /// Print the JSON schema of the policy language
@@ -103,6 +107,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::History(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Credentials(command) => command.run(),
+        Command::Revocations(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Dev(command) => command.run(),

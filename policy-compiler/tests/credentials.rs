@@ -1,9 +1,17 @@
-//! `tidegate credentials` with a folder for a store.
+//! `tidegate credentials` and `tidegate revocations`, with a folder for a store, and with a
+//! namespace of Workers KV.
 
 #![cfg(test)]
 
+#[path = "publish/cloudflare.rs"]
+mod cloudflare;
+#[path = "credentials/key_value.rs"]
+mod key_value;
+#[path = "credentials/revocations.rs"]
+mod revocations;
+
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tidegate_shared::api_key::{ApiKeyId, ApiKeyPrefix, ApiKeyRecord};
@@ -15,20 +23,33 @@ struct Said {
     errors: String,
 }
 
-fn credentials(folder: &Path, arguments: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .arg("credentials")
-        .args(arguments)
-        .arg("--store")
-        .arg(format!("file:{}", folder.join("store").display()))
-        .env_remove("CLOUDFLARE_API_TOKEN")
-        .output()
-        .unwrap();
-    Said {
-        status: output.status.code(),
-        output: String::from_utf8(output.stdout).unwrap(),
-        errors: String::from_utf8(output.stderr).unwrap(),
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            output: String::from_utf8(output.stdout).unwrap(),
+            errors: String::from_utf8(output.stderr).unwrap(),
+        }
     }
+}
+
+fn credentials(folder: &Path, arguments: &[&str]) -> Said {
+    in_store(
+        "file:store",
+        folder,
+        &[&["credentials"], arguments].concat(),
+    )
+}
+
+/// Runs a command with a store.
+fn in_store(store: &str, folder: &Path, arguments: &[&str]) -> Said {
+    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(arguments)
+        .args(["--store", store])
+        .env_remove("CLOUDFLARE_API_TOKEN")
+        .current_dir(folder)
+        .output();
+    output.unwrap().into()
 }
 
 fn create(folder: &Path, arguments: &[&str]) -> String {
@@ -150,5 +171,13 @@ fn what_is_wrong_is_said_and_nothing_is_printed() {
         assert_eq!(said.status, Some(status), "{arguments:?}: {}", said.errors);
         assert!(said.errors.contains(text), "{}", said.errors);
         assert_eq!(said.output, "");
+    }
+    for (store, status, text) in [
+        ("s3://bucket", 2, "`s3://bucket` is no store"),
+        ("kv:a1/b2", 1, "CLOUDFLARE_API_TOKEN is not set"),
+    ] {
+        let said = in_store(store, folder.path(), &["credentials", "list"]);
+        assert_eq!(said.status, Some(status), "{store}: {}", said.errors);
+        assert!(said.errors.contains(text), "{}", said.errors);
     }
 }

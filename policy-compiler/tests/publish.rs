@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "publish/cloudflare.rs"]
+mod cloudflare;
 #[path = "publish/command.rs"]
 mod command;
 #[path = "publish/document.rs"]

@@ -112,7 +112,7 @@ fn moment(at: UnixMillis) -> String {
     format!("{} ago", rough(now().since(at)))
 }
 
-fn until(at: UnixMillis, now: UnixMillis) -> String {
+pub(super) fn until(at: UnixMillis, now: UnixMillis) -> String {
     if at > now {
         format!("in {}", rough(at.since(now)))
     } else {

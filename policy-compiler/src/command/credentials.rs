@@ -3,22 +3,24 @@
 mod show;
 
 use std::process::ExitCode;
-use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
-use tidegate_policy_compiler::api_keys::{ApiKeys, Grant, KeyFolder, Made};
+use tidegate_policy_compiler::api_keys::{ApiKeys, Grant, Made};
+use tidegate_policy_compiler::publish::{Retrying, Store};
 use tidegate_shared::api_key::{ApiKeyId, ApiKeyPrefix};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
+use super::channel::{now, wait};
+use super::store::GatewayStore;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
 pub(super) struct Credentials {
-    /// Where the keys' records are: `file:DIR`
+    /// Where the keys' records are: `file:DIR`, or `kv:ACCOUNT/NAMESPACE` of Workers KV, for which
+    /// CLOUDFLARE_API_TOKEN has a token
     #[arg(long, value_name = "STORE", global = true)]
-    store: Option<KeyStore>,
+    store: Option<GatewayStore>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
     format: Format,
@@ -86,36 +88,25 @@ struct Rotate {
     expires: Option<Span>,
 }
 
-/// A store that gateways read.
-#[derive(Clone, Debug)]
-struct KeyStore(KeyFolder);
-
-impl FromStr for KeyStore {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let folder = text
-            .strip_prefix("file:")
-            .filter(|folder| !folder.is_empty());
-        let folder = folder.ok_or_else(|| format!("`{text}` is no store: write `file:DIR`"))?;
-        Ok(Self(KeyFolder::new(folder)))
-    }
-}
-
 impl Credentials {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let store = self.store.ok_or("name the store: `--store file:DIR`")?;
-        let KeyStore(store) = store;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        let now = UnixMillis(u64::try_from(since.as_millis())?);
-        let keys = ApiKeys::new(store, now);
-        self.command.act(&keys, self.format, now)?;
+        let store = self
+            .store
+            .ok_or("name the store: `--store file:DIR` or `--store kv:ACCOUNT/NAMESPACE`")?;
+        let now = now();
+        let keys = ApiKeys::new(store.open()?, now);
+        wait(self.command.act(&keys, self.format, now))??;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl CredentialsCommand {
-    fn act(self, keys: &ApiKeys, format: Format, now: UnixMillis) -> Result<(), Failure> {
+    async fn act(
+        self,
+        keys: &ApiKeys<Retrying<Store>>,
+        format: Format,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
         match self {
             Self::Create(create) => {
                 let Create {
@@ -136,10 +127,10 @@ impl CredentialsCommand {
                     begins,
                     expires,
                 };
-                hand_out(&keys.create(grant, output::entropy()?)?, format, now)
+                hand_out(&keys.create(grant, output::entropy()?).await?, format, now)
             }
             Self::List => {
-                let list = keys.list()?;
+                let list = keys.list().await?;
                 match format {
                     Format::Human => output::print(show::table(&list, now).trim_end()),
                     Format::Json => {
@@ -157,12 +148,14 @@ impl CredentialsCommand {
                 overlap,
                 expires,
             }) => {
-                let made = keys.rotate(key, overlap, expires, output::entropy()?)?;
+                let made = keys
+                    .rotate(key, overlap, expires, output::entropy()?)
+                    .await?;
                 output::complain(&format!("key {key} stays good for {overlap}"));
                 hand_out(&made, format, now)
             }
             Self::Revoke { key } => {
-                let record = keys.revoke(key)?;
+                let record = keys.revoke(key).await?;
                 match format {
                     Format::Human => output::complain(&format!(
                         "key {key} of {} is revoked; gateways notice within the `refresh` of ring {}",
