@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_dev::workerd::{WorkerConfig, Workerd};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Secrets,
+    Config, CredentialFolder, Identity, LimitAuthority, LogRecords, NativeGateway, Secrets,
 };
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -38,6 +38,14 @@ impl Runtime {
     /// # Errors
     /// Where it does not take the bundle.
     pub async fn native(stage: &Stage) -> Result<Self> {
+        Self::native_with(stage, Arc::new(LimitAuthority::embedded())).await
+    }
+
+    /// Starts the native gateway with an authority of limits.
+    ///
+    /// # Errors
+    /// Where it does not take the bundle.
+    pub async fn native_with(stage: &Stage, limits: Arc<LimitAuthority>) -> Result<Self> {
         let identities = stage
             .world
             .identities()
@@ -57,6 +65,7 @@ impl Runtime {
             identities: identities.collect(),
             secrets: Secrets::Given(secrets.collect()),
             credentials: Some(CredentialFolder::new(stage.store.path().to_owned())),
+            limits,
         };
         let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(LogRecords)).await;
         let gateway = gateway.map_err(|error| anyhow!("{error}"))?;

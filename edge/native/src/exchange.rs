@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) records: Arc<dyn Records>,
     pub(crate) fetcher: Fetcher,
-    pub(crate) authority: LimitAuthority,
+    pub(crate) authority: Arc<LimitAuthority>,
 }
 
 /// Who is at the other end of a connection.

@@ -20,6 +20,7 @@ mod server;
 mod tls;
 mod tunnel;
 
+pub use authority::LimitAuthority;
 pub use bundle::{LoadFailure, Loaded};
 pub use credentials::CredentialFolder;
 pub use fetch::Fetcher;

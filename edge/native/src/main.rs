@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Follow, Following, Identity, LogRecords, NativeGateway, Secrets,
-    Source, TlsFiles,
+    Config, CredentialFolder, Follow, Following, Identity, LimitAuthority, LogRecords,
+    NativeGateway, Secrets, Source, TlsFiles,
 };
 use tidegate_shared::channel::ChannelName;
 use tidegate_shared::trust::TrustKeys;
@@ -52,6 +52,15 @@ struct Arguments {
     /// A folder of API keys, as `tidegate credentials --store file:DIR` fills it
     #[arg(long, value_name = "DIR")]
     credentials: Option<PathBuf>,
+    /// Where `leased` and `strict` limits of several gateways are kept together: a Redis or Valkey
+    /// server that evicts no keys, as redis://USER:PASSWORD@HOST; else this process keeps them
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TIDEGATE_LIMITS",
+        hide_env_values = true
+    )]
+    limits: Option<String>,
     /// How to log, to standard error
     #[arg(long, value_enum, default_value_t = Log::Human)]
     log: Log,
@@ -126,6 +135,11 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let trust: TrustKeys = String::from_utf8(read(&arguments.trust)?)?.parse()?;
     let files = arguments.tls_certificate.zip(arguments.tls_key);
+    let limits = match &arguments.limits {
+        Some(address) => LimitAuthority::redis(address)
+            .map_err(|error| format!("cannot use the address of `--limits`: {error}"))?,
+        None => LimitAuthority::embedded(),
+    };
     let config = Config {
         listen: arguments.listen,
         tls: files.map(|(certificate, key)| TlsFiles {
@@ -137,6 +151,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         identities: arguments.identities,
         secrets: Secrets::Platform(arguments.secrets),
         credentials: arguments.credentials.map(CredentialFolder::new),
+        limits: Arc::new(limits),
     };
     let records = Arc::new(LogRecords);
     let gateway = match arguments.bundle {

@@ -123,8 +123,8 @@ impl tidegate_edge::Ports for Ports<'_> {
         folder.get(key).await
     }
 
-    async fn authority(&self, question: &Question, _: Span) -> Result<Answer, PortError> {
-        self.authority.answer(question)
+    async fn authority(&self, question: &Question, time: Span) -> Result<Answer, PortError> {
+        self.authority.answer(question, time).await
     }
 
     async fn fetch(

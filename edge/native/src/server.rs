@@ -47,6 +47,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Where API keys are found that are not in the bundle.
     pub credentials: Option<CredentialFolder>,
+    /// Who says how much is left of limits that hold over many places.
+    pub limits: Arc<LimitAuthority>,
 }
 
 /// A gateway that listens.
@@ -107,6 +109,7 @@ impl NativeGateway {
             identities,
             secrets,
             credentials,
+            limits,
         } = config;
         let tls = tls.map(Tls::load).transpose()?.map(Arc::new);
         let loader = Loader {
@@ -131,7 +134,7 @@ impl NativeGateway {
                 state: State::new(seed),
                 records,
                 fetcher: Fetcher::new()?,
-                authority: LimitAuthority::embedded(),
+                authority: limits,
             }),
         })
     }

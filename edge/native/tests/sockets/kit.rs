@@ -60,6 +60,7 @@ impl Running {
             identities: vec![],
             secrets: Secrets::Given([("shared".to_owned(), SECRET.to_vec())].into()),
             credentials: None,
+            limits: Arc::new(tidegate_edge_native::LimitAuthority::embedded()),
         };
         let (sender, records) = mpsc::unbounded_channel();
         let gateway = NativeGateway::bind(config, bundle, Arc::new(Sink(sender)))

@@ -11,7 +11,8 @@ use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_dev::workerd::{WorkerConfig, Workerd};
 use tidegate_dev::{Apart, Certificate, World};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Identity, LogRecords, NativeGateway, Reloader, Secrets,
+    Config, CredentialFolder, Identity, LimitAuthority, LogRecords, NativeGateway, Reloader,
+    Secrets,
 };
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::TrustKey;
@@ -122,6 +123,7 @@ async fn native(setting: Setting<'_>) -> Result<Gateway, Failure> {
         credentials: setting
             .store
             .map(|folder| CredentialFolder::new(folder.to_owned())),
+        limits: Arc::new(LimitAuthority::embedded()),
     };
     let bound = NativeGateway::bind(config, setting.bundle, Arc::new(LogRecords)).await;
     let gateway = bound.map_err(|error| -> Failure { error })?;
