@@ -85,7 +85,7 @@ pub struct Spent {
     pub free: u32,
 }
 
-/// A lease: tokens to use until it ends, [`LIFETIME`](crate::LIFETIME) after the renewal was sent.
+/// A lease: tokens to use until it ends, [`LIFETIME`] after the renewal was sent.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
 )]
