@@ -3,17 +3,21 @@
 //!
 //! Decoding accumulates: a value that fails is reported and left out, the rest goes on.
 
+mod json;
+mod named;
+mod parsed;
 pub(crate) mod schema;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Kind, Node};
+pub(crate) use json::Json;
+pub(crate) use named::Named;
+pub(crate) use parsed::Parsed;
 
 /// A type of the language.
 pub(crate) trait Decode: Sized {
@@ -88,96 +92,6 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
-/// Named definitions in the order of the file.
-#[derive(Clone, Debug)]
-pub(crate) struct Named<T> {
-    pub(crate) entries: Vec<(Spanned<String>, T)>,
-    /// Names whose definitions could not be read: a reference to one is not a second error.
-    broken: Vec<String>,
-}
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            broken: Vec::new(),
-        }
-    }
-}
-
-impl<T> Named<T> {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Spanned<String>, T)> {
-        self.entries.iter()
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|(name, _)| name.as_str())
-    }
-
-    pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.names().position(|other| other == name)
-    }
-
-    pub(crate) fn is_broken(&self, name: &str) -> bool {
-        self.broken.iter().any(|other| other == name)
-    }
-
-    /// Takes in the definitions of another file; a name that is there already is an error.
-    pub(crate) fn merge(&mut self, other: Self, what: &str, diagnostics: &mut Diagnostics) {
-        self.broken.extend(other.broken);
-        for (name, definition) in other.entries {
-            match self.entries.iter().find(|(own, _)| own.value == name.value) {
-                None => self.entries.push((name, definition)),
-                Some((first, _)) => diagnostics.push(
-                    Diagnostic::error(
-                        "duplicate-definition",
-                        name.span,
-                        format!("the {what} `{}` is defined twice", name.value),
-                    )
-                    .label("again here")
-                    .related(first.span, "first here"),
-                ),
-            }
-        }
-    }
-}
-
-impl<T: Decode> Decode for Named<T> {
-    const REQUIRED: bool = false;
-
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Kind::Mapping(nodes) = &node.kind else {
-            return wrong_type(node, "a mapping of names", diagnostics);
-        };
-        let mut named = Self::default();
-        for (name, node) in nodes {
-            match T::decode(node, diagnostics) {
-                Some(definition) => named.entries.push((name.clone(), definition)),
-                None => named.broken.push(name.value.clone()),
-            }
-        }
-        Some(named)
-    }
-
-    fn absent(_: &str, _: Span, _: &mut Diagnostics) -> Option<Self> {
-        Some(Self::default())
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Named<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        BTreeMap::<String, T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, T>::json_schema(generator)
-    }
-}
-
 impl Decode for String {
     fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Text(text) = &node.kind else {
@@ -228,63 +142,6 @@ impl<T: JsonSchema> JsonSchema for Spanned<T> {
     }
 }
 
-/// A value that is written as text: a rate, a host, a pattern.
-#[derive(Clone, Debug)]
-pub(crate) struct Parsed<T>(pub(crate) Spanned<T>);
-
-impl<T> std::ops::Deref for Parsed<T> {
-    type Target = Spanned<T>;
-
-    fn deref(&self) -> &Spanned<T> {
-        &self.0
-    }
-}
-
-impl<T: FromStr<Err: std::fmt::Display>> Decode for Parsed<T> {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        // A number here mostly lacks its unit, which quotes would not give it.
-        if let Kind::Integer(number) = node.kind
-            && let Err(error) = number.to_string().parse::<T>()
-        {
-            diagnostics.push(Diagnostic::error(
-                "wrong-type",
-                node.span,
-                error.to_string(),
-            ));
-            return None;
-        }
-        let text = Spanned::<String>::decode(node, diagnostics)?;
-        match text.parse() {
-            Ok(value) => Some(Self(Spanned {
-                value,
-                span: text.span,
-            })),
-            Err(error) => {
-                diagnostics.push(Diagnostic::error(
-                    "invalid-value",
-                    text.span,
-                    format!("{error}"),
-                ));
-                None
-            }
-        }
-    }
-}
-
-impl<T> JsonSchema for Parsed<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("text")
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
 /// One value, or a list of them.
 #[derive(Clone, Debug)]
 pub(crate) struct OneOrMany<T>(pub(crate) Vec<T>);
@@ -310,41 +167,6 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
-    }
-}
-
-/// Any JSON value, as a policy's reply has it.
-#[derive(Clone, Debug)]
-pub(crate) struct Json(pub(crate) serde_json::Value);
-
-impl Decode for Json {
-    fn decode(node: &Node, _: &mut Diagnostics) -> Option<Self> {
-        Some(Self(json(node)))
-    }
-}
-
-fn json(node: &Node) -> serde_json::Value {
-    match &node.kind {
-        Kind::Null => serde_json::Value::Null,
-        Kind::Bool(value) => (*value).into(),
-        Kind::Integer(number) => (*number).into(),
-        Kind::Number(number) => number.clone().into(),
-        Kind::Text(text) => text.clone().into(),
-        Kind::Sequence(items) => items.iter().map(json).collect(),
-        Kind::Mapping(entries) => entries
-            .iter()
-            .map(|(key, node)| (key.value.clone(), json(node)))
-            .collect(),
-    }
-}
-
-impl JsonSchema for Json {
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("json")
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        Schema::default()
     }
 }
 
