@@ -1,5 +1,7 @@
 //! Path patterns of routes: literals, parameters, prefixes, and which of two is more specific.
 
+mod segment;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::path;
+pub use segment::Segment;
 
 /// The most segments a pattern may have.
 pub const MAX_SEGMENTS: usize = 64;
@@ -19,108 +22,6 @@ pub const MAX_SEGMENTS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern(String);
-
-/// One segment of a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Segment<'a> {
-    /// Matches itself.
-    Literal(&'a str),
-    /// Matches one non-empty segment part between a literal beginning and a literal end, both
-    /// possibly empty.
-    Parameter {
-        /// What the segment begins with.
-        before: &'a str,
-        /// The parameter's name.
-        name: &'a str,
-        /// What the segment ends with.
-        after: &'a str,
-    },
-}
-
-impl<'a> Segment<'a> {
-    fn of(text: &'a str) -> Self {
-        let parameter = text.split_once('{').and_then(|(before, rest)| {
-            rest.split_once('}').map(|(name, after)| Self::Parameter {
-                before,
-                name,
-                after,
-            })
-        });
-        parameter.unwrap_or(Self::Literal(text))
-    }
-
-    /// The captured value (or `""` for a literal) where the segment matches.
-    fn capture<'p>(&self, segment: &'p str) -> Option<&'p str> {
-        match *self {
-            Self::Literal(literal) => (literal == segment).then_some(""),
-            Self::Parameter { before, after, .. } => segment
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .filter(|value| !value.is_empty()),
-        }
-    }
-
-    /// Greater is more specific: a literal, a parameter with literal parts (a longer literal end
-    /// first, then a longer beginning, as the router tries them), a bare parameter.
-    fn rank(&self) -> (u8, usize, usize) {
-        match *self {
-            Self::Literal(_) => (3, 0, 0),
-            Self::Parameter {
-                before: "",
-                after: "",
-                ..
-            } => (1, 0, 0),
-            Self::Parameter { before, after, .. } => (2, after.len(), before.len()),
-        }
-    }
-
-    /// The more specific of two segments is greater: see [`PathPattern::cmp_specificity`].
-    pub fn cmp_specificity(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank())
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        match (*self, *other) {
-            (Self::Literal(_), Self::Literal(_)) => self == other,
-            (Self::Literal(literal), Self::Parameter { .. }) => other.capture(literal).is_some(),
-            (Self::Parameter { .. }, Self::Literal(literal)) => self.capture(literal).is_some(),
-            (
-                Self::Parameter {
-                    before: b1,
-                    after: a1,
-                    ..
-                },
-                Self::Parameter {
-                    before: b2,
-                    after: a2,
-                    ..
-                },
-            ) => {
-                (b1.starts_with(b2) || b2.starts_with(b1)) && (a1.ends_with(a2) || a2.ends_with(a1))
-            }
-        }
-    }
-
-    fn covers(&self, other: &Self) -> bool {
-        match (*self, *other) {
-            (Self::Literal(_), Self::Literal(_)) => self == other,
-            (Self::Literal(_), Self::Parameter { .. }) => false,
-            (Self::Parameter { .. }, Self::Literal(literal)) => self.capture(literal).is_some(),
-            (
-                Self::Parameter {
-                    before: b1,
-                    after: a1,
-                    ..
-                },
-                Self::Parameter {
-                    before: b2,
-                    after: a2,
-                    ..
-                },
-            ) => b2.starts_with(b1) && a2.ends_with(a1),
-        }
-    }
-}
 
 impl PathPattern {
     /// The pattern as text.
