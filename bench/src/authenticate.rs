@@ -1,25 +1,19 @@
 //! Deciding about a request with a token, against nothing but the verification of that token by
 //! `jwt-simple` with a key that is parsed already.
 
-use std::collections::HashSet;
 use std::hint::black_box;
 use std::rc::Rc;
 
-use anyhow::{Result, bail, ensure};
-use jwt_simple::prelude::{
-    Duration, ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair, Ed25519KeyPair,
-    EdDSAKeyPairLike, EdDSAPublicKeyLike, HS256Key, MACLike, NoCustomClaims, RS256KeyPair,
-    RSAKeyPairLike, RSAPublicKeyLike, UnixTimeStamp, VerificationOptions,
-};
-use serde_bytes::ByteBuf;
+use anyhow::{Result, ensure};
 use tidegate_edge::State;
-use tidegate_shared::bundle::{Algorithm, IssuerKeys, KeyMaterial, PublicKey};
+use tidegate_shared::bundle::Algorithm;
 
 use crate::measure::{Contest, Outcome, operation};
 use crate::policy::{self, SignedBundle};
 use crate::report::Row;
-use crate::request::{Client, NOW, SECRET, decide, expect_status};
-use crate::token::{self, AUDIENCE, ISSUER};
+use crate::request::{Client, NOW, decide, expect_status};
+use crate::scheme::Scheme;
+use crate::token;
 
 const PATH: &str = "/v1/accounts/7";
 
@@ -51,19 +45,9 @@ pub(crate) fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// An issuer and the peer that verifies its tokens.
-struct Scheme {
-    keys: IssuerKeys,
-    token: String,
-    verify: Box<dyn Fn(&str) -> bool>,
-}
-
 fn measure(algorithm: Algorithm, limited: bool) -> Result<Outcome> {
-    let Scheme {
-        keys,
-        token,
-        verify,
-    } = scheme(algorithm)?;
+    let Scheme { keys, mint, verify } = Scheme::of(algorithm)?;
+    let token = mint(token::claims(NOW))?;
     let gateway = SignedBundle::authenticated(PATH, algorithm, keys, limited)?.load()?;
     let state = State::new([0; 16]);
     let client = Client::new(policy::host(0));
@@ -85,7 +69,8 @@ fn measure(algorithm: Algorithm, limited: bool) -> Result<Outcome> {
 
 /// Deciding about a token that was verified lately, against deciding about it for the first time.
 fn measure_cached(algorithm: Algorithm) -> Result<Outcome> {
-    let Scheme { keys, token, .. } = scheme(algorithm)?;
+    let Scheme { keys, mint, .. } = Scheme::of(algorithm)?;
+    let token = mint(token::claims(NOW))?;
     let gateway = Rc::new(SignedBundle::authenticated(PATH, algorithm, keys, false)?.load()?);
     let client = Rc::new(Client::new(policy::host(0)).with_token(&token)?);
     let warm = State::new([0; 16]);
@@ -108,83 +93,4 @@ fn measure_cached(algorithm: Algorithm) -> Result<Outcome> {
         )],
     };
     Ok(contest.run())
-}
-
-fn scheme(algorithm: Algorithm) -> Result<Scheme> {
-    let claims = token::claims(NOW);
-    let options = Some(VerificationOptions {
-        allowed_issuers: Some(HashSet::from([ISSUER.to_owned()])),
-        allowed_audiences: Some(HashSet::from([AUDIENCE.to_owned()])),
-        time_tolerance: Some(Duration::from_secs(30)),
-        artificial_time: Some(UnixTimeStamp::from_secs(NOW)),
-        ..VerificationOptions::default()
-    });
-    Ok(match algorithm {
-        Algorithm::HS256 => {
-            let key = HS256Key::from_bytes(SECRET);
-            Scheme {
-                keys: IssuerKeys::Secret("customers".to_owned()),
-                token: token::hs256(NOW)?,
-                verify: Box::new(move |token| {
-                    key.verify_token::<NoCustomClaims>(token, options.clone())
-                        .is_ok()
-                }),
-            }
-        }
-        Algorithm::ES256 => {
-            let pair = ES256KeyPair::generate();
-            let key = pair.public_key();
-            let point = key.public_key().to_bytes_uncompressed();
-            Scheme {
-                keys: pinned(KeyMaterial::P256(ByteBuf::from(point))),
-                token: pair.sign(claims)?,
-                verify: Box::new(move |token| {
-                    key.verify_token::<NoCustomClaims>(token, options.clone())
-                        .is_ok()
-                }),
-            }
-        }
-        Algorithm::RS256 => {
-            let pair = RS256KeyPair::generate(2048)?;
-            let key = pair.public_key();
-            let parts = key.to_components();
-            Scheme {
-                keys: pinned(KeyMaterial::Rsa(
-                    ByteBuf::from(parts.n),
-                    ByteBuf::from(parts.e),
-                )),
-                token: pair.sign(claims)?,
-                verify: Box::new(move |token| {
-                    key.verify_token::<NoCustomClaims>(token, options.clone())
-                        .is_ok()
-                }),
-            }
-        }
-        Algorithm::EdDSA => {
-            let pair = Ed25519KeyPair::generate();
-            let key = pair.public_key();
-            Scheme {
-                keys: pinned(KeyMaterial::Ed25519(ByteBuf::from(key.to_bytes()))),
-                token: pair.sign(claims)?,
-                verify: Box::new(move |token| {
-                    key.verify_token::<NoCustomClaims>(token, options.clone())
-                        .is_ok()
-                }),
-            }
-        }
-        Algorithm::RS384
-        | Algorithm::RS512
-        | Algorithm::PS256
-        | Algorithm::PS384
-        | Algorithm::PS512
-        | Algorithm::ES384 => bail!("{} is not measured", algorithm.name()),
-    })
-}
-
-fn pinned(material: KeyMaterial) -> IssuerKeys {
-    IssuerKeys::Pinned(vec![PublicKey {
-        id: None,
-        algorithm: None,
-        material,
-    }])
 }

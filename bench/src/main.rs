@@ -11,6 +11,7 @@ mod measure;
 mod policy;
 mod report;
 mod request;
+mod scheme;
 mod token;
 mod workers;
 

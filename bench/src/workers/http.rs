@@ -48,20 +48,22 @@ pub(super) fn send(address: SocketAddr, request: &str) -> Result<u16> {
     exchange(&mut BufReader::new(connect(address)?), request)
 }
 
-/// Sends as many requests as told over a few connections, and requires that each succeeds.
-pub(super) fn load(address: SocketAddr, request: &str, requests: usize) -> Result<()> {
+/// Sends the requests over a few connections, and requires that each succeeds.
+pub(super) fn load(address: SocketAddr, requests: &[String]) -> Result<()> {
+    let share = requests.len().div_ceil(CONNECTIONS).max(1);
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..CONNECTIONS)
-            .map(|_| scope.spawn(|| client(address, request, requests / CONNECTIONS)))
+        let clients: Vec<_> = requests
+            .chunks(share)
+            .map(|requests| scope.spawn(|| client(address, requests)))
             .collect();
         let mut results = clients.into_iter().map(|client| client.join());
         results.try_for_each(|result| result.ok().context("a client failed")?)
     })
 }
 
-fn client(address: SocketAddr, request: &str, requests: usize) -> Result<()> {
+fn client(address: SocketAddr, requests: &[String]) -> Result<()> {
     let mut stream = BufReader::new(connect(address)?);
-    for _ in 0..requests {
+    for request in requests {
         let status = exchange(&mut stream, request)?;
         ensure!(status == 200, "status {status}");
     }

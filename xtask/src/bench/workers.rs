@@ -24,7 +24,7 @@ pub(super) fn build() -> Result<PathBuf> {
             gateway.join(module),
         )?;
     }
-    for name in ["hono", "hono-whole-job", "pass-through"] {
+    for name in ["hono", "hono-whole-job", "pass-through", "verify"] {
         let peer = directory.join(name);
         run(Command::new(npm::tool("esbuild"))
             .arg(root().join(format!("bench/workers/{name}.js")))
