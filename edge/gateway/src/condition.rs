@@ -147,9 +147,6 @@ impl Program {
     /// # Errors
     /// [`EvaluationError`], also where the value is no boolean.
     pub fn holds<F: Facts>(&self, facts: &F) -> Result<bool, EvaluationError> {
-        match self.evaluate(facts)? {
-            Value::Bool(holds) => Ok(holds),
-            _ => Err(EvaluationError::NoSuchOverload),
-        }
+        Evaluation::new(self, facts).result()
     }
 }

@@ -2,18 +2,18 @@
 
 use tidegate_shared::condition::{Macro, NodeIndex};
 
-use super::evaluate::{Evaluated, Evaluation, Scope};
+use super::evaluate::{Evaluation, Scope, Wanted, connect};
 use super::value::{List, Value};
 use super::{EvaluationError, Facts};
 
 impl<'a, F: Facts> Evaluation<'a, F> {
-    pub(super) fn each(
+    pub(super) fn each<W: Wanted<'a>>(
         &self,
         kind: Macro,
         range: &Value<'a>,
         body: NodeIndex,
         scope: Option<&Scope<'_, 'a>>,
-    ) -> Evaluated<'a> {
+    ) -> Result<W, EvaluationError> {
         match range {
             Value::List(list) => self.over(kind, list.iter(), body, scope),
             Value::Map(map) => {
@@ -24,51 +24,49 @@ impl<'a, F: Facts> Evaluation<'a, F> {
         }
     }
 
-    fn over(
+    fn over<W: Wanted<'a>>(
         &self,
         kind: Macro,
         elements: impl Iterator<Item = Value<'a>>,
         body: NodeIndex,
-        scope: Option<&Scope<'_, 'a>>,
-    ) -> Evaluated<'a> {
-        let evaluate = |value: Value<'a>| {
-            self.weigh(&value)?;
-            let inner = Scope {
-                value,
-                outer: scope,
-            };
-            self.at(body, Some(&inner))
-        };
+        outer: Option<&Scope<'_, 'a>>,
+    ) -> Result<W, EvaluationError> {
+        let holds = |value| self.of::<bool>(value, body, outer);
         match kind {
-            Macro::All => self.connect(false, elements.map(evaluate)),
-            Macro::Exists => self.connect(true, elements.map(evaluate)),
+            Macro::All => connect(false, elements.map(holds)).map(W::from_bool),
+            Macro::Exists => connect(true, elements.map(holds)).map(W::from_bool),
             Macro::ExistsOne => {
                 let mut count = 0_usize;
                 for element in elements {
-                    count = count.saturating_add(usize::from(truth(&evaluate(element)?)?));
+                    count = count.saturating_add(usize::from(holds(element)?));
                 }
-                Ok(Value::Bool(count == 1))
+                Ok(W::from_bool(count == 1))
             }
             Macro::Map => {
-                let results = elements.map(evaluate);
-                Ok(Value::List(List::Built(results.collect::<Result<_, _>>()?)))
+                let results = elements.map(|value| self.of(value, body, outer));
+                let results = results.collect::<Result<_, _>>()?;
+                W::from_value(Value::List(List::Built(results)))
             }
             Macro::Filter => {
                 let mut kept = Vec::new();
                 for element in elements {
-                    if truth(&evaluate(element.clone())?)? {
+                    if holds(element.clone())? {
                         kept.push(element);
                     }
                 }
-                Ok(Value::List(List::Built(kept.into())))
+                W::from_value(Value::List(List::Built(kept.into())))
             }
         }
     }
-}
 
-fn truth(value: &Value<'_>) -> Result<bool, EvaluationError> {
-    match value {
-        Value::Bool(value) => Ok(*value),
-        _ => Err(EvaluationError::NoSuchOverload),
+    /// What is wanted of the body, for one element.
+    fn of<W: Wanted<'a>>(
+        &self,
+        value: Value<'a>,
+        body: NodeIndex,
+        outer: Option<&Scope<'_, 'a>>,
+    ) -> Result<W, EvaluationError> {
+        self.take(1)?;
+        self.at(body, Some(&Scope { value, outer }))
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use regex_automata::Input;
 use regex_automata::dfa::Automaton;
-use tidegate_shared::condition::{Node, NodeIndex, bounds};
+use tidegate_shared::condition::{Node, NodeIndex, Unary, bounds};
 
 use super::compare::equal;
 use super::value::{List, Map, Value};
@@ -25,6 +25,39 @@ pub(super) struct Scope<'s, 'a> {
 
 pub(super) type Evaluated<'a> = Result<Value<'a>, EvaluationError>;
 
+/// What an evaluation is asked for: a value, or only whether something holds, for which no value
+/// has to be made.
+pub(super) trait Wanted<'a>: Sized {
+    fn from_bool(holds: bool) -> Self;
+
+    /// # Errors
+    /// [`EvaluationError::NoSuchOverload`] where the value is none of those that are wanted.
+    fn from_value(value: Value<'a>) -> Result<Self, EvaluationError>;
+}
+
+impl<'a> Wanted<'a> for Value<'a> {
+    fn from_bool(holds: bool) -> Self {
+        Self::Bool(holds)
+    }
+
+    fn from_value(value: Self) -> Result<Self, EvaluationError> {
+        Ok(value)
+    }
+}
+
+impl<'a> Wanted<'a> for bool {
+    fn from_bool(holds: bool) -> Self {
+        holds
+    }
+
+    fn from_value(value: Value<'a>) -> Result<Self, EvaluationError> {
+        match value {
+            Value::Bool(holds) => Ok(holds),
+            _ => Err(EvaluationError::NoSuchOverload),
+        }
+    }
+}
+
 impl<'a, F: Facts> Evaluation<'a, F> {
     pub(super) fn new(program: &'a Program, facts: &'a F) -> Self {
         Self {
@@ -34,9 +67,9 @@ impl<'a, F: Facts> Evaluation<'a, F> {
         }
     }
 
-    pub(super) fn result(&self) -> Evaluated<'a> {
+    pub(super) fn result<W: Wanted<'a>>(&self) -> Result<W, EvaluationError> {
         let root = self.program.nodes.last();
-        self.value(root.ok_or(EvaluationError::Unknown)?, None)
+        self.node(root.ok_or(EvaluationError::Unknown)?, None)
     }
 
     /// Takes steps.
@@ -48,84 +81,100 @@ impl<'a, F: Facts> Evaluation<'a, F> {
         Ok(())
     }
 
-    /// Takes the steps of a value: one, and more for a long text, which is searched, compared or
-    /// joined to another at a cost.
-    pub(super) fn weigh(&self, value: &Value<'a>) -> Result<(), EvaluationError> {
-        self.take(1 + value.octets() / 64)
+    /// Takes the steps of a long text that is searched, compared or joined to another.
+    fn weigh(&self, value: &Value<'a>) -> Result<(), EvaluationError> {
+        self.take(value.octets() / 64)
     }
 
-    /// The value of a node.
-    pub(super) fn at(&self, index: NodeIndex, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
+    /// What is wanted of a node.
+    pub(super) fn at<W: Wanted<'a>>(
+        &self,
+        index: NodeIndex,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Result<W, EvaluationError> {
         let node = usize::try_from(index)
             .ok()
             .and_then(|index| self.program.nodes.get(index));
-        self.value(node.ok_or(EvaluationError::Unknown)?, scope)
+        self.node(node.ok_or(EvaluationError::Unknown)?, scope)
     }
 
-    fn value(&self, node: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
-        let value = self.compute(node, scope)?;
-        self.weigh(&value)?;
-        Ok(value)
-    }
-
-    fn compute(&self, node: &'a Node, scope: Option<&Scope<'_, 'a>>) -> Evaluated<'a> {
+    fn node<W: Wanted<'a>>(
+        &self,
+        node: &'a Node,
+        scope: Option<&Scope<'_, 'a>>,
+    ) -> Result<W, EvaluationError> {
+        self.take(1)?;
+        let known = |value: Option<Value<'a>>, missing| match value {
+            Some(value) => W::from_value(value),
+            None => Err(missing),
+        };
         let absent = EvaluationError::NoSuchKey;
+        let holds = |operand: &NodeIndex| self.at::<bool>(*operand, scope);
         match node {
-            Node::Constant(constant) => Ok(constant.into()),
+            Node::Constant(constant) => W::from_value(constant.into()),
             Node::Variable(variable) => {
-                let value = self.facts.variable(*variable);
-                value.ok_or(EvaluationError::Unknown)
+                known(self.facts.variable(*variable), EvaluationError::Unknown)
             }
-            Node::Header(header) => self.header(*header)?.ok_or(absent),
-            Node::HasHeader(header) => Ok(Value::Bool(self.header(*header)?.is_some())),
-            Node::Query(name) => self.facts.query(name).map(Value::Text).ok_or(absent),
-            Node::HasQuery(name) => Ok(Value::Bool(self.facts.query(name).is_some())),
-            Node::Parameter(place) => self.facts.parameter(*place).map(Value::Text).ok_or(absent),
+            Node::Header(header) => known(self.header(*header)?, absent),
+            Node::HasHeader(header) => Ok(W::from_bool(self.header(*header)?.is_some())),
+            Node::Query(name) => known(self.facts.query(name).map(Value::Text), absent),
+            Node::HasQuery(name) => Ok(W::from_bool(self.facts.query(name).is_some())),
+            Node::Parameter(place) => known(self.facts.parameter(*place).map(Value::Text), absent),
             Node::Local(outer) => {
                 let mut scopes = std::iter::successors(scope, |scope| scope.outer);
                 let scope = usize::try_from(*outer)
                     .ok()
                     .and_then(|outer| scopes.nth(outer));
-                Ok(scope.ok_or(EvaluationError::Unknown)?.value.clone())
+                let value = scope.map(|scope| scope.value.clone());
+                known(value, EvaluationError::Unknown)
             }
             Node::List(items) => {
                 let items = items.iter().map(|item| self.at(*item, scope));
-                Ok(Value::List(List::Built(items.collect::<Result<_, _>>()?)))
+                W::from_value(Value::List(List::Built(items.collect::<Result<_, _>>()?)))
             }
-            Node::Map(entries) => self.map(entries, scope),
+            Node::Map(entries) => W::from_value(self.map(entries, scope)?),
             Node::Has(of, name) => match self.at(*of, scope)? {
-                Value::Map(map) => Ok(Value::Bool(map.member(name).is_some())),
+                Value::Map(map) => Ok(W::from_bool(map.member(name).is_some())),
                 _ => Err(EvaluationError::NoSuchOverload),
             },
-            Node::And(operands) => self.connect(
-                false,
-                operands.iter().map(|operand| self.at(*operand, scope)),
-            ),
-            Node::Or(operands) => self.connect(
-                true,
-                operands.iter().map(|operand| self.at(*operand, scope)),
-            ),
-            Node::If(condition, one, other) => match self.at(*condition, scope)? {
-                Value::Bool(true) => self.at(*one, scope),
-                Value::Bool(false) => self.at(*other, scope),
-                _ => Err(EvaluationError::NoSuchOverload),
-            },
+            Node::And(operands) => connect(false, operands.iter().map(holds)).map(W::from_bool),
+            Node::Or(operands) => connect(true, operands.iter().map(holds)).map(W::from_bool),
+            Node::If(condition, one, other) => {
+                let taken = if holds(condition)? { one } else { other };
+                self.at(*taken, scope)
+            }
+            Node::Unary(Unary::Not, operand) => Ok(W::from_bool(!holds(operand)?)),
             Node::Unary(function, operand) => {
-                operators::unary(*function, self.at(*operand, scope)?)
+                let operand = self.at(*operand, scope)?;
+                self.weigh(&operand)?;
+                W::from_value(operators::unary(*function, operand)?)
             }
             Node::Binary(function, one, other) => {
                 let (one, other) = (self.at(*one, scope)?, self.at(*other, scope)?);
+                self.weigh(&one)?;
+                self.weigh(&other)?;
                 let mut steps = 0;
-                let result = operators::binary(*function, one, other, &mut steps);
+                let result = match operators::binary(*function) {
+                    operators::Function::Relation(holds) => {
+                        holds(&one, &other, &mut steps).map(W::from_bool)
+                    }
+                    operators::Function::Operation(compute) => {
+                        compute(one, other, &mut steps).and_then(W::from_value)
+                    }
+                };
                 self.take(steps)?;
                 result
             }
             Node::Part(part, of, zone) => match self.at(*of, scope)? {
-                Value::Timestamp(time) => Ok(Value::Int(time::part(*part, time, *zone))),
-                Value::Duration(nanos) => time::total(*part, nanos),
+                Value::Timestamp(time) => W::from_value(Value::Int(time::part(*part, time, *zone))),
+                Value::Duration(nanos) => W::from_value(time::total(*part, nanos)?),
                 _ => Err(EvaluationError::NoSuchOverload),
             },
-            Node::Matches(text, automaton) => self.matches(&self.at(*text, scope)?, *automaton),
+            Node::Matches(text, automaton) => {
+                let text = self.at(*text, scope)?;
+                self.weigh(&text)?;
+                self.matches(&text, *automaton).map(W::from_bool)
+            }
             Node::Each(kind, range, body) => {
                 let range = self.at(*range, scope)?;
                 self.each(*kind, &range, *body, scope)
@@ -148,7 +197,7 @@ impl<'a, F: Facts> Evaluation<'a, F> {
     ) -> Evaluated<'a> {
         let mut built: Vec<(Value<'a>, Value<'a>)> = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            let key = self.at(*key, scope)?;
+            let key: Value<'a> = self.at(*key, scope)?;
             if !matches!(
                 key,
                 Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Text(_)
@@ -166,28 +215,8 @@ impl<'a, F: Facts> Evaluation<'a, F> {
         Ok(Value::Map(Map::Built(built.into())))
     }
 
-    /// Conjunction, which one false decides, or disjunction, which one true decides: whatever
-    /// errors others are, and in whatever order they stand.
-    pub(super) fn connect(
-        &self,
-        decisive: bool,
-        operands: impl Iterator<Item = Evaluated<'a>>,
-    ) -> Evaluated<'a> {
-        let mut error = None;
-        for operand in operands {
-            match operand {
-                Ok(Value::Bool(value)) if value == decisive => return Ok(Value::Bool(decisive)),
-                Ok(Value::Bool(_)) => {}
-                Ok(_) => error = error.or(Some(EvaluationError::NoSuchOverload)),
-                Err(EvaluationError::TooManySteps) => return Err(EvaluationError::TooManySteps),
-                Err(other) => error = error.or(Some(other)),
-            }
-        }
-        error.map_or(Ok(Value::Bool(!decisive)), Err)
-    }
-
     /// Whether an automaton finds a match anywhere in a text.
-    fn matches(&self, text: &Value<'a>, automaton: u32) -> Evaluated<'a> {
+    fn matches(&self, text: &Value<'a>, automaton: u32) -> Result<bool, EvaluationError> {
         let Value::Text(text) = text else {
             return Err(EvaluationError::NoSuchOverload);
         };
@@ -198,6 +227,24 @@ impl<'a, F: Facts> Evaluation<'a, F> {
         let input = Input::new(text.as_bytes()).earliest(true);
         let found = automaton.try_search_fwd(&input);
         let found = found.map_err(|_| EvaluationError::Unknown)?;
-        Ok(Value::Bool(found.is_some()))
+        Ok(found.is_some())
     }
+}
+
+/// Conjunction, which one false decides, or disjunction, which one true decides: whatever errors
+/// others are, and in whatever order they stand.
+pub(super) fn connect(
+    decisive: bool,
+    operands: impl Iterator<Item = Result<bool, EvaluationError>>,
+) -> Result<bool, EvaluationError> {
+    let mut error = None;
+    for operand in operands {
+        match operand {
+            Ok(holds) if holds == decisive => return Ok(decisive),
+            Ok(_) => {}
+            Err(EvaluationError::TooManySteps) => return Err(EvaluationError::TooManySteps),
+            Err(other) => error = error.or(Some(other)),
+        }
+    }
+    error.map_or(Ok(!decisive), Err)
 }

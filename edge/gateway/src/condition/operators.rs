@@ -49,67 +49,77 @@ fn size<'a>(value: &Value<'a>) -> Evaluated<'a> {
     i64::try_from(size).map(Value::Int).map_err(|_| RANGE)
 }
 
-/// A function of two values. `steps` counts the elements that were looked at.
-pub(super) fn binary<'a>(
-    function: Binary,
-    one: Value<'a>,
-    other: Value<'a>,
-    steps: &mut usize,
-) -> Evaluated<'a> {
+/// A function of two values. It counts the elements that it has looked at.
+pub(super) enum Function {
+    /// It has no other values than true and false.
+    Relation(fn(&Value<'_>, &Value<'_>, &mut usize) -> Result<bool, EvaluationError>),
+    /// It has a value of its own.
+    Operation(for<'a> fn(Value<'a>, Value<'a>, &mut usize) -> Evaluated<'a>),
+}
+
+/// What a function of two values does.
+pub(super) fn binary(function: Binary) -> Function {
+    use Function::{Operation, Relation};
     match function {
-        Binary::Equal => Ok(Value::Bool(equal(&one, &other, steps))),
-        Binary::NotEqual => Ok(Value::Bool(!equal(&one, &other, steps))),
-        Binary::Less => compare(&one, &other, Ordering::is_lt),
-        Binary::LessEqual => compare(&one, &other, Ordering::is_le),
-        Binary::Greater => compare(&one, &other, Ordering::is_gt),
-        Binary::GreaterEqual => compare(&one, &other, Ordering::is_ge),
-        Binary::Add => add(one, other, steps),
-        Binary::Subtract => subtract(&one, &other),
-        Binary::Multiply => numeric(
-            &one,
-            &other,
-            i64::checked_mul,
-            u64::checked_mul,
-            |one, other| one * other,
-        ),
-        Binary::Divide if is_zero(&other) => Err(EvaluationError::DivisionByZero),
-        Binary::Divide => numeric(
-            &one,
-            &other,
-            i64::checked_div,
-            u64::checked_div,
-            |one, other| one / other,
-        ),
-        Binary::Remainder => remainder(&one, &other),
-        Binary::In => match &other {
-            Value::List(list) => Ok(Value::Bool(
-                list.iter().any(|element| equal(&one, &element, steps)),
-            )),
-            Value::Map(map) => Ok(Value::Bool(find(map, &one, steps).is_some())),
-            _ => Err(NO_OVERLOAD),
-        },
-        Binary::Index => match &one {
+        Binary::Equal => Relation(|one, other, steps| Ok(equal(one, other, steps))),
+        Binary::NotEqual => Relation(|one, other, steps| Ok(!equal(one, other, steps))),
+        Binary::Less => Relation(|one, other, _| compare(one, other, Ordering::is_lt)),
+        Binary::LessEqual => Relation(|one, other, _| compare(one, other, Ordering::is_le)),
+        Binary::Greater => Relation(|one, other, _| compare(one, other, Ordering::is_gt)),
+        Binary::GreaterEqual => Relation(|one, other, _| compare(one, other, Ordering::is_ge)),
+        Binary::In => Relation(is_in),
+        Binary::Contains => {
+            Relation(|one, other, _| search(one, other, |one, part| one.contains(part)))
+        }
+        Binary::StartsWith => {
+            Relation(|one, other, _| search(one, other, |one, part| one.starts_with(part)))
+        }
+        Binary::EndsWith => {
+            Relation(|one, other, _| search(one, other, |one, part| one.ends_with(part)))
+        }
+        Binary::Index => Operation(|one, other, steps| match &one {
             Value::List(list) => element(list, &other),
             Value::Map(map) => entry(map, &other, steps),
             _ => Err(NO_OVERLOAD),
-        },
-        Binary::Contains => search(&one, &other, |text, part| text.contains(part)),
-        Binary::StartsWith => search(&one, &other, |text, part| text.starts_with(part)),
-        Binary::EndsWith => search(&one, &other, |text, part| text.ends_with(part)),
+        }),
+        Binary::Add => Operation(add),
+        Binary::Subtract => Operation(|one, other, _| subtract(&one, &other)),
+        Binary::Multiply => Operation(|one, other, _| {
+            let (ints, uints) = (i64::checked_mul, u64::checked_mul);
+            numeric(&one, &other, ints, uints, |one, other| one * other)
+        }),
+        Binary::Divide => Operation(|one, other, _| divide(&one, &other)),
+        Binary::Remainder => Operation(|one, other, _| remainder(&one, &other)),
     }
 }
 
-fn search<'a>(one: &Value<'_>, other: &Value<'_>, found: fn(&str, &str) -> bool) -> Evaluated<'a> {
-    match (one, other) {
-        (Value::Text(text), Value::Text(part)) => Ok(Value::Bool(found(text, part))),
+fn is_in(one: &Value<'_>, of: &Value<'_>, steps: &mut usize) -> Result<bool, EvaluationError> {
+    match of {
+        Value::List(list) => Ok(list.iter().any(|element| equal(one, &element, steps))),
+        Value::Map(map) => Ok(find(map, one, steps).is_some()),
         _ => Err(NO_OVERLOAD),
     }
 }
 
-fn compare<'a>(one: &Value<'_>, other: &Value<'_>, holds: fn(Ordering) -> bool) -> Evaluated<'a> {
+fn search(
+    one: &Value<'_>,
+    other: &Value<'_>,
+    found: fn(&str, &str) -> bool,
+) -> Result<bool, EvaluationError> {
+    match (one, other) {
+        (Value::Text(text), Value::Text(part)) => Ok(found(text, part)),
+        _ => Err(NO_OVERLOAD),
+    }
+}
+
+fn compare(
+    one: &Value<'_>,
+    other: &Value<'_>,
+    holds: fn(Ordering) -> bool,
+) -> Result<bool, EvaluationError> {
     match order(one, other) {
-        Some(order) => Ok(Value::Bool(holds(order))),
-        None if ordered(one, other) => Ok(Value::Bool(false)),
+        Some(order) => Ok(holds(order)),
+        None if ordered(one, other) => Ok(false),
         None => Err(NO_OVERLOAD),
     }
 }
@@ -191,6 +201,14 @@ fn subtract<'a>(one: &Value<'_>, other: &Value<'_>) -> Evaluated<'a> {
             |one, other| one - other,
         ),
     }
+}
+
+fn divide<'a>(one: &Value<'_>, other: &Value<'_>) -> Evaluated<'a> {
+    if is_zero(other) {
+        return Err(EvaluationError::DivisionByZero);
+    }
+    let (ints, uints) = (i64::checked_div, u64::checked_div);
+    numeric(one, other, ints, uints, |one, other| one / other)
 }
 
 /// Of integers alone. That of the least one by -1 is out of range, as the quotient is.
