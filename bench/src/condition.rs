@@ -41,6 +41,7 @@ impl Facts for Request {
             | Variable::Path
             | Variable::Address
             | Variable::Now
+            | Variable::Certificate
             | Variable::Plan
             | Variable::Issuer => return None,
         })

@@ -1,6 +1,7 @@
 //! Credentials to try a policy with: fresh keys in the place of the pinned ones, so that whoever
 //! holds the policy can act as any caller of a copy, and of nothing else.
 
+mod certificate;
 mod opaque;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::proof::{self, ProofKey};
 use crate::token_key::TokenKey;
 use crate::{Bearer, Ir};
 
+pub use certificate::like;
 pub use opaque::answer;
 
 /// The secret halves of the keys that were put into a policy.

@@ -6,6 +6,7 @@ mod arrange;
 mod auth;
 mod authority;
 mod caller;
+mod certificates;
 mod condition;
 mod cors;
 mod expiry;
@@ -171,6 +172,7 @@ pub(crate) fn lower(
     cx.check_names("a ring of API keys", &policy.api_keys);
     cx.check_names("an introspection", &policy.introspections);
     cx.check_names("signatures", &policy.signatures);
+    cx.check_names("certificates", &policy.certificates);
     cx.check_names("an upstream", &policy.upstreams);
     cx.check_names("a limit", &policy.limits);
     cx.check_names("a plan", &policy.plans);
@@ -197,6 +199,11 @@ pub(crate) fn lower(
             .iter()
             .map(|(name, signatures)| signatures::lower(name, signatures, &policy, cx))
             .collect(),
+        certificates: policy
+            .certificates
+            .iter()
+            .map(|(name, certificates)| certificates::lower(name, certificates, &policy, cx))
+            .collect(),
         upstreams: policy
             .upstreams
             .iter()
@@ -220,6 +227,7 @@ pub(crate) fn lower(
     cx.warn_unused("ring of API keys", &policy.api_keys);
     cx.warn_unused("introspection", &policy.introspections);
     cx.warn_unused("signatures", &policy.signatures);
+    cx.warn_unused("certificates", &policy.certificates);
     cx.warn_unused("upstream", &policy.upstreams);
     cx.warn_unused("limit", &policy.limits);
     cx.warn_unused("plan", &policy.plans);
@@ -257,6 +265,7 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             api_keys,
             introspections,
             signatures,
+            certificates,
             revocations,
             upstreams,
             limits,
@@ -293,6 +302,9 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
         policy
             .signatures
             .merge(signatures, "signatures", cx.diagnostics);
+        policy
+            .certificates
+            .merge(certificates, "certificates", cx.diagnostics);
         policy
             .upstreams
             .merge(upstreams, "upstream", cx.diagnostics);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use tidegate_shared::bundle::{
-    ApiKeyRing, Auth, CallerFacts, Cors, HeaderEdits, IntrospectAuth, Introspection, Issuer,
-    JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Signers, Tables, Target, Upstream,
+    ApiKeyRing, Auth, CallerFacts, Certificates, Cors, HeaderEdits, IntrospectAuth, Introspection,
+    Issuer, JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Signers, Tables, Target,
+    Upstream,
 };
 use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
@@ -66,6 +67,8 @@ pub(crate) enum Credential<'s> {
     Introspect(&'s Introspection, &'s [String]),
     /// A signature over the request.
     Signature(&'s Signers),
+    /// A client certificate.
+    Certificate(&'s Certificates),
 }
 
 /// Who answers.
@@ -230,6 +233,7 @@ impl<'s> Credential<'s> {
                 Some(Self::Introspect(server, scopes))
             }
             Auth::Signature(signers) => Some(Self::Signature(at(&tables.signatures, *signers)?)),
+            Auth::Certificate(own) => Some(Self::Certificate(at(&tables.certificates, *own)?)),
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => None,
         }
     }

@@ -18,6 +18,7 @@ use tidegate_edge::{
 };
 use tidegate_limits::{Answer, Authority, Question};
 use tidegate_shared::bundle::Bundle;
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
@@ -146,15 +147,35 @@ impl Offline {
             fields: credential.map(Carried::fields).unwrap_or_default(),
             certificate: match &test.caller {
                 TestCaller::Token { issuer, .. } => self.credentials.certificate(*issuer),
-                TestCaller::Anonymous | TestCaller::Opaque { .. } | TestCaller::ApiKey { .. } => {
-                    None
-                }
+                TestCaller::Anonymous
+                | TestCaller::Opaque { .. }
+                | TestCaller::ApiKey { .. }
+                | TestCaller::Certificate { .. } => None,
             },
+            details: self.details(&test.caller)?,
             peer: Peer {
                 address: Some(test.from),
                 scheme,
             },
         })
+    }
+}
+
+impl Offline {
+    /// What the certificate of a caller's connection says, where it is its credential.
+    fn details(&self, caller: &TestCaller) -> Result<Option<ClientCertificate>, OfflineError> {
+        let TestCaller::Certificate {
+            certificates,
+            consumer,
+        } = caller
+        else {
+            return Ok(None);
+        };
+        let definition = usize::try_from(*certificates)
+            .ok()
+            .and_then(|index| self.ir.tables.certificates.get(index));
+        let details = definition.and_then(|own| credentials::like(own, consumer));
+        details.map(Some).ok_or_else(|| failed("no such consumer"))
     }
 }
 
@@ -177,7 +198,7 @@ fn credential(
     purpose: &Purpose<'_>,
 ) -> Result<Option<Carried>, OfflineError> {
     Ok(match caller {
-        TestCaller::Anonymous => None,
+        TestCaller::Anonymous | TestCaller::Certificate { .. } => None,
         TestCaller::Token { issuer, bearer } => {
             let Bearer {
                 subject,
@@ -322,8 +343,10 @@ struct Request<'t> {
     path_and_query: String,
     /// The fields that carry the credential.
     fields: Vec<(HeaderName, String)>,
-    /// The client certificate of the connection.
+    /// The client certificate of the connection, where it is no more than a digest.
     certificate: Option<Digest>,
+    /// What it says, where that matters.
+    details: Option<ClientCertificate>,
     peer: Peer,
 }
 
@@ -352,7 +375,14 @@ impl RequestHead for Request<'_> {
     }
 
     fn client_certificate(&self) -> Option<Digest> {
-        self.certificate
+        let details = self.details.as_ref();
+        details.map(|details| details.sha256).or(self.certificate)
+    }
+
+    fn certificate_details(
+        &self,
+    ) -> Option<Result<Cow<'_, ClientCertificate>, InvalidCertificate>> {
+        Some(Ok(Cow::Borrowed(self.details.as_ref()?)))
     }
 }
 

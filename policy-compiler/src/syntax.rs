@@ -4,6 +4,7 @@ mod api;
 mod api_keys;
 mod auth;
 mod caller;
+mod certificates;
 mod definitions;
 mod introspection;
 mod issuer;
@@ -24,6 +25,7 @@ pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, 
 pub(crate) use api_keys::{ApiKeys, KeyScheme};
 pub(crate) use auth::{Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
+pub(crate) use certificates::{CertificateHolder, Certificates};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
 pub(crate) use introspection::Introspection;
 pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
@@ -53,6 +55,8 @@ record! {
         introspections: Named<Spanned<Introspection>>,
         /// Consumers that sign their requests.
         signatures: Named<Spanned<Signatures>>,
+        /// Consumers that are known by client certificates.
+        certificates: Named<Spanned<Certificates>>,
         /// The list of what was revoked before its time.
         revocations: Option<Spanned<Revocations>>,
         /// Where requests go.

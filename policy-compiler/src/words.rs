@@ -1,6 +1,7 @@
 //! What policies say, in plain words.
 
 mod api_keys;
+mod certificates;
 mod limits;
 mod plans;
 mod revocations;
@@ -21,6 +22,7 @@ use tidegate_shared::method::MethodSet;
 use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
+pub(crate) use certificates::{certificate_holder, certificates, distinguished_name};
 pub use limits::promise;
 pub(crate) use limits::{key_part, limit};
 pub(crate) use plans::{on_plan, plan, plan_claim};
@@ -125,6 +127,7 @@ pub(crate) fn credential(credential: &Credential<'_>) -> String {
             let covered = signers.components.iter().map(component);
             format!("a signature over {}", list(covered))
         }
+        Credential::Certificate(own) => certificates(own),
     }
 }
 
@@ -150,6 +153,7 @@ pub(crate) fn carrier(carrier: Carrier<'_>) -> String {
         Carrier::Header(name) => format!("the header {}", code(name)),
         Carrier::Cookie(name) => format!("the cookie {}", code(name)),
         Carrier::Query(name) => format!("the query parameter {}", code(name)),
+        Carrier::Connection => "the connection".to_owned(),
     }
 }
 
@@ -266,6 +270,7 @@ pub(crate) fn caller_facts(facts: &CallerFacts) -> String {
             CallerFact::Scopes => "the scopes".to_owned(),
             CallerFact::Plan => "the plan".to_owned(),
             CallerFact::Claim(name) => format!("the claim {}", code(name)),
+            CallerFact::Certificate(name) => format!("the certificate's {}", code(name)),
         };
         format!("{fact} in {}", code(name))
     };

@@ -72,6 +72,7 @@ impl Facts for Request {
             Variable::Host
             | Variable::Subject
             | Variable::Issuer
+            | Variable::Certificate
             | Variable::Plan
             | Variable::Address => None,
         }

@@ -12,12 +12,14 @@ use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{compile, diagnostic, json_schema};
 
 /// The codes that are a contract: people search for them, scripts match on them.
-const CODES: [&str; 37] = [
+const CODES: [&str; 39] = [
     "alias",
+    "ambiguous-consumer",
     "ambiguous-credential",
     "ambiguous-issuer",
     "any-cors",
     "auth-in-shadow",
+    "certificate-of-anyone",
     "condition-needs-identity",
     "conflicting-path",
     "constant-condition",

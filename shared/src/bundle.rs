@@ -7,6 +7,7 @@
 mod api_keys;
 mod auth;
 mod caller;
+mod certificate;
 mod introspection;
 mod issuer;
 mod limit;
@@ -29,6 +30,7 @@ use crate::host::HostPattern;
 pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys, RingKeys, StoredKeys};
 pub use auth::{Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
+pub use certificate::{CertificateHolder, Certificates, NobodysCertificate};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,

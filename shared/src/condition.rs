@@ -119,6 +119,8 @@ pub enum Variable {
     Scopes,
     /// The token's claims.
     Claims,
+    /// What the client certificate says.
+    Certificate,
     /// The name of the plan that the caller is on.
     Plan,
     /// The client's address, as text.

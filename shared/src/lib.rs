@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod bundle;
 pub mod cbor;
+pub mod certificate;
 pub mod channel;
 pub mod condition;
 pub mod digest;

@@ -33,15 +33,15 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// What was revoked. Issuers are named as the policy names them, and so are introspections, rings
-/// of API keys and signers.
+/// of API keys, signers and certificates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Revoked {
     /// The token of an issuer with this `jti`.
     Token(String, String),
     /// All tokens of a subject, or all keys of a consumer.
     Subject(String, String),
-    /// All tokens that were signed with the key of this `kid`, the API key of this id, or all
-    /// requests that were signed with the key of this `keyid`.
+    /// All tokens that were signed with the key of this `kid`, the API key of this id, all requests
+    /// that were signed with the key of this `keyid`, or the certificate of this digest.
     Key(String, String),
 }
 
@@ -101,7 +101,8 @@ pub struct Bearer<'b> {
     pub subject: &'b str,
     /// The token's `jti`.
     pub token: Option<&'b str>,
-    /// The `kid` of the key that signed the token, the API key's id, or the signature's `keyid`.
+    /// The `kid` of the key that signed the token, the API key's id, the signature's `keyid`, or the
+    /// certificate's digest in hexadecimal digits.
     pub key: Option<&'b str>,
 }
 

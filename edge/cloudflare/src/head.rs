@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderName, Method, header};
 use tidegate_edge::{Peer, RequestHead, ResponseHead, Scheme};
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 use wasm_bindgen::JsValue;
 
@@ -115,6 +116,12 @@ impl RequestHead for IncomingHead {
 
     fn client_certificate(&self) -> Option<Digest> {
         certificate::digest(&self.request)
+    }
+
+    fn certificate_details(
+        &self,
+    ) -> Option<Result<Cow<'_, ClientCertificate>, InvalidCertificate>> {
+        Some(certificate::details(&self.request)?.map(Cow::Owned))
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{HeaderName, Method};
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 
 /// A request's head. Lazy, because on some runtimes each read crosses a boundary.
@@ -30,6 +31,14 @@ pub trait RequestHead {
     /// platform or the listener has verified it; never from a field that a client can set. `None`
     /// where there is none, or where the runtime does not tell.
     fn client_certificate(&self) -> Option<Digest> {
+        None
+    }
+
+    /// What that certificate says. `None` where there is none, or where the runtime tells no more
+    /// than its digest.
+    fn certificate_details(
+        &self,
+    ) -> Option<Result<Cow<'_, ClientCertificate>, InvalidCertificate>> {
         None
     }
 }

@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// The name, in the policy, of who vouches: an issuer or a ring of API keys.
+    /// The name, in the policy, of who vouches: an issuer, a ring of API keys, certificates.
     pub(crate) issuer: String,
     /// The token's subject or the consumer.
     pub(crate) subject: String,
@@ -19,21 +19,25 @@ pub(crate) struct Identity {
     pub(crate) scopes: Vec<String>,
     /// All of the token's claims; none of an API key.
     pub(crate) claims: Map<String, Value>,
+    /// What the client certificate says, where that is the credential.
+    pub(crate) certificate: Map<String, Value>,
     /// The name of the plan that the credential itself is for.
     pub(crate) plan: Option<String>,
-    /// The id of the key that vouches: the `kid` of a token, an API key's own, a signature's `keyid`.
+    /// The id of the key that vouches: the `kid` of a token, an API key's own, a signature's
+    /// `keyid`, a certificate's digest.
     pub(crate) key: Option<String>,
 }
 
 impl Identity {
-    /// Adds what a further credential of the request proves: the claims and scopes of a token,
-    /// where there was none before. The caller stays who it is.
+    /// Adds what a further credential of the request proves: the claims and scopes of a token, what
+    /// a certificate says, where there was none before. The caller stays who it is.
     fn learn(&mut self, further: &Self) {
         let Self {
             issuer: _,
             subject: _,
             scopes,
             claims,
+            certificate,
             // What speaks of plans is asked of each credential.
             plan: _,
             // And so is what was revoked.
@@ -42,6 +46,9 @@ impl Identity {
         if self.claims.is_empty() {
             self.claims.clone_from(claims);
             self.scopes.clone_from(scopes);
+        }
+        if self.certificate.is_empty() {
+            self.certificate.clone_from(certificate);
         }
     }
 }

@@ -51,7 +51,8 @@ impl Connection {
         let handshake = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await;
         let Ok(Ok(stream)) = handshake else { return };
         let certificate = tls::client_certificate(&stream);
-        self.serve(stream, client(Scheme::Https, certificate)).await;
+        let client = client(Scheme::Https, certificate.map(Arc::new));
+        self.serve(stream, client).await;
     }
 
     async fn serve<S>(self, stream: S, client: Client)
@@ -69,6 +70,7 @@ impl Connection {
         let service = service_fn(move |request| {
             begins.store(true, Ordering::Relaxed);
             let (loaded, shared) = (current.load_full(), Arc::clone(&shared));
+            let client = client.clone();
             async move { Ok::<_, Infallible>(exchange::handle(loaded, shared, client, request).await) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

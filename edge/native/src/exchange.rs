@@ -13,7 +13,6 @@ use tidegate_edge::{
     Attempt, AttemptOutcome, AttemptPlan, Decision, Destination, End, Exchange, Forward,
     HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply, Scheme, State, problem_reply,
 };
-use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use tracing::debug;
@@ -24,6 +23,7 @@ use crate::bundle::Loaded;
 use crate::fetch::Fetcher;
 use crate::ports::{Ports, now};
 use crate::records::Records;
+use crate::tls::Shown;
 use crate::tunnel;
 use crate::{head, leases};
 
@@ -36,12 +36,12 @@ pub(crate) struct Shared {
 }
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     pub(crate) scheme: Scheme,
-    /// The digest of the certificate that it has shown.
-    pub(crate) certificate: Option<Digest>,
+    /// The certificate that it has shown.
+    pub(crate) certificate: Option<Arc<Shown>>,
 }
 
 /// The status in the record of a client that left before its answer: it got none.
@@ -144,7 +144,7 @@ pub(crate) async fn handle(
     let head = head::Request {
         parts: &parts,
         peer,
-        certificate,
+        certificate: certificate.as_deref(),
     };
     let decision = loaded.gateway.decide(&shared.state, &ports, &head).await;
     leases::carry(&loaded, &shared);

@@ -5,14 +5,17 @@ use std::borrow::Cow;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, request, response};
 use tidegate_edge::{Peer, RequestHead, ResponseHead};
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
+
+use crate::tls::Shown;
 
 /// A request's head.
 pub(crate) struct Request<'r> {
     pub(crate) parts: &'r request::Parts,
     pub(crate) peer: Peer,
     /// The certificate that the client has shown on its connection.
-    pub(crate) certificate: Option<Digest>,
+    pub(crate) certificate: Option<&'r Shown>,
 }
 
 impl RequestHead for Request<'_> {
@@ -52,7 +55,14 @@ impl RequestHead for Request<'_> {
     }
 
     fn client_certificate(&self) -> Option<Digest> {
-        self.certificate
+        self.certificate.map(|shown| shown.digest)
+    }
+
+    fn certificate_details(
+        &self,
+    ) -> Option<Result<Cow<'_, ClientCertificate>, InvalidCertificate>> {
+        let details = self.certificate?.details.as_ref();
+        Some(details.map(Cow::Borrowed).map_err(Clone::clone))
     }
 }
 

@@ -15,6 +15,7 @@ use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientV
 use rustls::{RootCertStore, ServerConfig, version};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -52,6 +53,13 @@ pub enum TlsError {
     /// An authority cannot be trusted, or the certificate and the key do not belong together.
     #[error(transparent)]
     Unusable(#[from] rustls::Error),
+}
+
+/// A client's certificate. That it chains to the authorities, the handshake has verified.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) digest: Digest,
+    pub(crate) details: Result<ClientCertificate, InvalidCertificate>,
 }
 
 /// What connections begin with.
@@ -109,11 +117,14 @@ impl Tls {
     }
 }
 
-/// The digest of the certificate that the client of a connection has shown, where it has.
-pub(crate) fn client_certificate(stream: &TlsStream<TcpStream>) -> Option<Digest> {
+/// The certificate that the client of a connection has shown, where it has.
+pub(crate) fn client_certificate(stream: &TlsStream<TcpStream>) -> Option<Shown> {
     let (_, connection) = stream.get_ref();
-    let chain = connection.peer_certificates()?;
-    chain.first().map(|certificate| Digest::of(certificate))
+    let own = connection.peer_certificates()?.first()?;
+    Some(Shown {
+        digest: Digest::of(own),
+        details: ClientCertificate::read(own),
+    })
 }
 
 fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {

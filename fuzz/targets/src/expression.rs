@@ -110,7 +110,7 @@ impl Facts for Request {
                 seconds: 1_750_000_000,
                 nanos: 1,
             })),
-            Variable::Issuer | Variable::Plan | Variable::Address => None,
+            Variable::Certificate | Variable::Issuer | Variable::Plan | Variable::Address => None,
         }
     }
 

@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod api_key_record;
 pub mod authority;
+pub mod certificate;
 pub mod channel;
 pub mod claims;
 pub mod condition;
@@ -48,6 +49,7 @@ targets!(
     api_key,
     api_key_record,
     authority,
+    certificate,
     channel,
     claims,
     condition,

@@ -86,6 +86,7 @@ smoke! {
     api_key: 500_000,
     api_key_record: 100_000,
     authority: 500_000,
+    certificate: 100_000,
     channel: 40_000,
     claims: 40_000,
     condition: 40_000,

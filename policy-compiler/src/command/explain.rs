@@ -24,7 +24,8 @@ pub(super) struct Explain {
     /// A header field of the request
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
     headers: Vec<(HeaderName, String)>,
-    /// Who calls: `jwt:ISSUER,subject=alice,scope=read`, or `api_key:RING,consumer=acme`
+    /// Who calls: `jwt:ISSUER,subject=alice,scope=read`, `api_key:RING,consumer=acme`,
+    /// or `certificate:NAME,consumer=acme`
     #[arg(long = "as", value_name = "CALLER")]
     caller: Option<Caller>,
     /// The client's address

@@ -133,6 +133,10 @@ kinds! {
     SignatureLabel = "signature-label";
     /// Which tag a signature over a request must have.
     SignatureTag = "signature-tag";
+    /// Who must have issued a client certificate.
+    CertificateIssuers = "certificate-issuers";
+    /// Which client certificates are whose.
+    CertificateHolders = "certificate-holders";
     /// Whether a signature over a request must be one that is taken once.
     SignatureOnce = "signature-once";
     /// A limit where there was none of its name.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod caller;
+mod certificates;
 mod conditions;
 mod cors;
 mod credential;

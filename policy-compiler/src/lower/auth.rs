@@ -24,7 +24,8 @@ pub(super) fn lower(
         syntax::Auth::Jwt(_)
         | syntax::Auth::ApiKey(_)
         | syntax::Auth::Introspect(_)
-        | syntax::Auth::Signature(_) => single(auth, policy, cx),
+        | syntax::Auth::Signature(_)
+        | syntax::Auth::Certificate(_) => single(auth, policy, cx),
         syntax::Auth::Anonymous(span, _) => {
             combination::refuse(
                 *span,
@@ -72,6 +73,9 @@ fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<
         syntax::Auth::Signature(stated) => cx
             .resolve("signatures", &stated.signature, &policy.signatures)
             .map(Auth::Signature),
+        syntax::Auth::Certificate(stated) => cx
+            .resolve("certificates", &stated.certificate, &policy.certificates)
+            .map(Auth::Certificate),
         syntax::Auth::Public(_)
         | syntax::Auth::Anonymous(..)
         | syntax::Auth::Any(_)

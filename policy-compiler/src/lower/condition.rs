@@ -114,18 +114,22 @@ fn environment(asked: &Asked<'_>) -> Environment {
     ];
     let scopes = Type::list(Type::String);
     let claims = Type::map(Type::String, Type::Dyn);
+    let says = Type::map(Type::String, Type::Dyn);
     let caller = [
         ("auth.subject", fact(Variable::Subject, Type::String)),
         ("auth.issuer", fact(Variable::Issuer, Type::String)),
         ("auth.scopes", fact(Variable::Scopes, scopes)),
         ("auth.claims", fact(Variable::Claims, claims)),
+        ("auth.certificate", fact(Variable::Certificate, says)),
         ("auth.plan", fact(Variable::Plan, Type::String)),
     ];
     let caller = caller.into_iter().map(|(name, binding)| {
         let of_token = matches!(name, "auth.scopes" | "auth.claims");
+        let of_certificate = name == "auth.certificate";
         let gives = |credential: &Auth| match credential {
-            Auth::Jwt(_) | Auth::Introspect(_) => true,
-            Auth::ApiKey(_) | Auth::Signature(_) => !of_token,
+            Auth::Jwt(_) | Auth::Introspect(_) => !of_certificate,
+            Auth::ApiKey(_) | Auth::Signature(_) => !of_token && !of_certificate,
+            Auth::Certificate(_) => !of_token,
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };
         let anonymous = || asked.auth.alternatives().contains(&Auth::Anonymous);
@@ -133,6 +137,8 @@ fn environment(asked: &Asked<'_>) -> Environment {
             binding
         } else if asked.auth.credentials().all(|auth| *auth == Auth::Public) {
             absent(name, "the route is public", "{ jwt: ISSUER }")
+        } else if of_certificate {
+            absent(name, "no certificate is asked for", "{ certificate: NAME }")
         } else {
             absent(name, "the caller has no token", "{ jwt: ISSUER }")
         };

@@ -200,6 +200,13 @@ pub enum TestCaller {
         /// The consumer.
         consumer: String,
     },
+    /// The holder of a client certificate, by the index of the certificates.
+    Certificate {
+        /// The certificates.
+        certificates: u32,
+        /// The consumer.
+        consumer: String,
+    },
 }
 
 /// What a token says of its bearer, beside what the policy asks of every token.

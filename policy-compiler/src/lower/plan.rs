@@ -59,6 +59,7 @@ pub(super) fn of_anonymous(
         | syntax::Auth::ApiKey(_)
         | syntax::Auth::Introspect(_)
         | syntax::Auth::Signature(_)
+        | syntax::Auth::Certificate(_)
         | syntax::Auth::Any(_)
         | syntax::Auth::All(_) => None,
     })
@@ -85,6 +86,11 @@ pub(super) fn can_be_on(auth: &Auth, anonymous: Option<&String>, tables: &Tables
             let index = usize::try_from(*index).unwrap_or(usize::MAX);
             let signers = tables.signatures.get(index);
             signers.is_some_and(|signers| signers.keys.iter().any(|key| key.plan.is_some()))
+        }
+        Auth::Certificate(index) => {
+            let index = usize::try_from(*index).unwrap_or(usize::MAX);
+            let own = tables.certificates.get(index);
+            own.is_some_and(|own| own.holders.iter().any(|holder| holder.plan.is_some()))
         }
         // What a server says of a token puts nobody on a plan.
         Auth::Introspect(_)

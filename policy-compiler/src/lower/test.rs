@@ -98,19 +98,20 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
         jwt,
         introspect,
         api_key,
+        certificate,
         consumer,
         ..
     } = &caller.value;
-    match (jwt, introspect, api_key, consumer) {
-        (Some(issuer), None, None, None) => Some(TestCaller::Token {
+    match (jwt, introspect, api_key, certificate, consumer) {
+        (Some(issuer), None, None, None, None) => Some(TestCaller::Token {
             issuer: cx.resolve("issuer", issuer, &policy.issuers)?,
             bearer: bearer(caller),
         }),
-        (None, Some(server), None, None) => Some(TestCaller::Opaque {
+        (None, Some(server), None, None, None) => Some(TestCaller::Opaque {
             introspection: cx.resolve("introspection", server, &policy.introspections)?,
             bearer: bearer(caller),
         }),
-        (None, None, Some(ring), Some(consumer)) => {
+        (None, None, Some(ring), None, Some(consumer)) => {
             let index = cx.resolve("ring of API keys", ring, &policy.api_keys)?;
             let (_, definition) = policy.api_keys.entries.get(usize::try_from(index).ok()?)?;
             // Who has keys in a store is not known here.
@@ -122,6 +123,16 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
                 consumer: consumer.value.clone(),
             })
         }
+        (None, None, None, Some(name), Some(consumer)) => {
+            let index = cx.resolve("certificates", name, &policy.certificates)?;
+            let own = &policy.certificates.entries;
+            let (_, definition) = own.get(usize::try_from(index).ok()?)?;
+            cx.resolve("consumer", consumer, &definition.consumers)?;
+            Some(TestCaller::Certificate {
+                certificates: index,
+                consumer: consumer.value.clone(),
+            })
+        }
         _ => {
             cx.diagnostics.push(
                 Diagnostic::error(
@@ -130,8 +141,8 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
                     "a caller is a token's bearer or a consumer",
                 )
                 .help(
-                    "write `{ jwt: ISSUER, scopes: […] }`, `{ introspect: SERVER, scopes: […] }` \
-                     or `{ api_key: RING, consumer: NAME }`",
+                    "write `{ jwt: ISSUER, scopes: […] }`, `{ introspect: SERVER, scopes: […] }`, \
+                     `{ api_key: RING, consumer: NAME }` or `{ certificate: NAME, consumer: NAME }`",
                 ),
             );
             None

@@ -23,6 +23,8 @@ pub(crate) enum Auth {
     Introspect(IntrospectAuth),
     /// Whoever signs the request.
     Signature(SignatureAuth),
+    /// Whoever has shown a client certificate.
+    Certificate(CertificateAuth),
     /// Whoever holds one of several credentials.
     Any(AnyAuth),
     /// Whoever holds all of several credentials.
@@ -76,6 +78,16 @@ record! {
 }
 
 record! {
+    /// Whoever has shown a client certificate.
+    struct CertificateAuth {
+        /// The certificates.
+        certificate: Spanned<String>,
+        /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
+        mode: Option<Parsed<Mode>>,
+    }
+}
+
+record! {
     /// Whoever holds one of several credentials: the first that a request carries decides.
     struct AnyAuth {
         /// The alternatives; `anonymous` among them lets in whoever carries none of the others.
@@ -105,9 +117,17 @@ record! {
 
 /// What is written where nothing else is.
 const FORMS: &str = "`public`, `{ jwt: ISSUER }`, `{ api_key: RING }`, `{ introspect: SERVER }`, \
-     `{ signature: NAME }`, or `any` or `all` of them";
+     `{ signature: NAME }`, `{ certificate: NAME }`, or `any` or `all` of them";
 
-const KINDS: [&str; 6] = ["jwt", "api_key", "introspect", "signature", "any", "all"];
+const KINDS: [&str; 7] = [
+    "jwt",
+    "api_key",
+    "introspect",
+    "signature",
+    "certificate",
+    "any",
+    "all",
+];
 
 impl Auth {
     /// Where it stands.
@@ -118,6 +138,7 @@ impl Auth {
             Self::ApiKey(auth) => auth.api_key.span,
             Self::Introspect(auth) => auth.introspect.span,
             Self::Signature(auth) => auth.signature.span,
+            Self::Certificate(auth) => auth.certificate.span,
             Self::Any(auth) => auth.any.span,
             Self::All(auth) => auth.all.span,
         }
@@ -131,6 +152,7 @@ impl Auth {
             Self::ApiKey(auth) => auth.mode.as_ref(),
             Self::Introspect(auth) => auth.mode.as_ref(),
             Self::Signature(auth) => auth.mode.as_ref(),
+            Self::Certificate(auth) => auth.mode.as_ref(),
             Self::Any(auth) => auth.mode.as_ref(),
             Self::All(auth) => auth.mode.as_ref(),
         };
@@ -157,6 +179,9 @@ impl Decode for Auth {
                 }
                 if has("signature") {
                     return SignatureAuth::decode(node, diagnostics).map(Self::Signature);
+                }
+                if has("certificate") {
+                    return CertificateAuth::decode(node, diagnostics).map(Self::Certificate);
                 }
                 if has("any") {
                     return AnyAuth::decode(node, diagnostics).map(Self::Any);
@@ -199,13 +224,14 @@ impl JsonSchema for Auth {
         let api_key = generator.subschema_for::<ApiKeyAuth>();
         let introspect = generator.subschema_for::<IntrospectAuth>();
         let signature = generator.subschema_for::<SignatureAuth>();
+        let certificate = generator.subschema_for::<CertificateAuth>();
         let any = generator.subschema_for::<AnyAuth>();
         let all = generator.subschema_for::<AllAuth>();
         let anonymous = generator.subschema_for::<AnonymousAuth>();
         json_schema!({
             "anyOf": [
                 { "enum": ["public", "anonymous"] },
-                jwt, api_key, introspect, signature, any, all, anonymous,
+                jwt, api_key, introspect, signature, certificate, any, all, anonymous,
             ]
         })
     }

@@ -12,7 +12,7 @@ record! {
     /// What origins are told of the caller.
     struct CallerFacts {
         /// Request fields, and what each says: `auth.subject`, `auth.issuer`, `auth.scopes`,
-        /// `auth.plan` or `auth.claims["NAME"]`.
+        /// `auth.plan`, `auth.claims["NAME"]` or `auth.certificate["NAME"]`.
         headers: Named<Parsed<Fact>>,
         /// A token of the gateway's own.
         token: Option<CallerToken>,
@@ -48,19 +48,24 @@ impl FromStr for Fact {
             "auth.issuer" => Ok(Self(CallerFact::Issuer)),
             "auth.scopes" => Ok(Self(CallerFact::Scopes)),
             "auth.plan" => Ok(Self(CallerFact::Plan)),
-            _ => claim(text).map(CallerFact::Claim).map(Self).ok_or_else(|| {
-                format!(
-                    "`{text}` says nothing of a caller: use `auth.subject`, `auth.issuer`, \
-                     `auth.scopes`, `auth.plan` or `auth.claims[\"NAME\"]`"
-                )
-            }),
+            _ => {
+                let claim = member(text, "auth.claims").map(CallerFact::Claim);
+                let says = || member(text, "auth.certificate").map(CallerFact::Certificate);
+                claim.or_else(says).map(Self).ok_or_else(|| {
+                    format!(
+                        "`{text}` says nothing of a caller: use `auth.subject`, `auth.issuer`, \
+                         `auth.scopes`, `auth.plan`, `auth.claims[\"NAME\"]` or \
+                         `auth.certificate[\"NAME\"]`"
+                    )
+                })
+            }
         }
     }
 }
 
 /// The name in `auth.claims["NAME"]`, or in `auth.claims.NAME`.
-fn claim(text: &str) -> Option<String> {
-    let place = text.strip_prefix("auth.claims")?;
+fn member(text: &str, of: &str) -> Option<String> {
+    let place = text.strip_prefix(of)?;
     let quoted = |quote: char| {
         let name = place.strip_prefix('[')?.strip_suffix(']')?.trim();
         name.strip_prefix(quote)?.strip_suffix(quote)

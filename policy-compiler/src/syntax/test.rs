@@ -41,7 +41,9 @@ record! {
         expired: Option<Spanned<bool>>,
         /// An API key of this ring.
         api_key: Option<Spanned<String>>,
-        /// The consumer whose key it is.
+        /// A client certificate of one of these.
+        certificate: Option<Spanned<String>>,
+        /// The consumer whose key or certificate it is.
         consumer: Option<Spanned<String>>,
     }
 }

@@ -78,6 +78,90 @@ fn check_auth(old: &str, new: &str, expect: &Expect) {
 }
 
 #[test]
+fn client_certificates() {
+    let policy = |issuer: &str, consumers: &str| {
+        let certificates = format!(
+            "certificates: {{ machines: {{ {issuer}consumers: {{ {consumers} }} }} }}\nupstreams:"
+        );
+        let text = OLD.replacen("upstreams:", &certificates, 1);
+        side(&text.replacen(PARTNERS, "    auth: { certificate: machines }", 1))
+    };
+    let pin = "a: { sha256: a6e6e4d1c7b1c2a5d6c1b8b7a1d2f47d5b1e8a3c0f9d2e4b6a7c8d9e0f1a2b3c }";
+    let van = "b: { spiffe: \"spiffe://m.example/fleet/*\" }";
+    let of = "issuer: [CN=M], ";
+    for (old, new, expect) in [
+        (
+            policy(of, pin),
+            policy("issuer: [CN=M, \"CN=N\"], ", &format!("{pin}, {van}")),
+            expect![[r#"
+                loosens: certificate-issuers
+                  GET, HEAD api.bank.example/partners/*
+                  GET, HEAD api.bank.example/partners/reports
+                    - `CN=M`
+                    + `CN=M`, `CN=N`
+
+                loosens: certificate-holders
+                  GET, HEAD api.bank.example/partners/*
+                  GET, HEAD api.bank.example/partners/reports
+                    - `a` (`a6e6e4d1c7b1`)
+                    + `a` (`a6e6e4d1c7b1`), `b` (spiffe `spiffe://m.example/fleet/*`)
+
+                4 changes: 4 loosens
+            "#]],
+        ),
+        (
+            policy("", pin),
+            policy(of, pin),
+            expect![[r#"
+                tightens: certificate-issuers
+                  GET, HEAD api.bank.example/partners/*
+                  GET, HEAD api.bank.example/partners/reports
+                    - whomever the platform trusts
+                    + `CN=M`
+
+                2 changes: 2 tightens
+            "#]],
+        ),
+        (
+            policy(of, van),
+            policy(
+                of,
+                "b: { spiffe: \"spiffe://m.example/*/*\", subject: CN=v }",
+            ),
+            expect![[r#"
+                changes: certificate-holders
+                  GET, HEAD api.bank.example/partners/*
+                  GET, HEAD api.bank.example/partners/reports
+                    - `b` (spiffe `spiffe://m.example/fleet/*`)
+                    + `b` (`CN=v`, spiffe `spiffe://m.example/*/*`)
+
+                2 changes: 2 changes
+            "#]],
+        ),
+    ] {
+        expect.assert_eq(&render_human(&diff(&old, &new)));
+    }
+    check(
+        &[
+            (
+                "upstreams:",
+                &format!("certificates: {{ m: {{ {of}consumers: {{ {van} }} }} }}\nupstreams:"),
+            ),
+            (PARTNERS, "    auth: { certificate: m }"),
+        ],
+        &expect![[r#"
+            changes: credential-kind
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+                - an API key in `x-api-key`
+                + a client certificate of `CN=M`
+
+            2 changes: 2 changes
+        "#]],
+    );
+}
+
+#[test]
 fn combinations_of_credentials() {
     let key = "{ api_key: partners }";
     let either = "{ any: [{ api_key: partners }, { jwt: customers }] }";

@@ -22,6 +22,8 @@ pub enum Auth {
     Introspect(IntrospectAuth),
     /// Whoever signs the request, of the signers of this index.
     Signature(u32),
+    /// Whoever has shown a client certificate, of those of this index.
+    Certificate(u32),
     /// Whoever holds one of these. The first that a request carries decides.
     Any(Vec<Self>),
     /// Whoever holds all of these. The first says who calls.
@@ -61,6 +63,8 @@ pub enum Carrier<'t> {
     Cookie(&'t str),
     /// The query parameter of this name.
     Query(&'t str),
+    /// The connection.
+    Connection,
 }
 
 impl Auth {
@@ -83,6 +87,7 @@ impl Auth {
             | Self::ApiKey(_)
             | Self::Introspect(_)
             | Self::Signature(_)
+            | Self::Certificate(_)
             | Self::All(_)
             | Self::Anonymous => std::slice::from_ref(self),
         }
@@ -97,6 +102,7 @@ impl Auth {
             | Self::ApiKey(_)
             | Self::Introspect(_)
             | Self::Signature(_)
+            | Self::Certificate(_)
             | Self::Any(_)
             | Self::Anonymous
             | Self::Shadow(_) => std::slice::from_ref(self),
@@ -118,6 +124,7 @@ impl Auth {
             | Self::ApiKey(_)
             | Self::Introspect(_)
             | Self::Signature(_)
+            | Self::Certificate(_)
             | Self::Any(_)
             | Self::All(_)
             | Self::Anonymous => self,
@@ -139,6 +146,7 @@ impl Auth {
             Self::Public
             | Self::ApiKey(_)
             | Self::Signature(_)
+            | Self::Certificate(_)
             | Self::Any(_)
             | Self::All(_)
             | Self::Anonymous
@@ -171,6 +179,7 @@ impl Auth {
             Self::Signature(_) => ["signature", "signature-input"]
                 .map(Carrier::Header)
                 .to_vec(),
+            Self::Certificate(_) => vec![Carrier::Connection],
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => {
                 Vec::new()
             }
@@ -190,6 +199,7 @@ impl Auth {
             Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
             Self::Introspect(asked) => at(&tables.introspections, asked.introspection).is_some(),
             Self::Signature(signers) => at(&tables.signatures, *signers).is_some(),
+            Self::Certificate(holders) => at(&tables.certificates, *holders).is_some(),
             Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => false,
         };
         let together = |auth: &Self| {
@@ -210,6 +220,7 @@ impl Auth {
             | Self::ApiKey(_)
             | Self::Introspect(_)
             | Self::Signature(_)
+            | Self::Certificate(_)
             | Self::All(_)
             | Self::Anonymous => together(self),
         }

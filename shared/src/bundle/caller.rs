@@ -29,6 +29,9 @@ pub enum CallerFact {
     Plan,
     /// A claim of the token: a text as it is, anything else as JSON.
     Claim(String),
+    /// What the client certificate says, by the same names as in conditions: a text as it is,
+    /// anything else as JSON.
+    Certificate(String),
 }
 
 /// A JWT that the gateway signs with HS256 for each request.

@@ -5,7 +5,7 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
-    ApiKeyRing, CallerFacts, Introspection, Issuer, IssuerKeys, Limit, ListLocation,
+    ApiKeyRing, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys, Limit, ListLocation,
     RevocationRules, RingKeys, SignerMaterial, Signers,
 };
 use crate::condition::Condition;
@@ -22,6 +22,8 @@ pub struct Tables {
     pub introspections: Vec<Introspection>,
     /// Consumers that sign their requests.
     pub signatures: Vec<Signers>,
+    /// Consumers that are known by client certificates.
+    pub certificates: Vec<Certificates>,
     /// Upstreams.
     pub upstreams: Vec<Upstream>,
     /// Limits.
@@ -103,7 +105,9 @@ impl Tables {
         let consumers = consumers.map(|(_, plan)| plan.as_str());
         let signers = self.signatures.iter().flat_map(|signers| &signers.keys);
         let signers = signers.filter_map(|key| key.plan.as_deref());
-        let mut names = defaults.chain(consumers).chain(signers);
+        let holders = self.certificates.iter().flat_map(|own| &own.holders);
+        let holders = holders.filter_map(|holder| holder.plan.as_deref());
+        let mut names = defaults.chain(consumers).chain(signers).chain(holders);
         names.all(|name| self.plan(name).is_some())
     }
 
@@ -113,6 +117,7 @@ impl Tables {
             api_keys,
             introspections,
             signatures,
+            certificates,
             upstreams,
             limits,
             cors,
@@ -125,6 +130,7 @@ impl Tables {
             api_keys.len(),
             introspections.len(),
             signatures.len(),
+            certificates.len(),
             upstreams.len(),
             limits.len(),
             cors.len(),

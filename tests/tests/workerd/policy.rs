@@ -3,9 +3,9 @@
 use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
-    KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route, Tables, Target,
-    Upstream,
+    Algorithm, Auth, Bundle, Certificates, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer,
+    IssuerKeys, KeyMaterial, Origin, PathEntry, PublicKey, Reply, Retry, RetryOn, Route, Tables,
+    Target, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
@@ -21,6 +21,7 @@ pub(crate) const AUDIENCE: &str = "mobile";
 #[derive(Default)]
 pub(crate) struct Policy {
     issuers: Vec<Issuer>,
+    certificates: Vec<Certificates>,
     upstreams: Vec<Upstream>,
     paths: Vec<PathEntry>,
     routes: Vec<Route>,
@@ -38,6 +39,12 @@ impl Policy {
             issuer(Algorithm::HS256, IssuerKeys::Secret(secret.to_owned())),
             issuer(Algorithm::ES256, IssuerKeys::Pinned(vec![pinned])),
         ];
+        self
+    }
+
+    /// Consumers that are known by client certificates.
+    pub(crate) fn certificates(mut self, certificates: Certificates) -> Self {
+        self.certificates.push(certificates);
         self
     }
 
@@ -98,6 +105,7 @@ impl Policy {
     pub(crate) fn sign(self, sequence: u64, key: &SigningKey) -> Vec<u8> {
         let Self {
             issuers,
+            certificates,
             upstreams,
             paths,
             routes,
@@ -112,6 +120,7 @@ impl Policy {
             },
             tables: Tables {
                 issuers,
+                certificates,
                 upstreams,
                 ..Tables::default()
             },

@@ -1,6 +1,6 @@
 //! The answer (RFC 7662 §2.2).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tidegate_shared::bundle::Introspection;
 use tidegate_shared::time::UnixMillis;
 
@@ -69,6 +69,7 @@ fn judge(
         subject,
         scopes,
         claims: claims.into_members(),
+        certificate: Map::new(),
         plan: None,
         key: None,
     };

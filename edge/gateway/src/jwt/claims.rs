@@ -75,6 +75,7 @@ impl Claims {
             subject: subject.to_owned(),
             scopes: self.scopes()?.into_iter().map(str::to_owned).collect(),
             claims: self.0,
+            certificate: Map::new(),
             plan: None,
             key: None,
         };

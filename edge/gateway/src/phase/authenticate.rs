@@ -4,6 +4,7 @@
 //! it proves to be calling. Here is how they combine.
 
 mod api_key;
+mod certificate;
 pub(crate) mod challenge;
 mod cross_site;
 mod message_signature;
@@ -72,6 +73,7 @@ async fn hold<'a, H: RequestHead, P: Ports>(
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
         | Auth::Signature(_)
+        | Auth::Certificate(_)
         | Auth::All(_)
         | Auth::Anonymous
         | Auth::Shadow(_) => all(auth, incoming, response).await,
@@ -129,6 +131,7 @@ async fn all<'a, H: RequestHead, P: Ports>(
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
         | Auth::Signature(_)
+        | Auth::Certificate(_)
         | Auth::Any(_)
         | Auth::Anonymous
         | Auth::Shadow(_) => Vec::new(),
@@ -156,6 +159,7 @@ fn carries<H: RequestHead, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) 
         Auth::ApiKey(ring) => api_key::carried(*ring, incoming),
         Auth::Introspect(asked) => opaque::carried(asked, incoming),
         Auth::Signature(signers) => message_signature::carried(*signers, incoming),
+        Auth::Certificate(_) => certificate::carried(incoming),
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
     }
 }
@@ -173,6 +177,7 @@ async fn verify<H: RequestHead, P: Ports>(
         Auth::ApiKey(ring) => Arc::new(api_key::verify(*ring, incoming).await?),
         Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await?,
         Auth::Signature(signers) => Arc::new(message_signature::verify(*signers, incoming).await?),
+        Auth::Certificate(holders) => Arc::new(certificate::verify(*holders, incoming)?),
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
             return Err(misplaced());
         }

@@ -75,6 +75,7 @@ impl<H: RequestHead> Facts for Request<'_, H> {
             Variable::Issuer => Value::text(&self.identity?.issuer),
             Variable::Scopes => Value::List(List::Texts(&self.identity?.scopes)),
             Variable::Claims => Value::Map(Map::Json(&self.identity?.claims)),
+            Variable::Certificate => Value::Map(Map::Json(&self.identity?.certificate)),
             Variable::Plan => Value::text(self.plan?),
             Variable::Address => {
                 let address = self.head.peer().address?;

@@ -189,6 +189,7 @@ mod tests {
                 plan: None,
                 key: None,
                 claims: serde_json::Map::new(),
+                certificate: serde_json::Map::new(),
             }),
             lifetime: Lifetime {
                 begins: 0,

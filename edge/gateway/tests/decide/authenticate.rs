@@ -12,6 +12,8 @@ mod certificate;
 mod challenges;
 #[path = "authenticate/claims.rs"]
 mod claims;
+#[path = "authenticate/client_certificates.rs"]
+mod client_certificates;
 #[path = "authenticate/combinations.rs"]
 mod combinations;
 #[path = "authenticate/dpop.rs"]

@@ -18,6 +18,7 @@ use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, KeyMaterial, Origin,
     PathEntry, Retry, RetryOn, Route, Tables, Target, Upstream,
 };
+use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
 use tidegate_shared::time::UnixMillis;
@@ -132,6 +133,7 @@ pub(crate) fn load(tables: Tables, hosts: Vec<(&str, HostRoutes)>) -> Result<Gat
 }
 
 /// A request that a test writes down in one line.
+#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) authority: Option<String>,
@@ -140,6 +142,8 @@ pub(crate) struct Request {
     pub(crate) peer: Peer,
     /// The certificate of the connection.
     pub(crate) certificate: Option<Digest>,
+    /// What it says, where the runtime tells.
+    pub(crate) details: Option<Result<ClientCertificate, InvalidCertificate>>,
 }
 
 /// `GET /path`, to [`HOST`], from 192.0.2.7 over TLS.
@@ -155,6 +159,7 @@ pub(crate) fn request(line: &str) -> Request {
             scheme: Scheme::Https,
         },
         certificate: None,
+        details: None,
     }
 }
 
@@ -200,6 +205,13 @@ impl RequestHead for Request {
 
     fn client_certificate(&self) -> Option<Digest> {
         self.certificate
+    }
+
+    fn certificate_details(
+        &self,
+    ) -> Option<Result<Cow<'_, ClientCertificate>, InvalidCertificate>> {
+        let details = self.details.as_ref()?.as_ref();
+        Some(details.map(Cow::Borrowed).map_err(Clone::clone))
     }
 }
 

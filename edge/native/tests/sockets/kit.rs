@@ -9,9 +9,11 @@ use tidegate_edge_native::{
     Config, Following, NativeGateway, Records, Reloader, Secrets, TlsFiles,
 };
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
-    Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Algorithm, Auth, Bundle, CertificateHolder, Certificates, FORMAT_VERSION, Header, HostRoutes,
+    HostSection, Issuer, IssuerKeys, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables,
+    Target, Upstream,
 };
+use tidegate_shared::certificate::{NameKind, NamePattern};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope;
 use tidegate_shared::trust::SigningKey;
@@ -80,7 +82,8 @@ impl Running {
     }
 }
 
-/// `/reply` answers a text, `/bound` whoever has a token too, `/forward` goes to the origins, `o0` first.
+/// `/reply` answers a text, `/bound` whoever has a token too, `/certificate` whoever has a
+/// certificate, `/forward` goes to the origins, `o0` first.
 pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
     let mut routes = vec![(
         "/reply",
@@ -100,9 +103,21 @@ pub(crate) fn bundle(origins: &[SocketAddr], text: &str) -> Vec<u8> {
                 IssuerKeys::Secret("shared".to_owned()),
             )
         }],
+        certificates: vec![Certificates {
+            name: "machines".to_owned(),
+            issuers: vec!["CN=clients".parse().unwrap()],
+            holders: vec![CertificateHolder {
+                consumer: "depot".to_owned(),
+                plan: None,
+                pins: vec![],
+                subjects: vec![],
+                names: vec![NamePattern::new(NameKind::Dns, "a.example").unwrap()],
+            }],
+        }],
         ..Tables::default()
     };
     routes.push(("/bound", routes[0].1.clone()));
+    routes.push(("/certificate", routes[0].1.clone()));
     if !origins.is_empty() {
         routes.push(("/forward", Target::Upstream(0)));
         tables.upstreams.push(upstream(origins));
@@ -150,10 +165,10 @@ fn upstream(origins: &[SocketAddr]) -> Upstream {
 }
 
 fn route(path: &str, target: &Target) -> Route {
-    let auth = if path == "/bound" {
-        Auth::jwt(0)
-    } else {
-        Auth::Public
+    let auth = match path {
+        "/bound" => Auth::jwt(0),
+        "/certificate" => Auth::Certificate(0),
+        _ => Auth::Public,
     };
     Route::new("route", auth, target.clone())
 }

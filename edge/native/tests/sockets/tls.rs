@@ -8,7 +8,9 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Claims, Duration, HS256Key, MACLike};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -25,7 +27,14 @@ use crate::kit::{Running, SECRET, bundle};
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Authority {
+    named("authority")
+}
+
+/// An authority whose name is this one.
+fn named(name: &str) -> Authority {
     let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -35,8 +44,12 @@ struct Leaf(rcgen::Certificate, KeyPair);
 
 impl Leaf {
     fn of(authority: &Authority) -> Self {
+        Self::named("a.example", authority)
+    }
+
+    fn named(name: &str, authority: &Authority) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         Self(params.signed_by(&key, authority).unwrap(), key)
     }
 
@@ -135,6 +148,37 @@ async fn a_bound_token_comes_over_its_certificates_connection() {
         }
     };
     assert!(refused);
+}
+
+#[tokio::test]
+async fn a_certificate_alone_says_who_calls() {
+    let (servers, clients, others) = (authority(), named("clients"), named("others"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), &Leaf::of(&servers), &clients);
+    let both = folder.path().join("both.pem");
+    std::fs::write(&both, clients.pem() + &others.pem()).unwrap();
+    files.client_authorities = Some(both);
+    let mut gateway = Running::start_with(Some(files), &bundle(&[], "")).await;
+    let (own, stranger) = (Leaf::of(&clients), Leaf::named("b.example", &clients));
+    // Of an authority that the listener trusts and the policy does not name.
+    let foreign = Leaf::of(&others);
+    for (client, expected, problem) in [
+        (Some(&own), "200", None),
+        (Some(&stranger), "401", Some("credential-invalid")),
+        (Some(&foreign), "401", Some("credential-invalid")),
+        (None, "401", Some("credential-missing")),
+    ] {
+        let mut stream = connect(gateway.address, &servers, client).await.unwrap();
+        // With the second request on the connection as with the first.
+        for _ in 0..2 {
+            let found = status(&mut stream, "/certificate", "").await.unwrap();
+            assert_eq!(found, expected);
+            let record = gateway.records.recv().await.unwrap();
+            assert_eq!(record.problem, problem);
+            let consumer = problem.is_none().then_some("depot");
+            assert_eq!(record.consumer.as_deref(), consumer);
+        }
+    }
 }
 
 #[tokio::test]

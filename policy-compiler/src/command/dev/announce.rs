@@ -84,6 +84,7 @@ fn of<'i>(
         | Auth::ApiKey(_)
         | Auth::Introspect(_)
         | Auth::Signature(_)
+        | Auth::Certificate(_)
         | Auth::Any(_)
         | Auth::All(_)
         | Auth::Anonymous

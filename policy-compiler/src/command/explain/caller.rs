@@ -18,6 +18,10 @@ pub(super) enum Caller {
         ring: String,
         consumer: String,
     },
+    Certificate {
+        certificates: String,
+        consumer: String,
+    },
 }
 
 /// Who vouches for a token.
@@ -30,7 +34,7 @@ pub(super) enum TokenKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidCaller {
     #[error(
-        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, or `api_key:RING,consumer=acme`"
+        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, `api_key:RING,consumer=acme`, or `certificate:NAME,consumer=acme`"
     )]
     Form(String),
     #[error("there is no {0} `{1}`; known here: `{known}`", known = .2.join("`, `"))]
@@ -58,7 +62,9 @@ impl FromStr for Caller {
                 ("subject", value) if token.is_some() => subject = Some(value.to_owned()),
                 ("scope", value) if token.is_some() => scopes.push(value.to_owned()),
                 ("expired", "") if token.is_some() => expired = true,
-                ("consumer", value) if kind == "api_key" => consumer = Some(value.to_owned()),
+                ("consumer", value) if matches!(kind, "api_key" | "certificate") => {
+                    consumer = Some(value.to_owned());
+                }
                 _ => return Err(invalid()),
             }
         }
@@ -69,6 +75,10 @@ impl FromStr for Caller {
                 subject: subject.unwrap_or_else(|| "test".to_owned()),
                 scopes,
                 expired,
+            }),
+            (None, Some(consumer)) if kind == "certificate" => Ok(Self::Certificate {
+                certificates: name,
+                consumer,
             }),
             (None, Some(consumer)) => Ok(Self::ApiKey {
                 ring: name,
@@ -130,6 +140,25 @@ impl Caller {
                     consumer: consumer.clone(),
                 })
             }
+            Self::Certificate {
+                certificates,
+                consumer,
+            } => {
+                let all = ir.tables.certificates.iter();
+                let names = all.clone().map(|own| own.name.as_str());
+                let position = index("certificates", certificates, names)?;
+                let own = all.filter(|own| own.name == *certificates);
+                let holders = own.flat_map(|own| &own.holders);
+                index(
+                    "consumer",
+                    consumer,
+                    holders.map(|holder| holder.consumer.as_str()),
+                )?;
+                Ok(TestCaller::Certificate {
+                    certificates: position,
+                    consumer: consumer.clone(),
+                })
+            }
         }
     }
 }
@@ -179,6 +208,13 @@ mod tests {
                 consumer: "acme".to_owned(),
             })
         );
+        assert_eq!(
+            "certificate:partners,consumer=acme".parse(),
+            Ok(Caller::Certificate {
+                certificates: "partners".to_owned(),
+                consumer: "acme".to_owned(),
+            })
+        );
         for text in [
             "",
             "jwt",
@@ -187,6 +223,8 @@ mod tests {
             "jwt:a,consumer=b",
             "api_key:a",
             "api_key:a,scope=b",
+            "certificate:a",
+            "certificate:a,expired",
             "introspect:a,consumer=b",
         ] {
             assert_eq!(

@@ -6,7 +6,7 @@ use tidegate_shared::bundle::{ApiKeyRing, Issuer, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
 
 use super::super::change::{ChangeKind, Severity};
-use super::{Difference, introspection, issuer, sets, signatures};
+use super::{Difference, certificates, introspection, issuer, sets, signatures};
 use crate::meaning::Credential;
 use crate::words;
 
@@ -25,11 +25,15 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
             differences
         }
         (Credential::Signature(old), Credential::Signature(new)) => signatures::compare(old, new),
+        (Credential::Certificate(old), Credential::Certificate(new)) => {
+            certificates::compare(old, new)
+        }
         (
             Credential::Jwt(..)
             | Credential::ApiKey(_)
             | Credential::Introspect(..)
-            | Credential::Signature(_),
+            | Credential::Signature(_)
+            | Credential::Certificate(_),
             _,
         ) => {
             vec![Difference::new(

@@ -59,5 +59,6 @@ fn names<'s>(credential: &Credential<'s>) -> Vec<&'s str> {
         Credential::ApiKey(ring) => vec![ring.name.as_str()],
         Credential::Introspect(asked, _) => vec![asked.name.as_str()],
         Credential::Signature(signers) => vec![signers.name.as_str()],
+        Credential::Certificate(own) => vec![own.name.as_str()],
     }
 }

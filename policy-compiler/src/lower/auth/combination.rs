@@ -47,7 +47,8 @@ pub(super) fn any(
             syntax::Auth::Jwt(_)
             | syntax::Auth::ApiKey(_)
             | syntax::Auth::Introspect(_)
-            | syntax::Auth::Signature(_) => single(stated, policy, cx),
+            | syntax::Auth::Signature(_)
+            | syntax::Auth::Certificate(_) => single(stated, policy, cx),
         };
         if let Some(span) = stated.shadow() {
             let message = "in shadow, an alternative would let in whom the others refuse";
@@ -94,7 +95,8 @@ pub(super) fn all(
             syntax::Auth::Jwt(_)
             | syntax::Auth::ApiKey(_)
             | syntax::Auth::Introspect(_)
-            | syntax::Auth::Signature(_) => single(stated, policy, cx),
+            | syntax::Auth::Signature(_)
+            | syntax::Auth::Certificate(_) => single(stated, policy, cx),
         };
         let carriers = member.iter().flat_map(|member| member.carriers(tables));
         let carriers: Vec<Carrier<'_>> = carriers.collect();

@@ -114,6 +114,7 @@ async fn known<H, P: Ports>(
         subject,
         scopes,
         claims: Map::new(),
+        certificate: Map::new(),
         plan,
         key: Some(ApiKeyId::from(digest).to_string()),
     })

@@ -94,6 +94,7 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
                     subject: key.consumer.clone(),
                     scopes: Vec::new(),
                     claims: Map::new(),
+                    certificate: Map::new(),
                     plan: key.plan.clone(),
                     key: Some(key.id.clone()),
                 });

@@ -5,7 +5,7 @@ use tidegate_shared::bundle::Auth;
 use tidegate_shared::problem::Problem;
 
 use super::challenge::Scheme;
-use super::{Incoming, api_key, definition, message_signature, token};
+use super::{Incoming, api_key, certificate, definition, message_signature, token};
 use crate::identity::Identity;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
@@ -54,6 +54,7 @@ fn challenges<H, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) -> Vec<Str
             challenge.into_iter().collect()
         }
         Auth::Signature(_) => vec![message_signature::challenge(realm)],
+        Auth::Certificate(_) => vec![certificate::challenge(realm)],
         Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => {
             Vec::new()
         }

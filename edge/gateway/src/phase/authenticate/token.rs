@@ -87,7 +87,7 @@ pub(super) fn presented<'s, H: RequestHead, P>(
     };
     match found.as_ref().map(|presented| presented.source) {
         None | Some(TokenSource::Authorization | TokenSource::Header(_)) => {}
-        Some(TokenSource::Cookie(_)) => cross_site::check(incoming)?,
+        Some(TokenSource::Cookie(_)) => cross_site::check(incoming, "a token in a cookie")?,
         // RFC 6750 §2.3: no shared cache keeps what was asked for by such an address.
         Some(TokenSource::Query(_)) => {
             let private = HeaderValue::from_static("private");

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 use tidegate_shared::bundle::{CallerFact, CallerFacts, CallerToken};
 use tidegate_shared::problem::Problem;
 
@@ -54,12 +54,15 @@ fn say<'i>(
         CallerFact::Issuer => Cow::Borrowed(&identity?.issuer),
         CallerFact::Scopes => Cow::Owned(identity?.scopes.join(" ")),
         CallerFact::Plan => Cow::Borrowed(exchange.plan.as_deref()?),
-        CallerFact::Claim(name) => {
-            let claim = identity?.claims.get(name)?;
-            let text = claim.as_str().map(Cow::Borrowed);
-            text.unwrap_or_else(|| Cow::Owned(claim.to_string()))
-        }
+        CallerFact::Claim(name) => text(identity?.claims.get(name)?),
+        CallerFact::Certificate(name) => text(identity?.certificate.get(name)?),
     })
+}
+
+/// A text as it is, anything else as JSON.
+fn text(value: &Value) -> Cow<'_, str> {
+    let text = value.as_str().map(Cow::Borrowed);
+    text.unwrap_or_else(|| Cow::Owned(value.to_string()))
 }
 
 /// Percent-encodes what is not printable ASCII (RFC 3986 §2.1), and the percent sign: a subject

@@ -28,6 +28,8 @@ impl<'t> Carriers<'t> {
                 Carrier::Header(name) => carriers.fields.push(name),
                 Carrier::Cookie(name) => carriers.cookies.push(name),
                 Carrier::Query(name) => carriers.parameters.push(name),
+                // It ends at the gateway in any case.
+                Carrier::Connection => {}
             }
         }
         carriers
