@@ -1,17 +1,21 @@
 //! What the certificate of a client says of it (RFC 5280), once somebody else has verified it.
 //!
 //! Nothing here verifies a chain: that is for the platform or the listener. Only what a policy can
-//! ask of a certificate is read, by a reader of DER that takes one encoding and no other.
+//! ask of a certificate is read.
 
-mod der;
 mod dn;
 mod pattern;
 #[cfg(test)]
 mod tests;
 
-use der::{Der, Element, Tag};
+use x509_cert::Certificate;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{self, Decode};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectAltName};
+use x509_cert::spki::ObjectIdentifier;
 
-pub use der::InvalidDer;
 pub use dn::{DistinguishedName, InvalidDistinguishedName};
 pub use pattern::{InvalidPattern, NameKind, NamePattern};
 
@@ -22,11 +26,6 @@ use crate::spiffe::SpiffeId;
 pub const MAX_CERTIFICATE: usize = 16 * 1024;
 /// The most alternative names, and extensions, of a certificate.
 const MAX_ENTRIES: usize = 256;
-
-/// `id-ce-keyUsage`, `id-ce-subjectAltName` and `id-ce-basicConstraints`.
-const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
-const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
-const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 
 /// A certificate of a client, as far as a policy can ask for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +61,10 @@ pub enum InvalidCertificate {
     TooLong,
     /// Not the one encoding of a certificate.
     #[error("the certificate cannot be read: {0}")]
-    Der(#[from] InvalidDer),
+    Der(#[from] der::Error),
+    /// A distinguished name that is beyond bounds.
+    #[error("a name in the certificate cannot be read: {0}")]
+    DistinguishedName(#[from] InvalidDistinguishedName),
     /// An extension that stands there twice (RFC 5280 §4.2).
     #[error("the certificate has an extension twice")]
     Repeated,
@@ -98,49 +100,22 @@ impl ClientCertificate {
         if octets.len() > MAX_CERTIFICATE {
             return Err(InvalidCertificate::TooLong);
         }
-        let mut all = Der::new(octets);
-        let mut certificate = all.sequence()?;
-        all.end()?;
-        let mut signed = certificate.sequence()?;
         // The signature was verified by whoever hands the certificate over.
-        certificate.expect(Tag::SEQUENCE)?;
-        certificate.expect(Tag::BIT_STRING)?;
-        certificate.end()?;
-
-        // RFC 5280 §4.1.2.1: 2 is the third version, which alone has extensions.
-        let version = signed.optional(Tag::VERSION)?;
-        let version = version.map(|octets| Der::new(octets).expect(Tag::INTEGER));
-        let third = version.transpose()? == Some(&[2]);
-        let serial = hex::encode(signed.expect(Tag::INTEGER)?);
-        signed.expect(Tag::SEQUENCE)?;
-        let issuer = DistinguishedName::read(signed.sequence()?)?;
-        let mut validity = signed.sequence()?;
-        let (not_before, not_after) = (validity.time()?, validity.time()?);
-        validity.end()?;
-        let subject = DistinguishedName::read(signed.sequence()?)?;
-        // The public key, and two identifiers that nobody uses.
-        signed.expect(Tag::SEQUENCE)?;
-        signed.optional(Tag::ISSUER_ID)?;
-        signed.optional(Tag::SUBJECT_ID)?;
-        let extended = signed.optional(Tag::EXTENSIONS)?;
-        let extensions = match extended {
-            Some(listed) => Extensions::read(listed)?,
-            None => Extensions::default(),
-        };
-        signed.end()?;
-        if extended.is_some() && !third {
-            return Err(InvalidDer::Unexpected.into());
-        }
+        let certificate = Certificate::from_der(octets)?;
+        let certificate = certificate.tbs_certificate();
+        let extensions = certificate.extensions().map(Vec::as_slice);
+        let extensions = Extensions::read(extensions.unwrap_or_default())?;
         if extensions.authority {
             return Err(InvalidCertificate::Authority);
         }
+        let validity = certificate.validity();
         Ok(Self {
             sha256: Digest::of(octets),
-            serial,
-            issuer,
-            subject,
-            not_before,
-            not_after,
+            serial: hex::encode(certificate.serial_number().as_bytes()),
+            issuer: DistinguishedName::of(certificate.issuer())?,
+            subject: DistinguishedName::of(certificate.subject())?,
+            not_before: validity.not_before.to_unix_duration().as_secs(),
+            not_after: validity.not_after.to_unix_duration().as_secs(),
             spiffe: extensions.spiffe(),
             uris: extensions.uris,
             dns: extensions.dns,
@@ -160,29 +135,31 @@ impl ClientCertificate {
 }
 
 impl Extensions {
-    fn read(octets: &[u8]) -> Result<Self, InvalidCertificate> {
-        let mut outer = Der::new(octets);
-        let mut list = outer.sequence()?;
-        outer.end()?;
-        let mut seen: Vec<&[u8]> = Vec::new();
+    fn read(extensions: &[Extension]) -> Result<Self, InvalidCertificate> {
+        if extensions.len() > MAX_ENTRIES {
+            return Err(InvalidCertificate::TooMany);
+        }
         let mut found = Self::default();
-        while !list.is_empty() {
-            let mut extension = list.sequence()?;
-            let id = extension.expect(Tag::OBJECT_IDENTIFIER)?;
-            extension.optional(Tag::BOOLEAN)?;
-            let value = extension.expect(Tag::OCTET_STRING)?;
-            extension.end()?;
-            if seen.contains(&id) {
+        let mut seen: Vec<&ObjectIdentifier> = Vec::new();
+        for Extension {
+            extn_id,
+            extn_value,
+            ..
+        } in extensions
+        {
+            if seen.contains(&extn_id) {
                 return Err(InvalidCertificate::Repeated);
             }
-            seen.push(id);
-            if seen.len() > MAX_ENTRIES {
-                return Err(InvalidCertificate::TooMany);
-            }
-            match id {
-                KEY_USAGE => found.signs = Some(signs(value)?),
-                BASIC_CONSTRAINTS => found.authority = is_authority(value)?,
-                ALTERNATIVE_NAMES => found.names(value)?,
+            seen.push(extn_id);
+            let value = extn_value.as_bytes();
+            match *extn_id {
+                KeyUsage::OID => {
+                    let usage = KeyUsage::from_der(value)?;
+                    let issues = usage.key_cert_sign() || usage.crl_sign();
+                    found.signs = Some(usage.digital_signature() && !issues);
+                }
+                BasicConstraints::OID => found.authority = BasicConstraints::from_der(value)?.ca,
+                SubjectAltName::OID => found.names(&SubjectAltName::from_der(value)?.0)?,
                 _ => {}
             }
         }
@@ -190,21 +167,22 @@ impl Extensions {
     }
 
     /// RFC 5280 §4.2.1.6. Addresses, directory names and others name nobody here.
-    fn names(&mut self, value: &[u8]) -> Result<(), InvalidCertificate> {
-        let mut outer = Der::new(value);
-        let mut names = outer.sequence()?;
-        outer.end()?;
-        let mut count = 0;
-        while let Some(Element { tag, content }) = names.next()? {
-            count += 1;
-            if count > MAX_ENTRIES {
-                return Err(InvalidCertificate::TooMany);
-            }
-            match tag {
-                Tag::MAIL_ADDRESS => self.emails.push(email(text(content)?)),
-                Tag::DNS_NAME => self.dns.extend(host(text(content)?)),
-                Tag::URI => self.uris.push(text(content)?.to_owned()),
-                _ => {}
+    fn names(&mut self, names: &[GeneralName]) -> Result<(), InvalidCertificate> {
+        if names.len() > MAX_ENTRIES {
+            return Err(InvalidCertificate::TooMany);
+        }
+        for name in names {
+            match name {
+                GeneralName::Rfc822Name(name) => self.emails.push(email(visible(name.as_str())?)),
+                GeneralName::DnsName(name) => self.dns.extend(host(visible(name.as_str())?)),
+                GeneralName::UniformResourceIdentifier(name) => {
+                    self.uris.push(visible(name.as_str())?.to_owned());
+                }
+                GeneralName::OtherName(_)
+                | GeneralName::DirectoryName(_)
+                | GeneralName::EdiPartyName(_)
+                | GeneralName::IpAddress(_)
+                | GeneralName::RegisteredId(_) => {}
             }
         }
         Ok(())
@@ -218,12 +196,10 @@ impl Extensions {
     }
 }
 
-/// The characters of a name (`IA5String`): those of ASCII that can be seen.
-fn text(content: &[u8]) -> Result<&str, InvalidCertificate> {
-    let visible = content.iter().all(u8::is_ascii_graphic);
-    let text = std::str::from_utf8(content).ok();
-    text.filter(|_| visible && !content.is_empty())
-        .ok_or(InvalidCertificate::Name)
+/// A name of which every character can be seen.
+fn visible(name: &str) -> Result<&str, InvalidCertificate> {
+    let visible = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
+    visible.then_some(name).ok_or(InvalidCertificate::Name)
 }
 
 /// A wildcard names many hosts, so no client.
@@ -238,22 +214,4 @@ fn email(address: &str) -> String {
         Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
         None => address.to_owned(),
     }
-}
-
-/// RFC 5280 §4.2.1.9.
-fn is_authority(value: &[u8]) -> Result<bool, InvalidCertificate> {
-    let mut outer = Der::new(value);
-    let mut constraints = outer.sequence()?;
-    outer.end()?;
-    let authority = constraints.optional(Tag::BOOLEAN)?;
-    Ok(authority.is_some_and(|octets| octets != [0]))
-}
-
-/// RFC 5280 §4.2.1.3: bit 0 is `digitalSignature`, 5 `keyCertSign`, 6 `cRLSign`.
-fn signs(value: &[u8]) -> Result<bool, InvalidCertificate> {
-    let mut outer = Der::new(value);
-    let bits = outer.expect(Tag::BIT_STRING)?;
-    outer.end()?;
-    let first = bits.get(1).copied().unwrap_or(0);
-    Ok(first & 0b1000_0000 != 0 && first & 0b0000_0110 == 0)
 }
