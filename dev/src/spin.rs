@@ -25,8 +25,14 @@ pub struct SpinConfig<'c> {
     pub component: PathBuf,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The signed bundle.
+    /// The signed bundle, which the default key-value store has.
     pub bundle: &'c [u8],
+    /// The default key-value store in place of that: a folder with a file for each key.
+    pub store: Option<&'c Path>,
+    /// Variables of the component besides the secrets and the trusted keys.
+    pub variables: &'c [(String, String)],
+    /// How many requests an instance takes before another takes its place.
+    pub requests: u32,
     /// The keys whose bundles are accepted, as text.
     pub trust: String,
     /// The secrets that policies name, and their values.
@@ -73,12 +79,19 @@ impl SpinHost {
         // What the gateway counts lives in the instance: one that lasts lets a limit be watched.
         command.args([
             "--max-instance-reuse-count",
-            "1000000",
+            &config.requests.to_string(),
             "--idle-instance-timeout",
             "600",
             "--max-instances",
             "1",
         ]);
+        if let Some(folder) = config.store {
+            let folder = folder.display();
+            command.arg(format!("--key-value-store=default={folder}"));
+        }
+        for (name, value) in config.variables {
+            command.arg(format!("--variable={name}={value}"));
+        }
         for (name, secret) in config.secrets {
             let variable = name.to_ascii_lowercase().replace('-', "_");
             command

@@ -8,7 +8,9 @@
 
 mod follow;
 mod layout;
+mod memory;
 mod name;
+mod source;
 mod verify;
 
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
@@ -21,8 +23,10 @@ use crate::trust::SigningKey;
 use crate::units::Percent;
 
 pub use follow::Follower;
-pub use layout::{bundle_path, history_folder, history_path, statement_path};
+pub use layout::{bundle_path, history_folder, history_path, memory_path, statement_path};
+pub use memory::Memory;
 pub use name::{ChannelName, InvalidChannelName};
+pub use source::SourceError;
 pub use verify::{
     CLOCK_SKEW, Knowledge, MAX_LEAP, OtherBundle, Refused, Seen, open_bundle, verify,
 };

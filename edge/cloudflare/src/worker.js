@@ -39,16 +39,19 @@ async function loadBundle(env) {
       load(env, await value(env, wanted.key), wanted);
     }
   } catch (error) {
-    report("the KV namespace cannot be read", error);
+    const refused = error instanceof Stalled ? "stalled" : "unreachable";
+    report("the KV namespace cannot be read", error, { refused });
   }
 }
+
+class Stalled extends Error {}
 
 // What the namespace has under a key; undefined where it has nothing.
 async function value(env, key) {
   const patience = Number(env.TIDEGATE_PATIENCE ?? PATIENCE);
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no \`${key}\` within ${patience} ms`)), patience);
+    timer = setTimeout(() => reject(new Stalled(`no \`${key}\` within ${patience} ms`)), patience);
   });
   try {
     const octets = await Promise.race([env.BUNDLES.get(key, "arrayBuffer"), late]);
@@ -112,6 +115,6 @@ function recover(error) {
   return failed();
 }
 
-function report(message, error) {
-  console.error(JSON.stringify({ level: "error", message, reason: String(error) }));
+function report(message, error, more) {
+  console.error(JSON.stringify({ level: "error", message, ...more, reason: String(error) }));
 }

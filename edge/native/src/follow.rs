@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tidegate_shared::channel::{self, ChannelName, Follower, OtherBundle, Refused};
+use tidegate_shared::channel::{self, ChannelName, Follower, OtherBundle, Refused, SourceError};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::MAX_ENVELOPE;
 use tidegate_shared::time::UnixMillis;
@@ -21,7 +21,7 @@ use crate::ports::now;
 use memory::Memory;
 use source::{Got, Place};
 
-pub use source::{InvalidSource, Source, SourceError};
+pub use source::{InvalidSource, Source};
 
 /// A channel, and how to follow it.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ pub use authority::LimitAuthority;
 pub use bundle::{LoadFailure, Loaded};
 pub use credentials::CredentialFolder;
 pub use fetch::Fetcher;
-pub use follow::{Follow, FollowError, Following, InvalidSource, Next, Source, SourceError};
+pub use follow::{Follow, FollowError, Following, InvalidSource, Next, Source};
 pub use identity::{Identity, InvalidIdentity};
 pub use ports::Secrets;
 pub use records::{LogRecords, Records};

@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use http::{Request, Response};
+use http::header::ETAG;
+use http::{HeaderValue, Request, Response};
 use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::http::types::{Headers, Response as Answer};
 use spin_sdk::wasip3::wit_future;
@@ -23,15 +24,21 @@ pub(crate) async fn fetch(
     bounds: FetchBounds,
 ) -> Result<Response<Vec<u8>>, PortError> {
     let time = Duration::from_millis(bounds.time.0);
-    let whole = pin!(exchange(request, bounds.octets, time));
+    let whole = within(time, exchange(request, bounds.octets, time)).await;
+    whole.unwrap_or_else(|| Err(PortError(format!("no answer within {}", bounds.time))))
+}
+
+/// What something gives within a time; `None` where it gives nothing.
+pub(crate) async fn within<T>(time: Duration, act: impl Future<Output = T>) -> Option<T> {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    match select(whole, pin!(monotonic_clock::wait_for(nanos))).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(PortError(format!("no answer within {}", bounds.time))),
+    match select(pin!(act), pin!(monotonic_clock::wait_for(nanos))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
     }
 }
 
-async fn exchange(
+/// Fetches a document of so many octets at most. The host keeps `time` for its beginning alone.
+pub(crate) async fn exchange(
     request: Request<Vec<u8>>,
     limit: usize,
     time: Duration,
@@ -53,6 +60,12 @@ async fn exchange(
     let mut response = Response::new(Vec::new());
     let status = answer.get_status_code();
     *response.status_mut() = status.try_into().map_err(|error| failed(&error))?;
+    // The one field that says something of the document.
+    if let Some(tag) = answer.get_headers().get(ETAG.as_str()).pop()
+        && let Ok(tag) = HeaderValue::from_bytes(&tag)
+    {
+        response.headers_mut().insert(ETAG, tag);
+    }
     *response.body_mut() = read(answer, limit).await?;
     Ok(response)
 }

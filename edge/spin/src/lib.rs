@@ -1,9 +1,9 @@
 //! The gateway as a Spin component: an adapter of `tidegate-edge` to WASI 0.3,
 //! for Spin 4.1 and later.
 //!
-//! - The bundle is the key `bundle` of the default key-value store, or is
-//!   [baked](bake) into the component. The variable `tidegate_trust` holds the
-//!   keys that may sign it. A secret `NAME` of a policy is the variable of that
+//! - The bundle is the key `bundle` of the default key-value store, or what a
+//!   [channel] names, or is [baked](bake) into the component. The variable
+//!   `tidegate_trust` holds the keys that may sign it. A secret `NAME` of a policy is the variable of that
 //!   name in lower case, `_` for `-`. A store of API keys is the key-value
 //!   store of that label, which `key_value_stores` must list.
 //! - Spin reuses an instance for up to 128 requests, 16 at a time, and ends it
@@ -14,6 +14,7 @@
 //! - WASI has no protocol upgrade, so a WebSocket handshake is refused.
 
 mod bake;
+mod channel;
 mod exchange;
 mod fetch;
 mod fields;

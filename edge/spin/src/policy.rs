@@ -1,5 +1,5 @@
-//! The policy in force: from Spin's key-value store, or baked into the
-//! component.
+//! The policy in force: from Spin's key-value store, from a channel, or baked
+//! into the component.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -9,16 +9,17 @@ use spin_sdk::wit_bindgen::spawn;
 use spin_sdk::{key_value, variables};
 use tidegate_edge::{Gateway, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
-use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
+use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 
+use crate::channel::{Channel, ChannelError, Settings};
 use crate::{log, ports};
 
 /// The bundle in the default key-value store.
 const KEY: &str = "bundle";
 /// The variable that holds the trusted keys.
-const TRUST: &str = "tidegate_trust";
+pub(crate) const TRUST: &str = "tidegate_trust";
 /// Milliseconds after which an instance looks for another bundle.
 const REFRESH: u64 = 10_000;
 
@@ -37,9 +38,11 @@ pub(crate) struct Policy {
     source: Source,
 }
 
-enum Source {
+/// Where bundles come from.
+pub(crate) enum Source {
     Baked,
     KeyValue { checked: Cell<UnixMillis> },
+    Channel(Rc<Channel>),
 }
 
 /// Why there is no policy, or no newer one.
@@ -59,6 +62,8 @@ pub(crate) enum PolicyError {
     Untrusted(#[from] VerifyError<InvalidBundle>),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
     #[error("sequence {offered} follows {in_force}, which is in force: a sequence only grows")]
     Older { offered: u64, in_force: u64 },
 }
@@ -66,7 +71,14 @@ pub(crate) enum PolicyError {
 impl Policy {
     fn load(bundle: Signed, trust: &str, source: Source) -> Result<Self, PolicyError> {
         let trust: TrustKeys = trust.parse()?;
-        let bundle = bundle.verify::<Bundle>(&trust)?;
+        Ok(Self::of(bundle.verify::<Bundle>(&trust)?, source)?)
+    }
+
+    /// The policy of a bundle.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub(crate) fn of(bundle: Verified<Bundle>, source: Source) -> Result<Self, LoadError> {
         let secrets = bundle.content().tables.secrets();
         let secret_names = secrets.map(|(name, _)| name.to_owned());
         Ok(Self {
@@ -75,6 +87,19 @@ impl Policy {
             gateway: Gateway::load(bundle)?,
             source,
         })
+    }
+
+    /// The number that only grows: that of the channel, or else the bundle's own.
+    fn sequence(&self) -> u64 {
+        match &self.source {
+            Source::Channel(channel) => channel.sequence(),
+            Source::Baked | Source::KeyValue { .. } => self.gateway.sequence(),
+        }
+    }
+
+    /// Tells the operator that it came into force.
+    pub(crate) fn report(&self) {
+        log::in_force(&self.gateway.digest().to_string(), self.sequence());
     }
 
     pub(crate) fn secrets(&self) -> &BTreeMap<String, String> {
@@ -104,12 +129,25 @@ impl Policy {
 pub(crate) async fn current() -> Result<Rc<Policy>, PolicyError> {
     let policy = match in_force() {
         Some(policy) => policy,
-        None => put_in_force(read(None).await?.ok_or(PolicyError::NoBundle)?),
+        None => put_in_force(first().await?),
     };
     if policy.secrets.get().is_none() {
         policy.read_secrets().await;
     }
     Ok(policy)
+}
+
+async fn first() -> Result<Policy, PolicyError> {
+    match Settings::read().await? {
+        Some(settings) => Ok(Channel::begin(settings).await?),
+        None => read(None).await?.ok_or(PolicyError::NoBundle),
+    }
+}
+
+/// Puts what a channel names in force, in place of what it named before.
+pub(crate) async fn replace(policy: Policy) {
+    policy.read_secrets().await;
+    put_in_force(policy).report();
 }
 
 /// What the gateway remembers in this instance.
@@ -130,7 +168,11 @@ pub(crate) fn freeze(bundle: &[u8], trust: &str) -> Result<(), PolicyError> {
 
 /// Looks after what grows old, beside the requests.
 pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
-    refresh_bundle(policy, now);
+    match &policy.source {
+        Source::Baked => {}
+        Source::KeyValue { checked } => refresh_bundle(policy, checked, now),
+        Source::Channel(channel) => channel.refresh(now),
+    }
     let state = state();
     if policy.gateway.refresh_due(&state, now) {
         spawn(refresh_documents(Rc::clone(policy), state));
@@ -150,10 +192,7 @@ async fn refresh_documents(policy: Rc<Policy>, state: Rc<State>) {
 
 /// Looks for another bundle, if that was long ago. The one in force stays
 /// until another one is acceptable.
-fn refresh_bundle(policy: &Rc<Policy>, now: UnixMillis) {
-    let Source::KeyValue { checked } = &policy.source else {
-        return;
-    };
+fn refresh_bundle(policy: &Rc<Policy>, checked: &Cell<UnixMillis>, now: UnixMillis) {
     if now.since(checked.get()) < REFRESH {
         return;
     }
@@ -196,7 +235,12 @@ fn in_force() -> Option<Rc<Policy>> {
     IN_FORCE.with_borrow(Clone::clone)
 }
 
+/// Puts a policy in force, unless a later statement of its channel has: requests that found none
+/// have each looked for one.
 fn put_in_force(policy: Policy) -> Rc<Policy> {
+    if let Some(other) = in_force().filter(|other| other.sequence() > policy.sequence()) {
+        return other;
+    }
     let policy = Rc::new(policy);
     IN_FORCE.set(Some(Rc::clone(&policy)));
     policy

@@ -23,3 +23,8 @@ pub fn history_folder(channel: &ChannelName) -> String {
 pub fn history_path(channel: &ChannelName, sequence: u64) -> String {
     format!("{}{sequence:020}.statement", history_folder(channel))
 }
+
+/// Where readers that share a store have their [memory](super::Memory). Publishers leave it alone.
+pub fn memory_path(channel: &ChannelName) -> String {
+    format!("readers/{channel}.memory")
+}

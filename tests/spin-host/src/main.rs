@@ -49,7 +49,7 @@ struct Arguments {
     /// A key of the default key-value store. The file is read at each `get`.
     #[arg(long, value_name = "KEY=FILE", value_parser = pair)]
     key_value: Vec<(String, String)>,
-    /// A further key-value store, only to read: a folder with a file for each key.
+    /// A further key-value store, or the default one in its place: a folder with a file for each key.
     #[arg(long, value_name = "LABEL=DIR", value_parser = pair)]
     key_value_store: Vec<(String, String)>,
     /// A variable of the component.

@@ -1,7 +1,7 @@
 //! Spin's own interfaces: the default key-value store and the variables.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Linker, Resource, StreamReader};
@@ -101,11 +101,7 @@ impl<T: Send> key_value::HostStoreWithStore<T> for HasSelf<State> {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, KeyValueError>> {
-        let folder = accessor.with(|mut access| {
-            let OpenStore(folder) = access.get().table.get(&store)?;
-            wasmtime::error::Ok(folder.clone())
-        })?;
-        if let Some(folder) = folder {
+        if let Some(folder) = folder(accessor, &store)? {
             return Ok(match tokio::fs::read(folder.join(key)).await {
                 Ok(value) => Ok(Some(value)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -126,10 +122,14 @@ impl<T: Send> key_value::HostStoreWithStore<T> for HasSelf<State> {
 
     async fn set(
         accessor: &Accessor<T, Self>,
-        _: Resource<OpenStore>,
+        store: Resource<OpenStore>,
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), KeyValueError>> {
+        if let Some(folder) = folder(accessor, &store)? {
+            let written = write(&folder.join(key), &value).await;
+            return Ok(written.map_err(|error| KeyValueError::Other(error.to_string())));
+        }
         let platform = platform(accessor);
         platform.with_key_values(|entries| entries.insert(key, Entry::Value(value)));
         Ok(Ok(()))
@@ -137,9 +137,14 @@ impl<T: Send> key_value::HostStoreWithStore<T> for HasSelf<State> {
 
     async fn delete(
         accessor: &Accessor<T, Self>,
-        _: Resource<OpenStore>,
+        store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), KeyValueError>> {
+        if let Some(folder) = folder(accessor, &store)? {
+            // What is not there needs no deleting.
+            let _ = tokio::fs::remove_file(folder.join(key)).await;
+            return Ok(Ok(()));
+        }
         platform(accessor).with_key_values(|entries| entries.remove(&key));
         Ok(Ok(()))
     }
@@ -170,6 +175,27 @@ impl<T: Send> key_value::HostStoreWithStore<T> for HasSelf<State> {
             ))
         })
     }
+}
+
+/// The folder that a store is; `None` for the default one that is in memory.
+fn folder<T>(
+    accessor: &Accessor<T, HasSelf<State>>,
+    store: &Resource<OpenStore>,
+) -> wasmtime::Result<Option<PathBuf>> {
+    accessor.with(|mut access| {
+        let OpenStore(folder) = access.get().table.get(store)?;
+        wasmtime::error::Ok(folder.clone())
+    })
+}
+
+/// A reader sees the old value or the new one, whole.
+async fn write(file: &Path, value: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    let new = file.with_extension("new");
+    tokio::fs::write(&new, value).await?;
+    tokio::fs::rename(new, file).await
 }
 
 impl variables::Host for State {}

@@ -5,7 +5,6 @@
 )]
 
 mod certificate;
-mod channel;
 mod origin;
 mod policy;
 

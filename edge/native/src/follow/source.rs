@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Request, StatusCode};
 use tidegate_edge::FetchBounds;
+use tidegate_shared::channel::SourceError;
 use tidegate_shared::units::Span;
 
 use crate::fetch::Fetcher;
@@ -36,38 +37,6 @@ impl FromStr for Source {
             }
             None if !text.is_empty() => Ok(Self::Path(text.into())),
             Some(_) | None => Err(InvalidSource(text.to_owned())),
-        }
-    }
-}
-
-/// Why a source gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SourceError {
-    /// It is not there.
-    #[error("the source has no `{0}`")]
-    Missing(String),
-    /// It did not answer in time.
-    #[error("the source did not give `{0}` within {1:?}")]
-    Stalled(String, Duration),
-    /// It gave more than there can be.
-    #[error("the source gives more than {1} octets for `{0}`")]
-    TooLarge(String, usize),
-    /// It cannot be reached.
-    #[error("the source cannot be reached: {0}")]
-    Unreachable(String),
-    /// It answered something else.
-    #[error("the source answers {1} for `{0}`")]
-    Status(String, StatusCode),
-}
-
-impl SourceError {
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "missing",
-            Self::Stalled(..) => "stalled",
-            Self::TooLarge(..) => "too-large",
-            Self::Unreachable(_) => "unreachable",
-            Self::Status(..) => "status",
         }
     }
 }

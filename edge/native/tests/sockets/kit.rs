@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
 use tidegate_edge::AccessRecord;
-use tidegate_edge_native::{
-    Config, Following, NativeGateway, Records, Reloader, Secrets, TlsFiles,
-};
+use tidegate_edge_native::{Config, NativeGateway, Records, Reloader, Secrets, TlsFiles};
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, CertificateHolder, Certificates, FORMAT_VERSION, Header, HostRoutes,
     HostSection, Issuer, IssuerKeys, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables,
@@ -42,19 +40,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(bundle: &[u8]) -> Self {
-        Self::begin(None, bundle, None).await
+        Self::start_with(None, bundle).await
     }
 
     pub(crate) async fn start_with(tls: Option<TlsFiles>, bundle: &[u8]) -> Self {
-        Self::begin(tls, bundle, None).await
-    }
-
-    /// Starts with a bundle, and follows the channel that it came from.
-    pub(crate) async fn begin(
-        tls: Option<TlsFiles>,
-        bundle: &[u8],
-        following: Option<Following>,
-    ) -> Self {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             tls,
@@ -70,9 +59,6 @@ impl Running {
             .unwrap();
         let address = gateway.local_addr().unwrap();
         let reloader = gateway.reloader();
-        if let Some(following) = following {
-            gateway.follow(following);
-        }
         tokio::spawn(gateway.run(std::future::pending()));
         Self {
             address,

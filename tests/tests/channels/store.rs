@@ -1,7 +1,8 @@
-//! A web server for a channel, which does as it is told.
+//! A web server for a channel, which does as it is told; it also stands for Workers KV.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -39,7 +40,7 @@ type Body = BoxBody<Bytes, std::io::Error>;
 
 impl Store {
     pub(crate) fn put(&self, path: &str, answer: Answer) {
-        let path = format!("/edge/{path}");
+        let path = format!("/{path}");
         self.answers.lock().unwrap().insert(path, answer);
     }
 
@@ -48,10 +49,10 @@ impl Store {
         std::mem::take(&mut self.statuses.lock().unwrap())
     }
 
-    /// Begins to serve, and says where.
-    pub(crate) async fn start(&self) -> String {
+    /// Begins to serve, and says where: everywhere below that.
+    pub(crate) async fn start(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/edge", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let store = self.clone();
         tokio::spawn(async move {
             loop {
@@ -65,16 +66,14 @@ impl Store {
                 tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
             }
         });
-        url
+        address
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
-        let answer = self
-            .answers
-            .lock()
-            .unwrap()
-            .get(request.uri().path())
-            .cloned();
+        // A key is one segment of a path.
+        let path = request.uri().path().replace("%2F", "/");
+        let path = path.strip_prefix("/edge").unwrap_or(&path);
+        let answer = self.answers.lock().unwrap().get(path).cloned();
         let (status, body) = match answer {
             Some(Answer::Silence) => std::future::pending().await,
             Some(Answer::Octets(octets)) => {
