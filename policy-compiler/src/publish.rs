@@ -9,6 +9,7 @@ mod folder;
 mod key_value;
 #[cfg(feature = "stores")]
 mod objects;
+mod redis;
 mod retry;
 mod sink;
 mod target;
@@ -18,6 +19,7 @@ pub use folder::Folder;
 pub use key_value::KeyValue;
 #[cfg(feature = "stores")]
 pub use objects::Objects;
+pub use redis::Redis;
 pub use retry::Retrying;
 pub use sink::{Sink, SinkError, Stored, Version};
 pub use target::{InvalidTarget, Store, Target};

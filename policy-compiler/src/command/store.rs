@@ -10,7 +10,7 @@ pub(super) struct GatewayStore(Target);
 
 /// The text names none.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no store: write `file:DIR` or `kv:ACCOUNT/NAMESPACE`")]
+#[error("`{0}` is no store: write `file:DIR`, `kv:ACCOUNT/NAMESPACE` or `redis://HOST/DATABASE`")]
 pub(super) struct InvalidStore(String);
 
 impl FromStr for GatewayStore {
@@ -22,7 +22,7 @@ impl FromStr for GatewayStore {
             return Ok(Self(Target::Folder(folder.into())));
         }
         match text.parse() {
-            Ok(target @ Target::KeyValue { .. }) => Ok(Self(target)),
+            Ok(target @ (Target::KeyValue { .. } | Target::Redis(_))) => Ok(Self(target)),
             Ok(Target::Folder(_) | Target::Objects(_)) | Err(_) => {
                 Err(InvalidStore(text.to_owned()))
             }

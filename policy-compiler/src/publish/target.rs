@@ -7,6 +7,7 @@ use super::folder::Folder;
 use super::key_value::KeyValue;
 #[cfg(feature = "stores")]
 use super::objects::Objects;
+use super::redis::Redis;
 use super::sink::{Sink, SinkError, Stored, Version};
 
 /// Where to publish.
@@ -23,6 +24,8 @@ pub enum Target {
     },
     /// `s3://BUCKET/FOLDER`, `gs://…`, `az://…`.
     Objects(String),
+    /// `redis://HOST:PORT/DATABASE`.
+    Redis(String),
 }
 
 /// Why a target cannot be used.
@@ -30,7 +33,7 @@ pub enum Target {
 pub enum InvalidTarget {
     /// No form of a target.
     #[error(
-        "`{0}` is no target: write a folder, `kv:ACCOUNT/NAMESPACE`, `s3://BUCKET/FOLDER`, `gs://…` or `az://…`"
+        "`{0}` is no target: write a folder, `kv:ACCOUNT/NAMESPACE`, `s3://BUCKET/FOLDER`, `gs://…`, `az://…` or `redis://HOST/DATABASE`"
     )]
     Form(String),
     /// A token is needed, and never taken from the command line, where others see it.
@@ -63,6 +66,10 @@ impl FromStr for Target {
             Some(("s3" | "gs" | "az", rest)) if !rest.is_empty() => {
                 Ok(Self::Objects(text.to_owned()))
             }
+            // Where there is a password it is not here, where others see it.
+            Some(("redis" | "redis+unix", rest)) if !rest.is_empty() && !rest.contains('@') => {
+                Ok(Self::Redis(text.to_owned()))
+            }
             None if !text.is_empty() => Ok(Self::Folder(text.into())),
             Some(_) | None => Err(wrong()),
         }
@@ -76,6 +83,8 @@ pub enum Store {
     Folder(Folder),
     /// A namespace of Workers KV.
     KeyValue(Box<KeyValue>),
+    /// A database of Redis or Valkey.
+    Redis(Redis),
     /// A bucket.
     #[cfg(feature = "stores")]
     Objects(Objects),
@@ -99,6 +108,9 @@ impl Target {
                 });
                 Ok(Store::KeyValue(Box::new(sink?)))
             }
+            Self::Redis(url) => Redis::open(url)
+                .map(Store::Redis)
+                .map_err(|error| InvalidTarget::Unusable(url.clone(), error.to_string())),
             Self::Objects(url) => objects(url),
         }
     }
@@ -121,6 +133,7 @@ macro_rules! each {
         match $store {
             Store::Folder($sink) => $call,
             Store::KeyValue($sink) => $call,
+            Store::Redis($sink) => $call,
             #[cfg(feature = "stores")]
             Store::Objects($sink) => $call,
         }
@@ -165,8 +178,12 @@ mod tests {
         assert_eq!("kv:a1/b2".parse::<Target>().unwrap(), namespace);
         let bucket = Target::Objects("s3://bucket/edge".to_owned());
         assert_eq!("s3://bucket/edge".parse::<Target>().unwrap(), bucket);
+        let database = Target::Redis("redis://127.0.0.1/3".to_owned());
+        assert_eq!("redis://127.0.0.1/3".parse::<Target>().unwrap(), database);
         for text in [
             "",
+            "redis://",
+            "redis://:secret@127.0.0.1",
             "kv:a1",
             "kv:a/../b",
             "kv:/b",

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use hyper::{Method, Request, StatusCode};
 use object_store::aws::AmazonS3Builder;
-use tidegate_policy_compiler::publish::{KeyValue, Objects, Retrying, Sink, SinkError};
+use tidegate_policy_compiler::publish::{KeyValue, Objects, Redis, Retrying, Sink, SinkError};
 
 use crate::cloudflare::FakeApi;
 use crate::suite;
 
-struct Moto(Child);
+/// A server that ends with its test.
+struct Server(Child);
 
-impl Drop for Moto {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -23,7 +24,7 @@ impl Drop for Moto {
 }
 
 /// Starts the server that `cargo xtask setup` installed; `None` where it could not be.
-fn moto() -> Option<(Moto, String)> {
+fn moto() -> Option<(Server, String)> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,
@@ -40,7 +41,7 @@ fn moto() -> Option<(Moto, String)> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let process = Moto(process);
+    let process = Server(process);
     let address = lines.by_ref().map(Result::unwrap).find_map(|line| {
         let mut words = line.split_whitespace();
         words
@@ -50,6 +51,40 @@ fn moto() -> Option<(Moto, String)> {
     // It goes on writing; a full pipe would stop it.
     std::thread::spawn(move || lines.for_each(drop));
     Some((process, address.unwrap()))
+}
+
+/// Redis, which the key-value stores of Spin may be.
+#[tokio::test]
+async fn redis() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Command::new("redis-server")
+        .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
+        .args(["--requirepass", "secret", "--dir"])
+        .arg(folder.path())
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(server) = server else {
+        eprintln!("skipped: there is no `redis-server`");
+        return;
+    };
+    let _server = Server(server);
+    let address = format!("redis+unix://{}", folder.path().join("socket").display());
+    let sink = Redis::new(&address, Some("secret")).unwrap();
+    let mut tries = 0;
+    while sink.read("a").await.is_err() {
+        tries += 1;
+        assert!(tries < 500, "redis-server does not answer");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    suite::hold(&sink).await;
+    let stranger = Redis::new(&address, None).unwrap();
+    let refused = stranger.read("a").await;
+    assert!(
+        matches!(refused, Err(SinkError::Failed { .. })),
+        "{refused:?}"
+    );
+    assert!(Redis::new("redis://:secret@127.0.0.1", None).is_err());
 }
 
 #[tokio::test]
