@@ -20,9 +20,11 @@ mod keys;
 mod man;
 mod output;
 mod publish;
+mod replay;
 mod revocations;
 mod rollback;
 mod schema;
+mod side;
 mod status;
 mod store;
 mod test;
@@ -59,6 +61,10 @@ enum Command {
     /// Exit status: 0 where nothing changes, 1 where something does, 2 for trouble: a policy that
     /// does not compile, a bundle that is not trusted, a wrong call.
     Diff(diff::Diff),
+    /// Send requests that were made through two policies, and show whose verdict changes
+    ///
+    /// Exit status: 0 where no verdict changes, 1 where one does, 2 for trouble.
+    Replay(replay::Replay),
     /// Put a bundle into a store, and into force on a channel
     Publish(publish::Publish),
     /// Put into force again what was before, under a new sequence
@@ -101,6 +107,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Diff(command) => return command.run(),
+        Command::Replay(command) => return command.run(),
         Command::Publish(command) => command.run(),
         Command::Rollback(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -112,7 +112,8 @@ pub fn explain(
     })
 }
 
-fn outcome(seen: &Seen) -> String {
+/// What becomes of a request, in words.
+pub(crate) fn outcome(seen: &Seen) -> String {
     let status = seen.status.unwrap_or_default();
     match (seen.record.problem, &seen.record.upstream) {
         (Some(problem), _) => format!("refused with {status} {}", words::code(problem)),

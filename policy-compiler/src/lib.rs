@@ -29,6 +29,7 @@ mod meaning;
 pub mod offline;
 pub mod proof;
 pub mod publish;
+pub mod replay;
 pub mod revocations;
 pub mod source;
 mod syntax;

@@ -6,7 +6,7 @@ mod store;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use tidegate_edge::{
     RequestHead, ResponseHead, Routing, Scheme, State, Verdict,
 };
 use tidegate_limits::{Answer, Authority, Question};
-use tidegate_shared::bundle::Bundle;
+use tidegate_shared::bundle::{Bundle, Route};
 use tidegate_shared::certificate::{ClientCertificate, InvalidCertificate};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -83,8 +83,13 @@ pub(crate) struct Offline {
 
 impl Offline {
     pub(crate) fn new(ir: &Ir) -> Result<Self, OfflineError> {
+        Self::knowing(ir, &BTreeSet::new())
+    }
+
+    /// A policy whose stores of API keys know these consumers besides those of its tests.
+    pub(crate) fn knowing(ir: &Ir, consumers: &BTreeSet<&str>) -> Result<Self, OfflineError> {
         let mut ir = ir.clone();
-        store::stand_in(&mut ir);
+        store::stand_in(&mut ir, consumers);
         let credentials = Credentials::install(&mut ir).map_err(failed)?;
         let gateway = load(&ir.bundle(1).map_err(failed)?)?;
         let now = SystemTime::now()
@@ -122,6 +127,21 @@ impl Offline {
     /// How the gateway routes a request.
     pub(crate) fn routing(&self, test: &TestRequest) -> Result<Option<Routing>, OfflineError> {
         Ok(self.gateway.routing(&self.request(test)?))
+    }
+
+    /// The route that takes a request, whatever becomes of it there.
+    pub(crate) fn route(&self, test: &TestRequest) -> Result<Option<&Route>, OfflineError> {
+        let routing = self.routing(test)?;
+        Ok(routing.and_then(|routing| {
+            let taken = routing.candidates.last()?;
+            let mut hosts = self.ir.hosts.iter();
+            let (_, routes) = hosts.find(|(own, _)| *own == routing.host)?;
+            let index = usize::try_from(taken.route).ok()?;
+            routes
+                .routes
+                .get(index)
+                .filter(|_| taken.mismatch.is_none())
+        }))
     }
 
     fn request<'t>(&self, test: &'t TestRequest) -> Result<Request<'t>, OfflineError> {

@@ -7,12 +7,8 @@ use clap::{Args, ValueEnum};
 use tidegate_policy_compiler::diff::{
     Severity, Side, diff, render_human, render_json, render_markdown,
 };
-use tidegate_policy_compiler::{compile, source};
-use tidegate_shared::bundle::Bundle;
-use tidegate_shared::envelope::Signed;
-use tidegate_shared::trust::TrustKeys;
 
-use super::{Failure, output};
+use super::{Failure, output, side};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
@@ -42,7 +38,7 @@ enum Format {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// What opens something to everyone
     Exposes,
     /// That, and what allows more than before
@@ -51,8 +47,19 @@ enum FailOn {
     Any,
 }
 
+impl FailOn {
+    /// The mildest severity that does.
+    pub(super) fn least(self) -> Severity {
+        match self {
+            Self::Exposes => Severity::Exposes,
+            Self::Loosens => Severity::Loosens,
+            Self::Any => Severity::Changes,
+        }
+    }
+}
+
 /// The exit status for trouble, as `diff` has it.
-const TROUBLE: u8 = 2;
+pub(super) const TROUBLE: u8 = 2;
 
 impl Diff {
     pub(super) fn run(&self) -> ExitCode {
@@ -72,11 +79,7 @@ impl Diff {
         if !report.is_empty() {
             output::print(report.trim_end());
         }
-        let least = match self.fail_on {
-            FailOn::Exposes => Severity::Exposes,
-            FailOn::Loosens => Severity::Loosens,
-            FailOn::Any => Severity::Changes,
-        };
+        let least = self.fail_on.least();
         let fails = changes.iter().any(|change| change.severity <= least);
         Ok(if fails {
             ExitCode::FAILURE
@@ -86,51 +89,7 @@ impl Diff {
     }
 
     fn side(&self, path: &Path) -> Result<Side, Failure> {
-        let bundle = match signed(path)? {
-            Some(signed) => self.trusted(path, signed)?,
-            None => compiled(path)?,
-        };
+        let bundle = side::bundle(path, self.trust.as_deref())?;
         Ok(Side::new(bundle).map_err(|error| format!("`{}`: {error}", path.display()))?)
     }
-
-    fn trusted(&self, path: &Path, signed: Signed) -> Result<Bundle, Failure> {
-        let trust = self.trust.as_ref().ok_or_else(|| {
-            let path = path.display();
-            format!("`{path}` is a bundle: say with `--trust FILE` whose signature it must have")
-        })?;
-        let trust: TrustKeys = output::read_text(trust)?.parse()?;
-        let verified = signed.verify(&trust);
-        Ok(verified
-            .map_err(|error| format!("`{}`: {error}", path.display()))?
-            .into_content())
-    }
-}
-
-/// The envelope that a file holds, where it is one: it begins with the CBOR tag of COSE_Sign1
-/// (RFC 9052 §2), which no policy does.
-fn signed(path: &Path) -> Result<Option<Signed>, Failure> {
-    const TAG: u8 = 0xD2;
-    if path.is_dir() {
-        return Ok(None);
-    }
-    let octets = std::fs::read(path)
-        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-    if octets.first() != Some(&TAG) {
-        return Ok(None);
-    }
-    let signed = Signed::parse(&octets);
-    Ok(Some(signed.map_err(|error| {
-        format!("`{}`: {error}", path.display())
-    })?))
-}
-
-/// Compiles a policy; its warnings are for `tidegate check`.
-fn compiled(path: &Path) -> Result<Bundle, Failure> {
-    let sources = source::read(path)?;
-    let output = compile(&sources);
-    let Some(ir) = output.ir else {
-        output::complain_all(&output, &sources);
-        return Err(format!("`{}` does not compile", path.display()).into());
-    };
-    Ok(ir.bundle(1)?)
 }

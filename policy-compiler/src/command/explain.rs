@@ -12,7 +12,7 @@ use tidegate_policy_compiler::explain::{explain, render_human};
 use tidegate_policy_compiler::{InvalidRequest, TestRequest};
 
 use super::{Failure, output};
-use caller::Caller;
+pub(super) use caller::Caller;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {

@@ -64,6 +64,28 @@ pub struct RoutePlaces {
 }
 
 impl Ir {
+    /// The policy of a bundle, which knows neither where anything stands nor its tests.
+    ///
+    /// # Errors
+    /// Where a host's routes cannot be read.
+    pub fn of_bundle(bundle: Bundle) -> Result<Self, InvalidBundle> {
+        let hosts = bundle
+            .hosts
+            .iter()
+            .map(|section| Ok((section.host().clone(), section.decode(&bundle.tables)?)))
+            .collect::<Result<_, InvalidBundle>>()?;
+        Ok(Self {
+            name: bundle.header.name,
+            source: bundle.header.source,
+            tables: bundle.tables,
+            hosts,
+            places: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            expiries: Vec::new(),
+            tests: Vec::new(),
+        })
+    }
+
     /// The bundle with a sequence number.
     ///
     /// # Errors

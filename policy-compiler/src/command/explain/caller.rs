@@ -6,7 +6,7 @@ use tidegate_policy_compiler::{Bearer, Ir, TestCaller};
 
 /// A caller, by the names that the policy has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Caller {
+pub(in crate::command) enum Caller {
     Token {
         kind: TokenKind,
         name: String,
@@ -26,13 +26,13 @@ pub(super) enum Caller {
 
 /// Who vouches for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind {
+pub(in crate::command) enum TokenKind {
     Issuer,
     Server,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidCaller {
+pub(in crate::command) enum InvalidCaller {
     #[error(
         "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, `api_key:RING,consumer=acme`, or `certificate:NAME,consumer=acme`"
     )]
@@ -91,7 +91,7 @@ impl FromStr for Caller {
 
 impl Caller {
     /// The caller as the policy knows it.
-    pub(super) fn resolve(&self, ir: &Ir) -> Result<TestCaller, InvalidCaller> {
+    pub(in crate::command) fn resolve(&self, ir: &Ir) -> Result<TestCaller, InvalidCaller> {
         match self {
             Self::Token {
                 kind,
