@@ -13,6 +13,7 @@ mod credentials;
 mod dev;
 mod diff;
 mod explain;
+mod fmt;
 mod history;
 mod init;
 mod inspect;
@@ -48,6 +49,8 @@ enum Command {
     Init(init::Init),
     /// Show everything that is wrong with a policy
     Check(check::Check),
+    /// Lay out the files of a policy in one way; comments stay, and so does the meaning
+    Fmt(fmt::Fmt),
     /// Compile a policy into a signed bundle
     Compile(compile::Compile),
     /// Show a bundle as JSON, and whether its signature holds
@@ -102,6 +105,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
     let outcome = match tidegate.command {
         Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Fmt(command) => command.run(),
         Command::Compile(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Test(command) => command.run(),

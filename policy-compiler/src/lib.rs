@@ -24,6 +24,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod explain;
 pub mod files;
+pub mod format;
 mod lower;
 mod meaning;
 pub mod offline;
