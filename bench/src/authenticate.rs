@@ -10,7 +10,7 @@ use tidegate_shared::bundle::Algorithm;
 
 use crate::measure::{Contest, Outcome, operation};
 use crate::policy::{self, SignedBundle};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 use crate::request::{Client, NOW, decide, expect_status};
 use crate::scheme::Scheme;
 use crate::token;
@@ -29,12 +29,14 @@ pub(crate) fn rows() -> Vec<Row> {
         Row {
             name: format!("token/{name}{}", if limited { "+limit" } else { "" }),
             aim: None,
+            unit: Unit::Time,
             measure: Box::new(move || measure(algorithm, limited)),
         }
     };
     let cached = |algorithm: Algorithm| Row {
         name: format!("cached/{}", algorithm.name().to_ascii_lowercase()),
         aim: Some(0.05),
+        unit: Unit::Time,
         measure: Box::new(move || measure_cached(algorithm)),
     };
     let plain = algorithms.map(|algorithm| row(algorithm, false));

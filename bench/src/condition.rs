@@ -12,7 +12,7 @@ use tidegate_policy_compiler::cel::{self, Binding, Environment, Type};
 use tidegate_shared::condition::Variable;
 
 use crate::measure::{Contest, Outcome, operation};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 
 const TEXT: &str = r#"request.method == "GET" && "read" in auth.scopes && auth.claims.tier in ["gold", "platinum"] && !has(auth.claims.suspended) && auth.subject != "mallory""#;
 
@@ -20,6 +20,7 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![Row {
         name: "condition/five-terms".to_owned(),
         aim: None,
+        unit: Unit::Time,
         measure: Box::new(measure),
     }]
 }

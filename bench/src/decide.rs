@@ -11,7 +11,7 @@ use tidegate_shared::{host, path};
 
 use crate::measure::{Contest, Outcome, operation};
 use crate::policy::{self, Paths, SignedBundle};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 use crate::request::{Client, decide, expect_status};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -19,6 +19,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let row = |paths: Paths, routes: usize| Row {
         name: format!("decide/{}/{routes}", paths.name()),
         aim: (routes == 10_000).then_some(1.5),
+        unit: Unit::Time,
         measure: Box::new(move || measure(paths, routes)),
     };
     let rows = Paths::ALL

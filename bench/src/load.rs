@@ -12,7 +12,7 @@ use tidegate_shared::envelope::Signed;
 
 use crate::measure::{Contest, Outcome, operation};
 use crate::policy::{self, Paths, SignedBundle};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 use crate::request::{Client, decide, expect_status};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -20,11 +20,13 @@ pub(crate) fn rows() -> Vec<Row> {
     let load = sizes.map(|(hosts, routes)| Row {
         name: format!("load/{hosts}x{routes}"),
         aim: Some(0.5),
+        unit: Unit::Time,
         measure: Box::new(move || measure(hosts, routes, false)),
     });
     let first = sizes.map(|(hosts, routes)| Row {
         name: format!("load+first-request/{hosts}x{routes}"),
         aim: None,
+        unit: Unit::Time,
         measure: Box::new(move || measure(hosts, routes, true)),
     });
     load.into_iter().chain(first).collect()

@@ -4,6 +4,7 @@
 //! that a busy machine slows both alike. Absolute figures are printed for orientation only.
 
 mod authenticate;
+mod compile;
 mod condition;
 mod decide;
 mod load;
@@ -15,6 +16,7 @@ mod scheme;
 mod token;
 mod workers;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -34,16 +36,24 @@ struct Arguments {
     /// Where the Workers to compare are built
     #[arg(long, value_name = "DIRECTORY")]
     workers: Option<PathBuf>,
+    /// Compile a large policy and print the most memory that it took
+    #[arg(long, hide = true)]
+    compile_many: bool,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.compile_many {
+        writeln!(io::stdout(), "{}", compile::many()?)?;
+        return Ok(());
+    }
     let workers = arguments.workers.as_deref().map(workers::rows);
     let rows = [
         decide::rows(),
         load::rows(),
         authenticate::rows(),
         condition::rows(),
+        compile::rows(),
         workers.unwrap_or_default(),
     ];
     let mut report = Report::begin()?;

@@ -15,14 +15,35 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// The ratio that the row must not be above, where one is set.
     pub(crate) aim: Option<f64>,
+    pub(crate) unit: Unit,
     pub(crate) measure: Box<dyn FnOnce() -> Result<Outcome>>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Unit {
+    /// Processor time, in nanoseconds.
+    Time,
+    /// Octets.
+    Octets,
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => time(value),
+            Self::Octets => octets(value),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
 struct Measured {
     name: String,
-    ours_ns: f64,
-    peer_ns: f64,
+    unit: Unit,
+    ours: f64,
+    peer: f64,
     ratio: f64,
     aim: Option<f64>,
     parts_ns: Vec<(&'static str, f64)>,
@@ -47,7 +68,12 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, row: Row) -> Result<()> {
-        let Row { name, aim, measure } = row;
+        let Row {
+            name,
+            aim,
+            unit,
+            measure,
+        } = row;
         let outcome = measure().with_context(|| format!("row `{name}`"))?;
         let Outcome {
             ours,
@@ -56,7 +82,7 @@ impl Report {
             parts,
         } = outcome;
         let missed = aim.is_some_and(|aim| ratio > aim);
-        let (ours_text, peer_text) = (time(ours), time(peer));
+        let (ours_text, peer_text) = (unit.show(ours), unit.show(peer));
         let aim_text = aim.map_or("-".to_owned(), |aim| format!("{aim:.2}"));
         let mark = if missed { "  missed" } else { "" };
         let mut out = io::stdout();
@@ -73,8 +99,9 @@ impl Report {
         }
         self.0.push(Measured {
             name,
-            ours_ns: ours,
-            peer_ns: peer,
+            unit,
+            ours,
+            peer,
             ratio,
             aim,
             parts_ns: parts,
@@ -89,6 +116,14 @@ impl Report {
     pub(crate) fn write_json(&self, file: &Path) -> Result<()> {
         fs::write(file, serde_json::to_vec_pretty(&self.0)?)
             .with_context(|| format!("cannot write `{}`", file.display()))
+    }
+}
+
+fn octets(octets: f64) -> String {
+    match octets {
+        octets if octets < 10_000.0 => format!("{octets:.0} B"),
+        octets if octets < 10_000_000.0 => format!("{:.0} kB", octets / 1e3),
+        octets => format!("{:.0} MB", octets / 1e6),
     }
 }
 

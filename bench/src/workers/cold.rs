@@ -13,7 +13,7 @@ use super::contest::{Contest, REQUESTS};
 use super::{ANSWERED, http};
 use crate::measure::Outcome;
 use crate::policy::{self, SignedBundle};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 use crate::scheme::Scheme;
 use crate::token;
 
@@ -23,6 +23,7 @@ pub(super) fn rows(directory: &Path) -> Vec<Row> {
         Row {
             name: format!("workers/cold-{}", algorithm.name().to_ascii_lowercase()),
             aim: Some(1.15),
+            unit: Unit::Time,
             measure: Box::new(move || measure(directory, algorithm)),
         }
     };

@@ -8,7 +8,7 @@ use super::contest::{Contest, REQUESTS};
 use super::{ANSWERED, FORWARDED, http};
 use crate::measure::Outcome;
 use crate::policy::{self, SignedBundle};
-use crate::report::Row;
+use crate::report::{Row, Unit};
 use crate::request::SECRET;
 use crate::token;
 
@@ -18,6 +18,7 @@ pub(super) fn rows(directory: &Path) -> Vec<Row> {
         Row {
             name: format!("workers/{name}"),
             aim,
+            unit: Unit::Time,
             measure: Box::new(move || measure(directory, path, peer)),
         }
     };
