@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tidegate_edge::{dpop, jwk};
 use tidegate_shared::bundle::{
     Algorithm, ApiKeyRing, ApiKeySource, Binding, ClaimTest, ClaimValue, Introspection, Issuer,
-    IssuerKeys, PinnedKeys, PublicKey, RingKeys, TokenSource, TokenType,
+    IssuerKeys, Possession, PublicKey, RingKeys, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
@@ -117,14 +117,6 @@ impl Carried {
             ],
         }
     }
-}
-
-/// What a request carries whose bearer has a token of a server, which [`answer`] knows.
-///
-/// # Errors
-/// [`CredentialError`] where the server's definition has no place for it.
-pub fn opaque(by: &Introspection, bearer: &Bearer) -> Result<Carried, CredentialError> {
-    Carried::token(&by.source, &opaque::token(by, bearer))
 }
 
 /// A key or token could not be made.
@@ -231,14 +223,7 @@ impl Credentials {
             .and_then(|index| self.issuers.get(index));
         let (issuer, signer) = found.ok_or_else(|| failed("there is no such issuer"))?;
         let mut custom = claims;
-        let bound_to = match issuer.possession.binding {
-            None => None,
-            Some(Binding::Dpop | Binding::Any) => Some(json!({ "jkt": self.holder.thumbprint() })),
-            Some(Binding::Certificate) => {
-                Some(json!({ "x5t#S256": proof::base64url(&CERTIFICATE) }))
-            }
-        };
-        if let Some(bound_to) = bound_to {
+        if let Some(bound_to) = self.bound_to(&issuer.possession) {
             custom.entry("cnf").or_insert(bound_to);
         }
         if !scopes.is_empty() {
@@ -282,14 +267,52 @@ impl Credentials {
             .ok()
             .and_then(|index| self.issuers.get(index));
         let (issuer, _) = found.ok_or_else(|| failed("there is no such issuer"))?;
-        if issuer.source == TokenSource::Authorization && is_proven(issuer) {
-            let claims = self.proof_claims(issuer, token, purpose)?;
+        self.prove(&issuer.source, &issuer.possession, token, purpose)
+    }
+
+    /// A token that a server vouches for, as a request carries it. Where it must be bound, it is
+    /// bound as the tokens of issuers are.
+    ///
+    /// # Errors
+    /// [`CredentialError`] where no request can carry it.
+    pub fn carry_opaque(
+        &self,
+        by: &Introspection,
+        bearer: &Bearer,
+        purpose: &Purpose<'_>,
+    ) -> Result<Carried, CredentialError> {
+        let mut bearer = bearer.clone();
+        if let Some(bound_to) = self.bound_to(&by.possession) {
+            bearer.claims.entry("cnf").or_insert(bound_to);
+        }
+        let token = opaque::token(by, &bearer);
+        self.prove(&by.source, &by.possession, &token, purpose)
+    }
+
+    /// A token, with a proof where it needs one.
+    fn prove(
+        &self,
+        source: &TokenSource,
+        possession: &Possession,
+        token: &str,
+        purpose: &Purpose<'_>,
+    ) -> Result<Carried, CredentialError> {
+        if *source == TokenSource::Authorization && is_proven(possession) {
+            let claims = self.proof_claims(possession, token, purpose)?;
             return Ok(Carried::Proven {
                 token: token.to_owned(),
                 proof: self.holder.sign(&self.holder.header(), &claims),
             });
         }
-        Carried::token(&issuer.source, token)
+        Carried::token(source, token)
+    }
+
+    /// What a token says that it is bound to, where it must be.
+    fn bound_to(&self, possession: &Possession) -> Option<Value> {
+        Some(match possession.binding? {
+            Binding::Dpop | Binding::Any => json!({ "jkt": self.holder.thumbprint() }),
+            Binding::Certificate => json!({ "x5t#S256": proof::base64url(&CERTIFICATE) }),
+        })
     }
 
     /// How a request carries the API key of a consumer; `None` where the ring, the one of this
@@ -303,13 +326,19 @@ impl Credentials {
         })
     }
 
+    /// The API key of a consumer of the ring of this index.
+    pub(crate) fn api_key(&self, index: u32, consumer: &str) -> Option<&str> {
+        let key = self.api_keys.get(&(index, consumer.to_owned()));
+        key.map(String::as_str)
+    }
+
     /// What a proof for one request says (RFC 9449 §4.2).
     ///
     /// # Errors
     /// [`CredentialError`] where the system has no entropy.
     pub fn proof_claims(
         &self,
-        issuer: &Issuer,
+        possession: &Possession,
         token: &str,
         purpose: &Purpose<'_>,
     ) -> Result<Value, CredentialError> {
@@ -320,20 +349,13 @@ impl Credentials {
             "iat": purpose.now.seconds(),
             "ath": proof::token_hash(token),
         });
-        let secret = issuer.possession.nonce.as_ref();
+        let secret = possession.nonce.as_ref();
         let secret = secret.and_then(|name| self.own.get(name));
         if let (Some(secret), Some(members)) = (secret, claims.as_object_mut()) {
             let nonce = dpop::nonce(secret.as_bytes(), purpose.now);
             members.insert("nonce".to_owned(), nonce.into());
         }
         Ok(claims)
-    }
-
-    /// The client certificate of a connection that brings tokens of an issuer, by its index; `None`
-    /// where they need none.
-    pub fn certificate(&self, issuer: u32) -> Option<Digest> {
-        let (issuer, _) = self.issuers.get(usize::try_from(issuer).ok()?)?;
-        (issuer.possession.binding == Some(Binding::Certificate)).then_some(CERTIFICATE)
     }
 
     /// The key that bound tokens are bound to.
@@ -363,21 +385,21 @@ fn pin(keys: &HashMap<(u32, String), String>, ir: &mut Ir) {
         let RingKeys::Pinned(pinned) = &mut ring.keys else {
             continue;
         };
-        let consumers = pinned.consumers().map(|consumer| {
+        *pinned = pinned.with_keys(|consumer| {
             let key = keys.get(&(index, consumer.to_owned()));
-            let digest = key.map(|key| Digest::of(key.as_bytes()));
-            (consumer.to_owned(), digest)
+            key.map(|key| Digest::of(key.as_bytes()))
         });
-        *pinned = PinnedKeys::new(consumers);
     }
 }
 
-/// Whether tokens of the issuer that are made here are bound to a key.
-fn is_proven(issuer: &Issuer) -> bool {
-    matches!(
-        issuer.possession.binding,
-        Some(Binding::Dpop | Binding::Any)
-    )
+/// The client certificate of a connection that brings such tokens; `None` where they need none.
+pub fn certificate_for(possession: &Possession) -> Option<Digest> {
+    (possession.binding == Some(Binding::Certificate)).then_some(CERTIFICATE)
+}
+
+/// Whether tokens that are made here are bound to a key.
+fn is_proven(possession: &Possession) -> bool {
+    matches!(possession.binding, Some(Binding::Dpop | Binding::Any))
 }
 
 /// Issuers that name one secret have one.

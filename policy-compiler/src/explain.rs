@@ -87,7 +87,7 @@ pub fn explain(
     sources: &[Source],
     request: &TestRequest,
 ) -> Result<Explanation, OfflineError> {
-    let offline = Offline::new(ir)?;
+    let offline = Offline::new(ir, std::iter::once(request))?;
     let seen = offline.send(request, 1)?;
     let routing = offline.routing(request)?;
     let taken = routing.as_ref().and_then(|routing| {

@@ -44,8 +44,8 @@ use source::{Source, Spanned};
 use syntax::Policy;
 
 pub use lower::ir::{
-    Bearer, Expiry, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestExpectation,
-    TestRequest,
+    Bearer, Expiry, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestCredential,
+    TestExpectation, TestRequest,
 };
 pub use words::promise;
 

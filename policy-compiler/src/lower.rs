@@ -17,6 +17,7 @@ mod issuer;
 mod limit;
 mod places;
 mod plan;
+mod possession;
 mod predicate;
 mod revocations;
 mod rewrite;
@@ -192,7 +193,7 @@ pub(crate) fn lower(
         introspections: policy
             .introspections
             .iter()
-            .map(|(name, asked)| introspection::lower(name, asked, cx))
+            .map(|(name, asked)| introspection::lower(name, asked, &policy, cx))
             .collect(),
         signatures: policy
             .signatures

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tidegate_shared::bundle::{
-    ApiKeyRing, Auth, CallerFacts, Certificates, Cors, HeaderEdits, IntrospectAuth, Introspection,
-    Issuer, JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Signers, Tables, Target,
-    Upstream,
+    ApiKeyAuth, ApiKeyRing, Auth, CallerFacts, Certificates, Cors, HeaderEdits, IntrospectAuth,
+    Introspection, Issuer, JwtAuth, Limit, PathTemplate, PlanLimits, Reply, Route, Signers, Tables,
+    Target, Upstream,
 };
 use tidegate_shared::condition::{Condition, Node, Variable};
 use tidegate_shared::pattern::PathPattern;
@@ -61,8 +61,8 @@ pub(crate) type Together<'s> = Vec<Credential<'s>>;
 pub(crate) enum Credential<'s> {
     /// A token of one of the issuers, with all of the scopes.
     Jwt(Vec<&'s Issuer>, &'s [String]),
-    /// An API key of the ring.
-    ApiKey(&'s ApiKeyRing),
+    /// An API key of the ring, with all of the scopes.
+    ApiKey(&'s ApiKeyRing, &'s [String]),
     /// A token that the server vouches for, with all of the scopes.
     Introspect(&'s Introspection, &'s [String]),
     /// A signature over the request.
@@ -224,7 +224,9 @@ impl<'s> Credential<'s> {
                 let issuers = issuers.iter().map(|index| at(&tables.issuers, *index));
                 Some(Self::Jwt(issuers.collect::<Option<_>>()?, scopes))
             }
-            Auth::ApiKey(ring) => Some(Self::ApiKey(at(&tables.api_keys, *ring)?)),
+            Auth::ApiKey(ApiKeyAuth { ring, scopes }) => {
+                Some(Self::ApiKey(at(&tables.api_keys, *ring)?, scopes))
+            }
             Auth::Introspect(IntrospectAuth {
                 introspection,
                 scopes,

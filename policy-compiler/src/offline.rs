@@ -1,12 +1,13 @@
 //! Runs a policy's own tests on the gateway's core: no network, no origin, and a clock that
 //! stands still while a test runs.
 
+mod callers;
 mod coverage;
 mod store;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,7 +27,8 @@ use tidegate_shared::trust::SigningKey;
 use tidegate_shared::units::Span;
 
 use crate::credentials::{self, Carried, Credentials, Purpose};
-use crate::{Bearer, Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
+use crate::{Ir, PolicyTest, TestCaller, TestExpectation, TestRequest};
+use callers::Brought;
 
 pub use coverage::{Covered, coverage};
 
@@ -60,7 +62,7 @@ fn failed(error: impl std::fmt::Display) -> OfflineError {
 /// # Errors
 /// [`OfflineError`] where the policy cannot be loaded.
 pub fn run(ir: &Ir) -> Result<Vec<TestResult>, OfflineError> {
-    let offline = Offline::new(ir)?;
+    let offline = Offline::new(ir, ir.tests.iter().map(|test| &test.request))?;
     let result = |test: &PolicyTest| {
         let seen = offline.send(&test.request, test.repeat)?;
         Ok(TestResult {
@@ -82,15 +84,21 @@ pub(crate) struct Offline {
 }
 
 impl Offline {
-    pub(crate) fn new(ir: &Ir) -> Result<Self, OfflineError> {
-        Self::knowing(ir, &BTreeSet::new())
+    /// For these requests.
+    pub(crate) fn new<'r>(
+        ir: &Ir,
+        requests: impl Iterator<Item = &'r TestRequest>,
+    ) -> Result<Self, OfflineError> {
+        Self::knowing(ir, requests.flat_map(|request| &request.callers))
     }
 
-    /// A policy whose stores of API keys know these consumers besides those of its tests.
-    pub(crate) fn knowing(ir: &Ir, consumers: &BTreeSet<&str>) -> Result<Self, OfflineError> {
+    /// For requests of these callers.
+    pub(crate) fn knowing<'c>(
+        ir: &Ir,
+        callers: impl Iterator<Item = &'c TestCaller>,
+    ) -> Result<Self, OfflineError> {
         let mut ir = ir.clone();
-        store::stand_in(&mut ir, consumers);
-        let credentials = Credentials::install(&mut ir).map_err(failed)?;
+        let credentials = store::stand_in(&mut ir, callers)?;
         let gateway = load(&ir.bundle(1).map_err(failed)?)?;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -98,6 +106,7 @@ impl Offline {
         let world = World {
             now: UnixMillis(u64::try_from(now.as_millis()).map_err(failed)?),
             authority: RefCell::new(Authority::new(MAX_BUCKETS)),
+            store: RefCell::default(),
             secrets: credentials
                 .secrets()
                 .map(|(name, secret)| (name.to_owned(), secret))
@@ -157,45 +166,32 @@ impl Offline {
             address: &address,
             now: self.world.now,
         };
-        let credential = credential(&test.caller, &self.ir, &self.credentials, &purpose)?;
+        let brought = Brought::by(&test.callers, &self.ir.tables, &self.credentials, &purpose)?;
+        let Brought {
+            carried,
+            certificate,
+            details,
+            stored,
+            revoked,
+        } = brought;
+        let mut store: BTreeMap<String, Vec<u8>> = stored.into_iter().collect();
+        store.extend([store::list(revoked, self.world.now)?]);
+        self.world.store.replace(store);
         Ok(Request {
             test,
-            path_and_query: credential.as_ref().map_or_else(
-                || test.path_and_query.clone(),
-                |credential| credential.address(&test.path_and_query),
-            ),
-            fields: credential.map(Carried::fields).unwrap_or_default(),
-            certificate: match &test.caller {
-                TestCaller::Token { issuer, .. } => self.credentials.certificate(*issuer),
-                TestCaller::Anonymous
-                | TestCaller::Opaque { .. }
-                | TestCaller::ApiKey { .. }
-                | TestCaller::Certificate { .. } => None,
-            },
-            details: self.details(&test.caller)?,
+            path_and_query: carried
+                .iter()
+                .fold(test.path_and_query.clone(), |target, credential| {
+                    credential.address(&target)
+                }),
+            fields: carried.into_iter().flat_map(Carried::fields).collect(),
+            certificate,
+            details,
             peer: Peer {
                 address: Some(test.from),
                 scheme,
             },
         })
-    }
-}
-
-impl Offline {
-    /// What the certificate of a caller's connection says, where it is its credential.
-    fn details(&self, caller: &TestCaller) -> Result<Option<ClientCertificate>, OfflineError> {
-        let TestCaller::Certificate {
-            certificates,
-            consumer,
-        } = caller
-        else {
-            return Ok(None);
-        };
-        let definition = usize::try_from(*certificates)
-            .ok()
-            .and_then(|index| self.ir.tables.certificates.get(index));
-        let details = definition.and_then(|own| credentials::like(own, consumer));
-        details.map(Some).ok_or_else(|| failed("no such consumer"))
     }
 }
 
@@ -209,50 +205,6 @@ pub(crate) fn load(bundle: &Bundle) -> Result<Gateway, OfflineError> {
     let signed = Signed::parse(&signed).map_err(failed)?;
     let bundle = signed.verify(&key.trust_key().into()).map_err(failed)?;
     Gateway::load(bundle).map_err(failed)
-}
-
-fn credential(
-    caller: &TestCaller,
-    ir: &Ir,
-    credentials: &Credentials,
-    purpose: &Purpose<'_>,
-) -> Result<Option<Carried>, OfflineError> {
-    Ok(match caller {
-        TestCaller::Anonymous | TestCaller::Certificate { .. } => None,
-        TestCaller::Token { issuer, bearer } => {
-            let Bearer {
-                subject,
-                scopes,
-                claims,
-                expired,
-            } = bearer;
-            let token = credentials.token(*issuer, subject, scopes, claims.clone(), *expired);
-            let token = token.map_err(failed)?;
-            Some(
-                credentials
-                    .carry(*issuer, &token, purpose)
-                    .map_err(failed)?,
-            )
-        }
-        TestCaller::Opaque {
-            introspection,
-            bearer,
-        } => {
-            let by = usize::try_from(*introspection)
-                .ok()
-                .and_then(|index| ir.tables.introspections.get(index))
-                .ok_or_else(|| failed("no such introspection"))?;
-            Some(credentials::opaque(by, bearer).map_err(failed)?)
-        }
-        TestCaller::ApiKey { ring, consumer } => {
-            let definition = usize::try_from(*ring)
-                .ok()
-                .and_then(|index| ir.tables.api_keys.get(index));
-            let carried = definition
-                .and_then(|definition| credentials.carry_api_key(*ring, definition, consumer));
-            Some(carried.ok_or_else(|| failed("no such consumer"))?)
-        }
-    })
 }
 
 /// What came of a request.
@@ -384,10 +336,11 @@ impl RequestHead for Request<'_> {
     }
 
     fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        let mut fields = self.test.headers.iter().chain(&self.fields);
-        fields
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| Cow::Borrowed(value.as_str()))
+        let fields = self.test.headers.iter().chain(&self.fields);
+        let mut values = fields.filter(|(own, _)| own == name);
+        let (_, first) = values.next()?;
+        let first = Cow::Borrowed(first.as_str());
+        Some(values.fold(first, |all, (_, value)| format!("{all}, {value}").into()))
     }
 
     fn peer(&self) -> &Peer {
@@ -422,6 +375,8 @@ impl ResponseHead for NoHead {
 struct World {
     now: UnixMillis,
     authority: RefCell<Authority>,
+    /// What the platform's key-value stores have, each the same.
+    store: RefCell<BTreeMap<String, Vec<u8>>>,
     secrets: HashMap<String, Vec<u8>>,
 }
 
@@ -438,6 +393,10 @@ impl Ports for World {
         self.secrets
             .get(name)
             .map(|secret| Cow::Borrowed(secret.as_slice()))
+    }
+
+    async fn credential(&self, _: &str, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(self.store.borrow().get(key).cloned())
     }
 
     async fn authority(&self, question: &Question, _: Span) -> Result<Answer, PortError> {

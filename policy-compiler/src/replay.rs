@@ -99,8 +99,8 @@ pub fn replay(
     requests: &Requests,
 ) -> Result<Replay, OfflineError> {
     let consumers: BTreeSet<&str> = requests.consumers().collect();
-    let before = Offline::knowing(old.ir, &consumers)?;
-    let after = Offline::knowing(new.ir, &consumers)?;
+    let offline = |ir| Offline::knowing(ir, caller::holders(ir, &consumers).iter());
+    let (before, after) = (offline(old.ir)?, offline(new.ir)?);
     let mut groups: BTreeMap<Key, Difference> = BTreeMap::new();
     let mut replay = Replay::default();
     for (call, made) in requests.calls() {
@@ -108,7 +108,8 @@ pub fn replay(
         let assumed = Assumed::of(call, before.route(&request)?, &old.ir.tables);
         let mut decide = |offline: &Offline, side: &Played<'_>| {
             let given = side.caller.clone();
-            request.caller = given.unwrap_or_else(|| assumed.on(&side.ir.tables));
+            let caller = given.or_else(|| assumed.on(&side.ir.tables));
+            request.callers = caller.into_iter().collect();
             Ok::<_, OfflineError>(Verdict::of(&offline.send(&request, 1)?))
         };
         let verdicts = [decide(&before, old)?, decide(&after, new)?];
@@ -124,10 +125,7 @@ pub fn replay(
         if old.caller.is_none() {
             note_unlike(&mut replay, call, made.times, &verdicts[0], example);
         }
-        let open = match &new.caller {
-            Some(caller) => matches!(caller, TestCaller::Anonymous),
-            None => assumed == Assumed::Nobody,
-        };
+        let open = new.caller.is_none() && assumed == Assumed::Nobody;
         let Some(severity) = verdict::severity(&verdicts, open) else {
             continue;
         };

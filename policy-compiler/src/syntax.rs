@@ -23,12 +23,12 @@ use tidegate_shared::host::HostPattern;
 
 pub(crate) use api::{Api, HeaderChanges, Headers, Match, Reply, Rewrite, Route, TestOf};
 pub(crate) use api_keys::{ApiKeys, KeyScheme};
-pub(crate) use auth::{Auth, JwtAuth};
+pub(crate) use auth::{ApiKeyAuth, Auth, JwtAuth};
 pub(crate) use caller::{CallerFacts, CallerToken, Credential};
 pub(crate) use certificates::{CertificateHolder, Certificates};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
 pub(crate) use introspection::Introspection;
-pub(crate) use issuer::{Issuer, KeySource, Profile, RemoteKeys};
+pub(crate) use issuer::{Dpop, Issuer, KeySource, Profile, RemoteKeys};
 pub(crate) use limit::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope};
 pub(crate) use mode::Mode;
 pub(crate) use plan::{Plan, PlanClaim};

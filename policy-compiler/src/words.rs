@@ -117,7 +117,9 @@ pub(crate) fn credential(credential: &Credential<'_>) -> String {
             let issuers = issuers.collect::<Vec<_>>().join(" or ");
             format!("a token of {issuers}{}", with(scopes))
         }
-        Credential::ApiKey(ring) => format!("an API key in {}", key_place(&ring.source)),
+        Credential::ApiKey(ring, scopes) => {
+            format!("an API key in {}{}", key_place(&ring.source), with(scopes))
+        }
         Credential::Introspect(asked, scopes) => format!(
             "a token that {} vouches for{}",
             code(&asked.url),

@@ -182,3 +182,81 @@ tests:
         assert!(result.failures.is_empty(), "{result:?}");
     }
 }
+
+#[test]
+fn several_credentials_and_what_was_revoked_can_be_tried_offline() {
+    let text = r#"
+tidegate: v1
+name: p
+hosts: [api.example]
+issuers:
+  customers: { issuer: "https://id.example", audiences: [x], algorithms: [HS256], secret: one }
+  bound: { issuer: "https://b.example", audiences: [x], algorithms: [HS256], secret: two, binding: certificate }
+introspections:
+  sessions:
+    url: https://id.example/introspect
+    client: { id: gateway, secret: client }
+    audiences: [x]
+    from: { cookie: session }
+    plan: { claim: tier, default: free }
+  proven:
+    url: https://id.example/introspect
+    client: { id: gateway, secret: client }
+    audiences: [x]
+    binding: dpop
+    dpop: { nonce: nonces }
+plans: { free: { limit: [few] }, gold: { limit: [] } }
+limits: { few: { rate: 1/h } }
+api_keys:
+  partners: { consumers: { acme: { sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, scopes: [read], plan: gold } } }
+  stored: { store: kv, header: x-stored }
+certificates:
+  machines:
+    issuer: CN=M
+    consumers:
+      van: { spiffe: "spiffe://m.example/fleet/**", subject: CN=van }
+      pinned: { sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 }
+revocations: { store: kv, trust: keys/revocations.pub }
+apis:
+  a:
+    routes:
+      - { get: /both, auth: { all: [{ api_key: partners, scopes: [read] }, { jwt: customers, scopes: [write] }] }, when: 'auth.scopes == ["read"]', reply: { status: 204 } }
+      - { get: /stored, auth: { api_key: stored, scopes: [read] }, reply: { status: 204 } }
+      - { get: /bound, auth: { all: [{ certificate: machines }, { jwt: bound }] }, when: auth.certificate.issuer == "CN=M", reply: { status: 204 } }
+      - { get: /token, auth: { jwt: customers }, reply: { status: 204 } }
+      - { get: /session, auth: { introspect: sessions }, reply: { status: 204 } }
+      - { get: /proven, auth: { introspect: proven }, reply: { status: 204 } }
+tests:
+  - { send: "GET https://api.example/both", as: [{ api_key: partners, consumer: acme }, { jwt: customers, scopes: [write] }], expect: { status: 204 } }
+  - { send: "GET https://api.example/both", as: [{ api_key: partners, consumer: acme }, { jwt: customers }], expect: { problem: scope-insufficient } }
+  - { send: "GET https://api.example/both", as: { api_key: partners, consumer: acme }, expect: { problem: credential-missing } }
+  - { send: "GET https://api.example/both", as: [{ api_key: partners, consumer: acme, revoked: true }, { jwt: customers, scopes: [write] }], expect: { problem: credential-revoked } }
+  - { send: "GET https://api.example/stored", as: { api_key: stored, consumer: anyone, scopes: [read] }, expect: { status: 204 } }
+  - { send: "GET https://api.example/stored", as: { api_key: stored, consumer: anyone }, expect: { problem: scope-insufficient } }
+  - { send: "GET https://api.example/stored", as: { api_key: stored, consumer: anyone, scopes: [read], revoked: true }, expect: { problem: credential-revoked } }
+  - { send: "GET https://api.example/bound", as: [{ certificate: machines, consumer: van }, { jwt: bound }], expect: { status: 204 } }
+  - { send: "GET https://api.example/bound", as: [{ certificate: machines, consumer: pinned }, { jwt: bound }], expect: { status: 204 } }
+  - { send: "GET https://api.example/bound", as: [{ certificate: machines, consumer: van, revoked: true }, { jwt: bound }], expect: { problem: credential-revoked } }
+  - { send: "GET https://api.example/bound", as: { jwt: bound }, expect: { problem: credential-invalid } }
+  - { send: "GET https://api.example/token", as: { jwt: customers, subject: eve, revoked: true }, expect: { problem: credential-revoked } }
+  - { send: "GET https://api.example/token", as: [{ jwt: customers }, { jwt: customers }], expect: { problem: credential-ambiguous } }
+  - { send: "GET https://api.example/session", as: { introspect: sessions, claims: { tier: gold } }, repeat: 3, expect: { status: 204 } }
+  - { send: "GET https://api.example/session", as: { introspect: sessions }, repeat: 2, expect: { problem: rate-limited } }
+  - { send: "GET https://api.example/session", as: { introspect: sessions, revoked: true }, expect: { problem: credential-revoked } }
+  - { send: "GET https://api.example/proven", as: { introspect: proven }, repeat: 2, expect: { status: 204 } }
+  - { send: "GET https://api.example/proven", as: { introspect: proven, claims: { cnf: { kid: a } } }, expect: { problem: credential-invalid } }
+"#;
+    let source = Source {
+        path: policies().join("../../../examples/bank/policy.yaml"),
+        text: text.to_owned(),
+    };
+    let sources = [source];
+    let output = compile(&sources);
+    let report = diagnostic::render_human(&output.diagnostics, &sources, false);
+    let ir = output.ir.unwrap_or_else(|| panic!("{report}"));
+    let results = offline::run(&ir).unwrap();
+    assert_eq!(results.len(), 18);
+    for result in results {
+        assert!(result.failures.is_empty(), "{result:?}");
+    }
+}

@@ -5,7 +5,7 @@
 use expect_test::{Expect, expect};
 use tidegate_policy_compiler::explain::{Explanation, explain, render_human};
 use tidegate_policy_compiler::source::Source;
-use tidegate_policy_compiler::{Bearer, Ir, TestCaller, TestRequest, compile};
+use tidegate_policy_compiler::{Bearer, Ir, TestCaller, TestCredential, TestRequest, compile};
 
 const POLICY: &str = r#"tidegate: v1
 name: bank
@@ -74,15 +74,18 @@ fn with(line: &str, headers: &[(&'static str, &str)]) -> TestRequest {
 
 fn by_alice(line: &str) -> TestRequest {
     TestRequest {
-        caller: TestCaller::Token {
-            issuer: 0,
-            bearer: Bearer {
-                subject: "alice".to_owned(),
-                scopes: vec!["read".to_owned()],
-                claims: serde_json::Map::new(),
-                expired: false,
+        callers: vec![TestCaller {
+            credential: TestCredential::Token {
+                issuer: 0,
+                bearer: Bearer {
+                    subject: "alice".to_owned(),
+                    scopes: vec!["read".to_owned()],
+                    claims: serde_json::Map::new(),
+                    expired: false,
+                },
             },
-        },
+            revoked: false,
+        }],
         ..request(line)
     }
 }

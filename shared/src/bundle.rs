@@ -28,7 +28,7 @@ use crate::envelope::Content;
 use crate::host::HostPattern;
 
 pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys, RingKeys, StoredKeys};
-pub use auth::{Auth, Carrier, IntrospectAuth, JwtAuth};
+pub use auth::{ApiKeyAuth, Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use certificate::{CertificateHolder, Certificates, NobodysCertificate};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};

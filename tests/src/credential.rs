@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use tidegate_policy_compiler::Bearer;
-use tidegate_policy_compiler::credentials::{self, Carried, Purpose};
+use tidegate_policy_compiler::credentials::{Carried, Purpose};
 use tidegate_shared::bundle::{ApiKeyRing, Issuer, IssuerKeys};
 use tidegate_shared::time::UnixMillis;
 
@@ -47,7 +47,26 @@ fn opaque(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Car
         claims: claims.collect::<Result<_>>()?,
         expired: caller.expired,
     };
-    Ok(credentials::opaque(server, &bearer)?)
+    with_purpose(case, |purpose| {
+        let carried = stage.credentials.carry_opaque(server, &bearer, purpose)?;
+        match carried {
+            Carried::Proven { token, .. } => {
+                proof::carry(caller, &server.possession, token, purpose, stage)
+            }
+            Carried::Field(..) | Carried::Parameter(..) => Ok(carried),
+        }
+    })
+}
+
+/// Acts for the request of a case.
+fn with_purpose<T>(case: &Case, act: impl FnOnce(&Purpose<'_>) -> Result<T>) -> Result<T> {
+    let (method, target) = case.send.split_once(' ').context("method and target")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    act(&Purpose {
+        method: &method.parse()?,
+        address: &format!("http://{}{target}", case.host),
+        now: UnixMillis(now.try_into()?),
+    })
 }
 
 fn api_key(consumer: &str, stage: &Stage) -> Result<Carried> {
@@ -77,18 +96,15 @@ fn token(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Carr
             .token(index, subject, scopes, claims, false)?
     };
     let token = tampered(&token, caller)?;
-    let (method, target) = case.send.split_once(' ').context("method and target")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    let purpose = Purpose {
-        method: &method.parse()?,
-        address: &format!("http://{}{target}", case.host),
-        now: UnixMillis(now.try_into()?),
-    };
-    let carried = stage.credentials.carry(index, &token, &purpose)?;
-    match carried {
-        Carried::Proven { token, .. } => proof::carry(caller, issuer, token, &purpose, stage),
-        Carried::Field(..) | Carried::Parameter(..) => Ok(carried),
-    }
+    with_purpose(case, |purpose| {
+        let carried = stage.credentials.carry(index, &token, purpose)?;
+        match carried {
+            Carried::Proven { token, .. } => {
+                proof::carry(caller, &issuer.possession, token, purpose, stage)
+            }
+            Carried::Field(..) | Carried::Parameter(..) => Ok(carried),
+        }
+    })
 }
 
 /// A token signed with the issuer's secret, whatever its header and claims say.

@@ -15,7 +15,7 @@ pub(crate) struct Identity {
     pub(crate) issuer: String,
     /// The token's subject or the consumer.
     pub(crate) subject: String,
-    /// The token's scopes.
+    /// The scopes of the token or API key.
     pub(crate) scopes: Vec<String>,
     /// All of the token's claims; none of an API key.
     pub(crate) claims: Map<String, Value>,
@@ -45,7 +45,10 @@ impl Identity {
         } = further;
         if self.claims.is_empty() {
             self.claims.clone_from(claims);
-            self.scopes.clone_from(scopes);
+            // An API key may have its own.
+            if self.scopes.is_empty() {
+                self.scopes.clone_from(scopes);
+            }
         }
         if self.certificate.is_empty() {
             self.certificate.clone_from(certificate);

@@ -14,7 +14,8 @@ use tidegate_edge::{
 use tidegate_shared::bundle::{
     Algorithm, Auth, Bundle, ClientMethod, FORMAT_VERSION, FieldPredicate, FieldTest, Header,
     HostRoutes, HostSection, IntrospectAuth, Introspection, IntrospectionClient, Issuer,
-    IssuerKeys, KeyMaterial, PathEntry, PublicKey, Reply, Route, Tables, Target, TokenSource,
+    IssuerKeys, KeyMaterial, PathEntry, Possession, PublicKey, Reply, Route, Tables, Target,
+    TokenSource,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed};
@@ -116,6 +117,8 @@ fn introspection() -> Introspection {
         negative: Span(5_000),
         keep: Span(0),
         source: TokenSource::Authorization,
+        possession: Possession::default(),
+        plan: None,
     }
 }
 

@@ -25,9 +25,10 @@ pub(super) struct Explain {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
     headers: Vec<(HeaderName, String)>,
     /// Who calls: `jwt:ISSUER,subject=alice,scope=read`, `api_key:RING,consumer=acme`,
-    /// or `certificate:NAME,consumer=acme`
+    /// or `certificate:NAME,consumer=acme`, each with `,revoked` if it is; several for several
+    /// credentials in one request
     #[arg(long = "as", value_name = "CALLER")]
-    caller: Option<Caller>,
+    callers: Vec<Caller>,
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -56,9 +57,11 @@ impl Explain {
         };
         let request = TestRequest {
             headers: self.headers.clone(),
-            caller: match &self.caller {
-                Some(caller) => caller.resolve(&ir)?,
-                None => sent.caller,
+            callers: {
+                let callers = self.callers.iter();
+                callers
+                    .map(|caller| caller.resolve(&ir))
+                    .collect::<Result<_, _>>()?
             },
             from: self.from.unwrap_or(sent.from),
             ..sent

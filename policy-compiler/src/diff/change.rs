@@ -137,6 +137,8 @@ kinds! {
     CertificateIssuers = "certificate-issuers";
     /// Which client certificates are whose.
     CertificateHolders = "certificate-holders";
+    /// Which scopes an API key has.
+    KeyScopes = "key-scopes";
     /// Whether a signature over a request must be one that is taken once.
     SignatureOnce = "signature-once";
     /// A limit where there was none of its name.

@@ -209,8 +209,9 @@ fn screened(meaning: &Meaning<'_>) -> String {
 
 fn authorised(meaning: &Meaning<'_>) -> String {
     let asked = meaning.caller.credentials().filter_map(|credential| {
-        let (Credential::Jwt(_, scopes @ [_, ..]) | Credential::Introspect(_, scopes @ [_, ..])) =
-            credential
+        let (Credential::Jwt(_, scopes @ [_, ..])
+        | Credential::ApiKey(_, scopes @ [_, ..])
+        | Credential::Introspect(_, scopes @ [_, ..])) = credential
         else {
             return None;
         };

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use tidegate_shared::api_key::ApiKeyPrefix;
 use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys, StoredKeys};
 
-use super::{Context, is_name, plan};
+use super::{Context, auth, is_name, plan};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::{ApiKeys, KeyScheme, Policy};
@@ -31,11 +31,22 @@ pub(super) fn lower(
         keys: match &ring.store {
             None => {
                 let plans = plan::of_consumers(ring, policy, cx);
-                RingKeys::Pinned(pinned(ring, cx).on_plans(plans))
+                let scopes = scopes(ring, cx);
+                RingKeys::Pinned(pinned(ring, cx).on_plans(plans).with_scopes(scopes))
             }
             Some(store) => RingKeys::Stored(stored(store, ring, cx)),
         },
     }
+}
+
+/// The consumers whose keys have scopes, and which.
+fn scopes(ring: &ApiKeys, cx: &mut Context<'_>) -> Vec<(String, Vec<String>)> {
+    let scoped = ring
+        .consumers
+        .iter()
+        .filter(|(_, own)| !own.scopes.is_empty());
+    let scoped = scoped.map(|(name, own)| (name.value.clone(), auth::scopes(&own.scopes, cx)));
+    scoped.collect()
 }
 
 /// Keys of a store are made by `tidegate credentials`, so that they have a prefix.

@@ -3,7 +3,9 @@
 mod combination;
 mod token;
 
-use tidegate_shared::bundle::{Auth, IntrospectAuth, Tables};
+use tidegate_shared::bundle::{ApiKeyAuth, Auth, IntrospectAuth, Tables};
+
+pub(super) use token::scopes;
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
@@ -59,12 +61,16 @@ fn warn(span: Span, cx: &mut Context<'_>) {
 fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<Auth> {
     match auth {
         syntax::Auth::Jwt(jwt) => token::lower(jwt, policy, cx),
-        syntax::Auth::ApiKey(key) => cx
-            .resolve("ring of API keys", &key.api_key, &policy.api_keys)
-            .map(Auth::ApiKey),
+        syntax::Auth::ApiKey(key) => {
+            let ring = cx.resolve("ring of API keys", &key.api_key, &policy.api_keys);
+            let scopes = scopes(&key.scopes, cx);
+            let ring = ring?;
+            ungranted(key, ring, policy, cx);
+            Some(Auth::ApiKey(ApiKeyAuth { ring, scopes }))
+        }
         syntax::Auth::Introspect(asked) => {
             let server = cx.resolve("introspection", &asked.introspect, &policy.introspections);
-            let scopes = token::scopes(&asked.scopes, cx);
+            let scopes = scopes(&asked.scopes, cx);
             Some(Auth::Introspect(IntrospectAuth {
                 introspection: server?,
                 scopes,
@@ -80,5 +86,29 @@ fn single(auth: &syntax::Auth, policy: &Policy, cx: &mut Context<'_>) -> Option<
         | syntax::Auth::Anonymous(..)
         | syntax::Auth::Any(_)
         | syntax::Auth::All(_) => None,
+    }
+}
+
+/// Reports scopes that no key of a ring has: all of its consumers are in the policy.
+fn ungranted(key: &syntax::ApiKeyAuth, ring: u32, policy: &Policy, cx: &mut Context<'_>) {
+    let definition = usize::try_from(ring)
+        .ok()
+        .and_then(|index| policy.api_keys.entries.get(index));
+    let Some((_, ring)) = definition.filter(|(_, ring)| ring.store.is_none()) else {
+        return;
+    };
+    let granted = |scope: &str| {
+        let mut scopes = ring.consumers.iter().flat_map(|(_, own)| &own.scopes);
+        scopes.any(|own| own.value == scope)
+    };
+    for scope in key.scopes.iter().filter(|scope| !granted(scope)) {
+        let message = format!(
+            "no consumer of `{}` has the scope `{}`",
+            key.api_key.value, scope.value
+        );
+        cx.diagnostics.push(
+            Diagnostic::error("unknown-reference", scope.span, message)
+                .help("give it to one with `scopes`"),
+        );
     }
 }

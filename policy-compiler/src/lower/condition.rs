@@ -124,12 +124,14 @@ fn environment(asked: &Asked<'_>) -> Environment {
         ("auth.plan", fact(Variable::Plan, Type::String)),
     ];
     let caller = caller.into_iter().map(|(name, binding)| {
-        let of_token = matches!(name, "auth.scopes" | "auth.claims");
+        let of_token = name == "auth.claims";
         let of_certificate = name == "auth.certificate";
+        let scopes = name == "auth.scopes";
         let gives = |credential: &Auth| match credential {
             Auth::Jwt(_) | Auth::Introspect(_) => !of_certificate,
-            Auth::ApiKey(_) | Auth::Signature(_) => !of_token && !of_certificate,
-            Auth::Certificate(_) => !of_token,
+            Auth::ApiKey(_) => !of_token && !of_certificate,
+            Auth::Signature(_) => !of_token && !of_certificate && !scopes,
+            Auth::Certificate(_) => !of_token && !scopes,
             Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
         };
         let anonymous = || asked.auth.alternatives().contains(&Auth::Anonymous);

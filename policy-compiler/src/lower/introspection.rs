@@ -4,11 +4,12 @@ use tidegate_shared::bundle::{self, IntrospectionClient};
 use tidegate_shared::units::Span as TimeSpan;
 
 use super::caller::refuse_secret;
-use super::{Context, authority, token_source};
+use super::possession::{self, Stated};
+use super::{Context, authority, plan, token_source};
 use crate::decode::Parsed;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
-use crate::syntax::Introspection;
+use crate::syntax::{Introspection, Policy};
 
 const DEFAULT_CACHE: u64 = 30_000;
 const MAX_CACHE: u64 = 3_600_000;
@@ -19,6 +20,7 @@ const MAX_KEEP: u64 = 24 * 3_600_000;
 pub(super) fn lower(
     name: &str,
     asked: &Spanned<Introspection>,
+    policy: &Policy,
     cx: &mut Context<'_>,
 ) -> bundle::Introspection {
     let client = &asked.client;
@@ -50,6 +52,8 @@ pub(super) fn lower(
         negative: time(asked.negative.as_ref(), DEFAULT_NEGATIVE, MAX_NEGATIVE, cx),
         keep: time(asked.keep.as_ref(), 0, MAX_KEEP, cx),
         source: token_source::lower(asked.from.as_ref(), cx),
+        possession: possession::lower(&Stated::of_introspection(asked), cx),
+        plan: plan::of_token(asked.plan.as_ref(), policy, cx),
     }
 }
 

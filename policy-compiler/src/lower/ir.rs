@@ -153,8 +153,8 @@ pub struct TestRequest {
     pub path_and_query: String,
     /// Header fields.
     pub headers: Vec<(http::HeaderName, String)>,
-    /// Who calls.
-    pub caller: TestCaller,
+    /// Who calls: each of the credentials that the request carries.
+    pub callers: Vec<TestCaller>,
     /// The client's address.
     pub from: IpAddr,
 }
@@ -188,7 +188,7 @@ impl FromStr for TestRequest {
                 authority: uri.authority()?.to_string(),
                 path_and_query: uri.path_and_query()?.to_string(),
                 headers: Vec::new(),
-                caller: TestCaller::Anonymous,
+                callers: Vec::new(),
                 from: Ipv4Addr::new(192, 0, 2, 1).into(),
             })
         };
@@ -198,9 +198,16 @@ impl FromStr for TestRequest {
 
 /// Who calls in a test.
 #[derive(Clone, Debug)]
-pub enum TestCaller {
-    /// Nobody in particular.
-    Anonymous,
+pub struct TestCaller {
+    /// The credential.
+    pub credential: TestCredential,
+    /// Whether its subject or consumer is on the list of revocations.
+    pub revoked: bool,
+}
+
+/// A credential in a test.
+#[derive(Clone, Debug)]
+pub enum TestCredential {
     /// The bearer of a token, by the index of the issuer.
     Token {
         /// The issuer.
@@ -221,6 +228,8 @@ pub enum TestCaller {
         ring: u32,
         /// The consumer.
         consumer: String,
+        /// What the key may do, where a store says so.
+        scopes: Vec<String>,
     },
     /// The holder of a client certificate, by the index of the certificates.
     Certificate {

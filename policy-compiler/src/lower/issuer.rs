@@ -1,13 +1,13 @@
 //! Issuers.
 
 pub(super) mod key_set;
-mod possession;
 mod remote;
 mod rules;
 
 use tidegate_shared::bundle::{self, Algorithm, IssuerKeys, RemoteKeys};
 
 use super::caller::refuse_secret;
+use super::possession::{self, Stated};
 use super::{Context, plan, token_source};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
@@ -56,7 +56,7 @@ pub(super) fn lower(
         leeway,
         rules: rules::lower(issuer, cx),
         source: token_source::lower(issuer.from.as_ref(), cx),
-        possession: possession::lower(issuer, cx),
+        possession: possession::lower(&Stated::of_issuer(issuer), cx),
         plan: plan::of_token(issuer.plan.as_ref(), policy, cx),
     }
 }

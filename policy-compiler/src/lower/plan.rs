@@ -6,7 +6,7 @@ use super::Context;
 use crate::source::Spanned;
 use crate::syntax::{self, ApiKeys, Policy};
 
-/// How the tokens of an issuer say it.
+/// How the tokens of an issuer, or the answers of a server, say it.
 pub(super) fn of_token(
     stated: Option<&syntax::PlanClaim>,
     policy: &Policy,
@@ -73,8 +73,8 @@ pub(super) fn can_be_on(auth: &Auth, anonymous: Option<&String>, tables: &Tables
             let issuer = tables.issuers.get(index);
             issuer.is_some_and(|issuer| issuer.plan.is_some())
         }),
-        Auth::ApiKey(index) => {
-            let index = usize::try_from(*index).unwrap_or(usize::MAX);
+        Auth::ApiKey(key) => {
+            let index = usize::try_from(key.ring).unwrap_or(usize::MAX);
             let ring = tables.api_keys.get(index);
             ring.is_some_and(|ring| match &ring.keys {
                 RingKeys::Pinned(keys) => !keys.plans().is_empty(),
@@ -92,13 +92,12 @@ pub(super) fn can_be_on(auth: &Auth, anonymous: Option<&String>, tables: &Tables
             let own = tables.certificates.get(index);
             own.is_some_and(|own| own.holders.iter().any(|holder| holder.plan.is_some()))
         }
-        // What a server says of a token puts nobody on a plan.
-        Auth::Introspect(_)
-        | Auth::Public
-        | Auth::Anonymous
-        | Auth::Any(_)
-        | Auth::All(_)
-        | Auth::Shadow(_) => false,
+        Auth::Introspect(asked) => {
+            let index = usize::try_from(asked.introspection).unwrap_or(usize::MAX);
+            let by = tables.introspections.get(index);
+            by.is_some_and(|by| by.plan.is_some())
+        }
+        Auth::Public | Auth::Anonymous | Auth::Any(_) | Auth::All(_) | Auth::Shadow(_) => false,
     };
     anonymous.is_some() || auth.credentials().any(gives)
 }

@@ -3,7 +3,9 @@
 use http::HeaderName;
 
 use super::Context;
-use super::ir::{Bearer, InvalidRequest, PolicyTest, TestCaller, TestExpectation, TestRequest};
+use super::ir::{
+    Bearer, InvalidRequest, PolicyTest, TestCaller, TestCredential, TestExpectation, TestRequest,
+};
 use crate::decode::Named;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
@@ -48,6 +50,10 @@ fn one(test: &syntax::PolicyTest, policy: &Policy, cx: &mut Context<'_>) -> Opti
             format!("`repeat` is 1 to {MAX_REPEAT}"),
         );
     }
+    // Each that is wrong is reported.
+    let callers = test.callers.iter().flat_map(|callers| &callers.0);
+    let callers: Vec<_> = callers.map(|one| caller(one, policy, cx)).collect();
+    let callers: Option<Vec<TestCaller>> = callers.into_iter().collect();
     let expect = &test.expect;
     if let Some(to) = &expect.to {
         cx.resolve("upstream", to, &policy.upstreams);
@@ -56,10 +62,7 @@ fn one(test: &syntax::PolicyTest, policy: &Policy, cx: &mut Context<'_>) -> Opti
         name: test.name.as_ref().unwrap_or(&test.send).value.clone(),
         request: TestRequest {
             headers: fields(&test.headers, cx),
-            caller: test
-                .caller
-                .as_ref()
-                .map_or(Some(sent.caller), |caller| self::caller(caller, policy, cx))?,
+            callers: callers?,
             from: test.from.as_ref().map_or(sent.from, |from| from.value),
             ..sent
         },
@@ -94,6 +97,25 @@ fn fields(fields: &Named<Spanned<String>>, cx: &mut Context<'_>) -> Vec<(HeaderN
 }
 
 fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Option<TestCaller> {
+    let revoked = caller.revoked.as_ref().filter(|revoked| revoked.value);
+    if let Some(stated) = revoked.filter(|_| policy.revocations.is_none()) {
+        let message = "the policy asks for no list of revocations";
+        cx.diagnostics.push(
+            Diagnostic::error("invalid-value", stated.span, message)
+                .help("add `revocations`, or leave it out"),
+        );
+    }
+    Some(TestCaller {
+        credential: credential(caller, policy, cx)?,
+        revoked: revoked.is_some(),
+    })
+}
+
+fn credential(
+    caller: &Spanned<Caller>,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) -> Option<TestCredential> {
     let Caller {
         jwt,
         introspect,
@@ -103,11 +125,11 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
         ..
     } = &caller.value;
     match (jwt, introspect, api_key, certificate, consumer) {
-        (Some(issuer), None, None, None, None) => Some(TestCaller::Token {
+        (Some(issuer), None, None, None, None) => Some(TestCredential::Token {
             issuer: cx.resolve("issuer", issuer, &policy.issuers)?,
             bearer: bearer(caller),
         }),
-        (None, Some(server), None, None, None) => Some(TestCaller::Opaque {
+        (None, Some(server), None, None, None) => Some(TestCredential::Opaque {
             introspection: cx.resolve("introspection", server, &policy.introspections)?,
             bearer: bearer(caller),
         }),
@@ -115,12 +137,19 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
             let index = cx.resolve("ring of API keys", ring, &policy.api_keys)?;
             let (_, definition) = policy.api_keys.entries.get(usize::try_from(index).ok()?)?;
             // Who has keys in a store is not known here.
+            let scopes = caller.scopes.iter().map(|scope| scope.value.clone());
             if definition.store.is_none() {
                 cx.resolve("consumer", consumer, &definition.consumers)?;
+                if let Some(scope) = caller.scopes.first() {
+                    let message = "the scopes of this ring's keys are in the policy";
+                    let diagnostic = Diagnostic::error("invalid-value", scope.span, message);
+                    cx.diagnostics.push(diagnostic.help("leave `scopes` out"));
+                }
             }
-            Some(TestCaller::ApiKey {
+            Some(TestCredential::ApiKey {
                 ring: index,
                 consumer: consumer.value.clone(),
+                scopes: scopes.collect(),
             })
         }
         (None, None, None, Some(name), Some(consumer)) => {
@@ -128,7 +157,7 @@ fn caller(caller: &Spanned<Caller>, policy: &Policy, cx: &mut Context<'_>) -> Op
             let own = &policy.certificates.entries;
             let (_, definition) = own.get(usize::try_from(index).ok()?)?;
             cx.resolve("consumer", consumer, &definition.consumers)?;
-            Some(TestCaller::Certificate {
+            Some(TestCredential::Certificate {
                 certificates: index,
                 consumer: consumer.value.clone(),
             })

@@ -6,11 +6,13 @@
 //! claims. The same caller is sent to both policies; of whom a policy knows neither the issuer nor
 //! the ring, it gets no credential.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use tidegate_shared::bundle::{Auth, Certificates, RingKeys, Route, Tables};
 
 use super::{Call, Who};
-use crate::{Bearer, TestCaller};
+use crate::{Bearer, Ir, TestCaller, TestCredential};
 
 /// A caller, by names that hold in every policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub(super) enum Assumed {
         ring: String,
         /// The consumer.
         consumer: String,
+        /// What it may do, where a store says so.
+        scopes: Vec<String>,
     },
     /// A client certificate of a consumer, by the name of the certificates.
     Certificate {
@@ -43,6 +47,24 @@ pub(super) struct Holder {
     subject: String,
     scopes: Vec<String>,
     claims: Map<String, Value>,
+}
+
+/// These consumers as holders of keys in every store of the policy: whose keys are there is not known
+/// here.
+pub(super) fn holders(ir: &Ir, consumers: &BTreeSet<&str>) -> Vec<TestCaller> {
+    let rings = ir.tables.api_keys.iter().zip(0_u32..);
+    let stored = rings.filter(|(ring, _)| matches!(ring.keys, RingKeys::Stored(_)));
+    let holder = |ring, consumer: &&str| TestCaller {
+        credential: TestCredential::ApiKey {
+            ring,
+            consumer: (*consumer).to_owned(),
+            scopes: vec![],
+        },
+        revoked: false,
+    };
+    stored
+        .flat_map(|(_, ring)| consumers.iter().map(move |consumer| holder(ring, consumer)))
+        .collect()
 }
 
 impl Assumed {
@@ -86,9 +108,10 @@ impl Assumed {
             return None;
         };
         let rule = only.rule();
+        let scopes = || if poor { vec![] } else { rule.scopes().to_vec() };
         let holder = || Holder {
             subject: consumer.to_owned(),
-            scopes: if poor { vec![] } else { rule.scopes().to_vec() },
+            scopes: scopes(),
             claims: Map::new(),
         };
         match rule {
@@ -100,13 +123,14 @@ impl Assumed {
                 let server = get(&tables.introspections, asked.introspection)?;
                 Some(Self::Opaque(server.name.clone(), holder()))
             }
-            Auth::ApiKey(ring) => {
-                let ring = get(&tables.api_keys, *ring)?;
+            Auth::ApiKey(asked) => {
+                let ring = get(&tables.api_keys, asked.ring)?;
                 let stored = matches!(ring.keys, RingKeys::Stored(_));
                 let known = stored || ring.consumers().any(|own| own == consumer);
                 known.then(|| Self::ApiKey {
                     ring: ring.name.clone(),
                     consumer: consumer.to_owned(),
+                    scopes: scopes(),
                 })
             }
             Auth::Certificate(certificates) => {
@@ -125,54 +149,60 @@ impl Assumed {
         }
     }
 
-    /// The caller as one of the policies knows it.
-    pub(super) fn on(&self, tables: &Tables) -> TestCaller {
-        match self {
-            Self::Nobody => TestCaller::Anonymous,
+    /// The caller as one of the policies knows it; `None` where it gets no credential.
+    pub(super) fn on(&self, tables: &Tables) -> Option<TestCaller> {
+        let credential = match self {
+            Self::Nobody => return None,
             Self::Token(url, holder) => {
                 let mut issuers = tables.issuers.iter().zip(0..);
-                let found = issuers.find(|(issuer, _)| issuer.issuer == *url);
-                found.map_or(TestCaller::Anonymous, |(_, issuer)| TestCaller::Token {
+                let (_, issuer) = issuers.find(|(issuer, _)| issuer.issuer == *url)?;
+                TestCredential::Token {
                     issuer,
                     bearer: holder.bearer(),
-                })
+                }
             }
             Self::Opaque(name, holder) => {
                 let mut servers = tables.introspections.iter().zip(0..);
-                let found = servers.find(|(server, _)| server.name == *name);
-                found.map_or(TestCaller::Anonymous, |(_, introspection)| {
-                    TestCaller::Opaque {
-                        introspection,
-                        bearer: holder.bearer(),
-                    }
-                })
+                let (_, introspection) = servers.find(|(server, _)| server.name == *name)?;
+                TestCredential::Opaque {
+                    introspection,
+                    bearer: holder.bearer(),
+                }
             }
-            Self::ApiKey { ring, consumer } => {
+            Self::ApiKey {
+                ring,
+                consumer,
+                scopes,
+            } => {
                 let mut rings = tables.api_keys.iter().zip(0..);
-                let found = rings.find(|(own, _)| {
+                let (_, ring) = rings.find(|(own, _)| {
                     let stored = matches!(own.keys, RingKeys::Stored(_));
                     own.name == *ring && (stored || own.consumers().any(|own| own == consumer))
-                });
-                found.map_or(TestCaller::Anonymous, |(_, ring)| TestCaller::ApiKey {
+                })?;
+                TestCredential::ApiKey {
                     ring,
                     consumer: consumer.clone(),
-                })
+                    scopes: scopes.clone(),
+                }
             }
             Self::Certificate {
                 certificates,
                 consumer,
             } => {
                 let mut all = tables.certificates.iter().zip(0..);
-                let found =
-                    all.find(|(own, _)| own.name == *certificates && has_holder(own, consumer));
-                found.map_or(TestCaller::Anonymous, |(_, certificates)| {
-                    TestCaller::Certificate {
-                        certificates,
-                        consumer: consumer.clone(),
-                    }
-                })
+                let named = |own: &Certificates| own.name == *certificates;
+                let (_, certificates) =
+                    all.find(|(own, _)| named(own) && has_holder(own, consumer))?;
+                TestCredential::Certificate {
+                    certificates,
+                    consumer: consumer.clone(),
+                }
             }
-        }
+        };
+        Some(TestCaller {
+            credential,
+            revoked: false,
+        })
     }
 
     pub(super) fn words(&self) -> String {
@@ -188,7 +218,9 @@ impl Assumed {
         match self {
             Self::Nobody => "nobody in particular".to_owned(),
             Self::Token(by, holder) | Self::Opaque(by, holder) => held(by, holder),
-            Self::ApiKey { ring, consumer } => format!("`{consumer}` with an API key of `{ring}`"),
+            Self::ApiKey { ring, consumer, .. } => {
+                format!("`{consumer}` with an API key of `{ring}`")
+            }
             Self::Certificate {
                 certificates,
                 consumer,

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderName, Method};
 
-use crate::{TestCaller, TestRequest};
+use crate::TestRequest;
 
 /// The longest line in octets.
 const MAX_LINE: usize = 1024 * 1024;
@@ -85,7 +85,7 @@ impl Call {
             authority: self.authority.clone(),
             path_and_query: self.path_and_query.clone(),
             headers: self.headers.clone(),
-            caller: TestCaller::Anonymous,
+            callers: vec![],
             // Of the range for documentation (RFC 5737).
             from: self.from.unwrap_or(Ipv4Addr::new(192, 0, 2, 1).into()),
         }

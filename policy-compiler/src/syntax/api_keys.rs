@@ -35,6 +35,8 @@ record! {
     struct Consumer {
         /// The SHA-256 of its key, or of each of its keys; never a key itself.
         sha256: OneOrMany<Parsed<Digest>>,
+        /// What its keys may do, where routes ask for scopes.
+        scopes: Vec<Spanned<String>>,
         /// The plan that it is on.
         plan: Option<Spanned<String>>,
     }

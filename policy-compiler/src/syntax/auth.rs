@@ -50,6 +50,8 @@ record! {
     struct ApiKeyAuth {
         /// The ring.
         api_key: Spanned<String>,
+        /// Scopes that the key must all have.
+        scopes: Vec<Spanned<String>>,
         /// `enforce` if absent; in `shadow`, what would be refused is recorded and goes on.
         mode: Option<Parsed<Mode>>,
     }

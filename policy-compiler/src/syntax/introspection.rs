@@ -1,8 +1,10 @@
 //! Servers that say what a token is worth.
 
-use tidegate_shared::bundle::ClientMethod;
+use tidegate_shared::bundle::{Binding, ClientMethod};
 use tidegate_shared::units::Span as TimeSpan;
 
+use super::PlanClaim;
+use super::issuer::Dpop;
 use super::token_source::From;
 use crate::decode::{Parsed, record};
 use crate::source::Spanned;
@@ -28,6 +30,14 @@ record! {
         /// Where a request has its token: `header` (if absent), which is `Authorization: Bearer`,
         /// `{ header: NAME }`, `{ cookie: NAME }` or `{ query: NAME }`.
         from: Option<From>,
+        /// To what every token must be bound: `dpop`, a key of which each request has a proof;
+        /// `certificate`, a client certificate; or `any` of both. A token that the server says is
+        /// bound is held to it in any case.
+        binding: Option<Parsed<Binding>>,
+        /// What proofs of keys must be.
+        dpop: Option<Dpop>,
+        /// Which plan the bearers of its tokens are on.
+        plan: Option<PlanClaim>,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The policy's own tests.
 
-use crate::decode::{Json, Named, Parsed, record};
+use crate::decode::{Json, Named, OneOrMany, Parsed, record};
 use crate::source::Spanned;
 use tidegate_shared::problem::Problem;
 
@@ -13,8 +13,8 @@ record! {
         send: Spanned<String>,
         /// Header fields.
         headers: Named<Spanned<String>>,
-        /// Who calls.
-        caller as "as": Option<Spanned<Caller>>,
+        /// Who calls: one credential, or several in one request.
+        callers as "as": Option<OneOrMany<Spanned<Caller>>>,
         /// The client's address.
         from: Option<Parsed<std::net::IpAddr>>,
         /// How often to send it; the last answer counts.
@@ -33,7 +33,7 @@ record! {
         introspect: Option<Spanned<String>>,
         /// The token's subject; `test` if absent.
         subject: Option<Spanned<String>>,
-        /// The token's scopes.
+        /// The scopes of the token, or of a key that is in a store.
         scopes: Vec<Spanned<String>>,
         /// More claims.
         claims: Option<Json>,
@@ -45,6 +45,8 @@ record! {
         certificate: Option<Spanned<String>>,
         /// The consumer whose key or certificate it is.
         consumer: Option<Spanned<String>>,
+        /// Whether the subject or consumer is on the list of revocations.
+        revoked: Option<Spanned<bool>>,
     }
 }
 

@@ -78,6 +78,34 @@ fn check_auth(old: &str, new: &str, expect: &Expect) {
 }
 
 #[test]
+fn scopes_of_api_keys() {
+    let consumer =
+        "acme: { sha256: a6e6e4d1c7b1c2a5d6c1b8b7a1d2f47d5b1e8a3c0f9d2e4b6a7c8d9e0f1a2b3c }";
+    let scoped = consumer.replace(" }", ", scopes: [read] }");
+    check(
+        &[
+            (consumer, &scoped),
+            (PARTNERS, "    auth: { api_key: partners, scopes: [read] }"),
+        ],
+        &expect![[r#"
+            loosens: key-scopes
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+                - none
+                + `read` for `acme`
+
+            tightens: scopes
+              GET, HEAD api.bank.example/partners/*
+              GET, HEAD api.bank.example/partners/reports
+                - none
+                + `read`
+
+            4 changes: 2 loosens, 2 tightens
+        "#]],
+    );
+}
+
+#[test]
 fn client_certificates() {
     let policy = |issuer: &str, consumers: &str| {
         let certificates = format!(

@@ -90,9 +90,16 @@ pub struct PinnedKeys {
     keys: Vec<(Digest, u32)>,
     /// Consumers that are on a plan, and its name.
     plans: Vec<(String, String)>,
+    /// Consumers whose keys have scopes, and which.
+    scopes: Vec<(String, Vec<String>)>,
 }
 
-type Parts = (Vec<String>, Vec<(Digest, u32)>, Vec<(String, String)>);
+type Parts = (
+    Vec<String>,
+    Vec<(Digest, u32)>,
+    Vec<(String, String)>,
+    Vec<(String, Vec<String>)>,
+);
 
 /// The keys of a ring are not sorted, or refer to a consumer that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,9 +129,32 @@ impl PinnedKeys {
         Self { plans, ..self }
     }
 
+    /// The same keys, of consumers of which some have scopes.
+    #[must_use]
+    pub fn with_scopes(self, scopes: Vec<(String, Vec<String>)>) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// The same consumers, each with one key of which this is the digest, or with none.
+    #[must_use]
+    pub fn with_keys(&self, key: impl Fn(&str) -> Option<Digest>) -> Self {
+        let consumers = self.consumers();
+        let pinned = Self::new(consumers.map(|consumer| (consumer.to_owned(), key(consumer))));
+        pinned
+            .on_plans(self.plans.clone())
+            .with_scopes(self.scopes.clone())
+    }
+
     /// The consumers that are on a plan, and its name.
     pub fn plans(&self) -> &[(String, String)] {
         &self.plans
+    }
+
+    /// What a consumer's keys may do, where routes ask for scopes.
+    pub fn scopes(&self, consumer: &str) -> &[String] {
+        let mut scopes = self.scopes.iter();
+        let own = scopes.find(|(own, _)| own == consumer);
+        own.map_or(&[], |(_, scopes)| scopes.as_slice())
     }
 
     /// The plan that a consumer is on.
@@ -162,11 +192,12 @@ impl PinnedKeys {
 impl TryFrom<Parts> for PinnedKeys {
     type Error = InvalidPinnedKeys;
 
-    fn try_from((consumers, keys, plans): Parts) -> Result<Self, InvalidPinnedKeys> {
+    fn try_from((consumers, keys, plans, scopes): Parts) -> Result<Self, InvalidPinnedKeys> {
         let pinned = Self {
             consumers,
             keys,
             plans,
+            scopes,
         };
         let sorted = pinned.keys.is_sorted_by(|(a, _), (b, _)| a < b);
         if sorted && pinned.iter().count() == pinned.keys.len() {
@@ -198,6 +229,7 @@ mod tests {
             ("other".to_owned(), vec![digest("third"), digest("new")]),
         ])
         .on_plans(vec![("acme".to_owned(), "gold".to_owned())])
+        .with_scopes(vec![("acme".to_owned(), vec!["read".to_owned()])])
     }
 
     #[test]
@@ -214,7 +246,14 @@ mod tests {
         assert_eq!(pinned.consumers().count(), 3);
         assert_eq!(pinned.plan("acme"), Some("gold"));
         assert_eq!(pinned.plan("idle"), None);
+        assert_eq!(pinned.scopes("acme"), ["read"]);
+        assert!(pinned.scopes("other").is_empty());
         assert_eq!(pinned.iter().count(), 3);
+        let renewed = pinned.with_keys(|consumer| (consumer == "acme").then(|| digest("fresh")));
+        assert_eq!(renewed.find(&digest("fresh")), Some("acme"));
+        assert_eq!(renewed.find(&digest("old")), None);
+        assert_eq!(renewed.plan("acme"), Some("gold"));
+        assert_eq!(renewed.scopes("acme"), ["read"]);
     }
 
     #[test]
@@ -227,7 +266,11 @@ mod tests {
             vec![(low, 0), (low, 0)],
             vec![(low, 1)],
         ] {
-            let octets = cbor::encode(&(vec!["acme"], keys, Vec::<(String, String)>::new()));
+            let (plans, scopes) = (
+                Vec::<(String, String)>::new(),
+                Vec::<(String, String)>::new(),
+            );
+            let octets = cbor::encode(&(vec!["acme"], keys, plans, scopes));
             assert!(cbor::decode::<PinnedKeys>(&octets, &BOUNDS).is_err());
         }
     }

@@ -16,8 +16,8 @@ pub enum Auth {
     Public,
     /// Whoever holds a token of one of some issuers.
     Jwt(JwtAuth),
-    /// Whoever holds an API key of the ring of this index.
-    ApiKey(u32),
+    /// Whoever holds an API key of a ring.
+    ApiKey(ApiKeyAuth),
     /// Whoever holds a token that a server vouches for.
     Introspect(IntrospectAuth),
     /// Whoever signs the request, of the signers of this index.
@@ -40,6 +40,15 @@ pub struct JwtAuth {
     /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
     pub issuers: Vec<u32>,
     /// Scopes that the token must all have.
+    pub scopes: Vec<String>,
+}
+
+/// Which API keys are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+pub struct ApiKeyAuth {
+    /// The ring, by index.
+    pub ring: u32,
+    /// Scopes that the key must all have.
     pub scopes: Vec<String>,
 }
 
@@ -72,6 +81,14 @@ impl Auth {
     pub fn jwt(issuer: u32) -> Self {
         Self::Jwt(JwtAuth {
             issuers: vec![issuer],
+            scopes: Vec::new(),
+        })
+    }
+
+    /// API keys of one ring.
+    pub fn api_key(ring: u32) -> Self {
+        Self::ApiKey(ApiKeyAuth {
+            ring,
             scopes: Vec::new(),
         })
     }
@@ -143,8 +160,8 @@ impl Auth {
         match self {
             Self::Jwt(jwt) => &jwt.scopes,
             Self::Introspect(asked) => &asked.scopes,
+            Self::ApiKey(key) => &key.scopes,
             Self::Public
-            | Self::ApiKey(_)
             | Self::Signature(_)
             | Self::Certificate(_)
             | Self::Any(_)
@@ -164,8 +181,8 @@ impl Auth {
                     .map(|issuer| Carrier::of_token(&issuer.source))
                     .collect()
             }
-            Self::ApiKey(ring) => {
-                let ring = at(&tables.api_keys, *ring);
+            Self::ApiKey(key) => {
+                let ring = at(&tables.api_keys, key.ring);
                 ring.map(|ring| Carrier::of_key(&ring.source))
                     .into_iter()
                     .collect()
@@ -196,7 +213,7 @@ impl Auth {
                 !jwt.issuers.is_empty()
                     && issuers.all(|issuer| at(&tables.issuers, *issuer).is_some())
             }
-            Self::ApiKey(ring) => at(&tables.api_keys, *ring).is_some(),
+            Self::ApiKey(key) => at(&tables.api_keys, key.ring).is_some(),
             Self::Introspect(asked) => at(&tables.introspections, asked.introspection).is_some(),
             Self::Signature(signers) => at(&tables.signatures, *signers).is_some(),
             Self::Certificate(holders) => at(&tables.certificates, *holders).is_some(),
@@ -286,7 +303,7 @@ mod tests {
 
     #[test]
     fn combinations_are_an_any_of_alls_of_credentials() {
-        let (jwt, key) = (|| Auth::jwt(0), || Auth::ApiKey(0));
+        let (jwt, key) = (|| Auth::jwt(0), || Auth::api_key(0));
         let both = || Auth::All(vec![jwt(), key()]);
         for auth in [
             Auth::Public,
@@ -303,7 +320,7 @@ mod tests {
         for auth in [
             Auth::Anonymous,
             Auth::jwt(1),
-            Auth::ApiKey(1),
+            Auth::api_key(1),
             Auth::Jwt(JwtAuth {
                 issuers: vec![],
                 scopes: vec![],
@@ -317,7 +334,7 @@ mod tests {
             Auth::All(vec![jwt(), Auth::Public]),
             Auth::All(vec![Auth::All(vec![jwt()])]),
             Auth::All(vec![Auth::Any(vec![jwt()])]),
-            Auth::Any(vec![jwt(), Auth::All(vec![key(), Auth::ApiKey(1)])]),
+            Auth::Any(vec![jwt(), Auth::All(vec![key(), Auth::api_key(1)])]),
             shadow(Auth::Public),
             shadow(Auth::Anonymous),
             shadow(shadow(jwt())),
@@ -325,7 +342,7 @@ mod tests {
             Auth::Any(vec![jwt(), shadow(key())]),
             Auth::All(vec![shadow(jwt()), key()]),
             Auth::All(vec![jwt(), shadow(shadow(key()))]),
-            Auth::All(vec![jwt(), shadow(Auth::ApiKey(1))]),
+            Auth::All(vec![jwt(), shadow(Auth::api_key(1))]),
             Auth::Any(vec![key(); bounds::COMBINED + 1]),
             Auth::All(vec![key(); bounds::COMBINED + 1]),
         ] {
@@ -337,7 +354,7 @@ mod tests {
     fn every_credential_of_a_combination_has_its_carrier() {
         let tables = tables();
         let auth = Auth::Any(vec![
-            Auth::All(vec![Auth::jwt(0), Auth::ApiKey(0)]),
+            Auth::All(vec![Auth::jwt(0), Auth::api_key(0)]),
             Auth::Anonymous,
         ]);
         let expected = [

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::TokenSource;
+use super::{PlanClaim, Possession, TokenSource};
 use crate::units::Span;
 
 /// A server that says what a token is worth, and which of its answers are accepted.
@@ -30,6 +30,10 @@ pub struct Introspection {
     pub keep: Span,
     /// Where in a request the tokens are.
     pub source: TokenSource,
+    /// What whoever sends a token must prove.
+    pub possession: Possession,
+    /// How an answer says which plan the bearer is on.
+    pub plan: Option<PlanClaim>,
 }
 
 /// A client of an authorisation server (RFC 6749 §2).

@@ -11,7 +11,7 @@ pub struct PlanLimits {
     pub limits: Vec<u32>,
 }
 
-/// How a token says which plan its bearer is on.
+/// How a token, or what a server says of it, says which plan its bearer is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct PlanClaim {
     /// The claim whose text is the name of a plan.

@@ -49,6 +49,10 @@ impl Tables {
             let name = issuer.possession.nonce.as_deref()?;
             Some((name, format!("nonces of issuer `{}`", issuer.name)))
         });
+        let asked = self.introspections.iter().filter_map(|asked| {
+            let name = asked.possession.nonce.as_deref()?;
+            Some((name, format!("nonces of introspection `{}`", asked.name)))
+        });
         let upstreams = self.upstreams.iter().filter_map(|upstream| {
             let token = upstream.caller.token.as_ref()?;
             Some((
@@ -69,6 +73,7 @@ impl Tables {
         });
         issuers
             .chain(nonces)
+            .chain(asked)
             .chain(introspections)
             .chain(upstreams)
             .chain(signers)
@@ -100,7 +105,10 @@ impl Tables {
             .issuers
             .iter()
             .filter_map(|issuer| issuer.plan.as_ref());
-        let defaults = issuers.filter_map(|rule| rule.default.as_deref());
+        let servers = self.introspections.iter();
+        let servers = servers.filter_map(|asked| asked.plan.as_ref());
+        let defaults = issuers.chain(servers);
+        let defaults = defaults.filter_map(|rule| rule.default.as_deref());
         let consumers = self.api_keys.iter().flat_map(ApiKeyRing::plans);
         let consumers = consumers.map(|(_, plan)| plan.as_str());
         let signers = self.signatures.iter().flat_map(|signers| &signers.keys);

@@ -4,19 +4,19 @@ use anyhow::{Context, Result, bail};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use tidegate_policy_compiler::credentials::{Carried, Purpose};
-use tidegate_shared::bundle::Issuer;
+use tidegate_shared::bundle::Possession;
 
 use crate::case::Caller;
 use crate::stage::Stage;
 
 pub(super) fn carry(
     caller: &Caller,
-    issuer: &Issuer,
+    possession: &Possession,
     token: String,
     purpose: &Purpose<'_>,
     stage: &Stage,
 ) -> Result<Carried> {
-    let proof = sign(caller, issuer, &token, purpose, stage)?;
+    let proof = sign(caller, possession, &token, purpose, stage)?;
     Ok(match caller.carried.as_deref() {
         None => Carried::Proven { token, proof },
         Some("unproven") => Carried::Field(AUTHORIZATION, format!("DPoP {token}")),
@@ -32,12 +32,12 @@ pub(super) fn carry(
 
 fn sign(
     caller: &Caller,
-    issuer: &Issuer,
+    possession: &Possession,
     token: &str,
     purpose: &Purpose<'_>,
     stage: &Stage,
 ) -> Result<String> {
-    let mut claims = stage.credentials.proof_claims(issuer, token, purpose)?;
+    let mut claims = stage.credentials.proof_claims(possession, token, purpose)?;
     let members = claims.as_object_mut().context("an object")?;
     for (name, value) in &caller.proof {
         match (name.as_str(), value) {

@@ -113,7 +113,7 @@ impl Gateway {
         exchange.watch(caller.shadow);
 
         exchange.phase = Phase::Authorise;
-        let shadow = authorise(&caller.held, &self.policy)?;
+        let shadow = authorise(&caller.held, &self.tables, &self.policy)?;
         exchange.watch(shadow);
         let mut shadow = Vec::new();
         let anonymous = route.rules.anonymous_plan.as_deref();

@@ -38,7 +38,7 @@ fn encode(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_shared::bundle::{IntrospectionClient, TokenSource};
+    use tidegate_shared::bundle::{IntrospectionClient, Possession, TokenSource};
     use tidegate_shared::units::Span;
 
     use super::*;
@@ -58,6 +58,8 @@ mod tests {
             negative: Span(0),
             keep: Span(0),
             source: TokenSource::default(),
+            possession: Possession::default(),
+            plan: None,
         };
         let request = request(&by, "p&ss wörd".as_bytes(), "a+b/c==").unwrap();
         let field = request.headers().get(header::AUTHORIZATION);

@@ -3,7 +3,7 @@
 //! Each kind of credential is a file with two functions: whether a request carries one, and whom
 //! it proves to be calling. Here is how they combine.
 
-mod api_key;
+pub(crate) mod api_key;
 mod certificate;
 pub(crate) mod challenge;
 mod cross_site;
@@ -156,7 +156,7 @@ async fn all<'a, H: RequestHead, P: Ports>(
 fn carries<H: RequestHead, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) -> bool {
     match credential {
         Auth::Jwt(jwt) => token::carried(jwt, incoming),
-        Auth::ApiKey(ring) => api_key::carried(*ring, incoming),
+        Auth::ApiKey(key) => api_key::carried(key, incoming),
         Auth::Introspect(asked) => opaque::carried(asked, incoming),
         Auth::Signature(signers) => message_signature::carried(*signers, incoming),
         Auth::Certificate(_) => certificate::carried(incoming),
@@ -174,7 +174,7 @@ async fn verify<H: RequestHead, P: Ports>(
 ) -> Result<Arc<Identity>, Refusal> {
     let identity = match credential {
         Auth::Jwt(jwt) => token::verify(jwt, beside, incoming, response).await?,
-        Auth::ApiKey(ring) => Arc::new(api_key::verify(*ring, incoming).await?),
+        Auth::ApiKey(key) => Arc::new(api_key::verify(key, incoming).await?),
         Auth::Introspect(asked) => opaque::verify(asked, beside, incoming, response).await?,
         Auth::Signature(signers) => Arc::new(message_signature::verify(*signers, incoming).await?),
         Auth::Certificate(holders) => Arc::new(certificate::verify(*holders, incoming)?),

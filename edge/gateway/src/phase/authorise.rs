@@ -1,22 +1,28 @@
 //! *Authorise*: may this caller do this?
 
 use http::header::WWW_AUTHENTICATE;
+use tidegate_shared::bundle::{Auth, Tables};
 use tidegate_shared::problem::Problem;
 
 use crate::condition::Program;
 use crate::confirmation::Confirmation;
 use crate::head::RequestHead;
 use crate::identity::Held;
+use crate::phase::authenticate::api_key;
 use crate::phase::authenticate::challenge::Scheme;
 use crate::phase::request::Request;
 use crate::refusal::Refusal;
 
 /// Requires every scope that the route asks of the credentials that held (RFC 6750 §3.1). Gives
 /// what a rule in shadow would have refused.
-pub(crate) fn authorise(held: &[Held<'_>], realm: &str) -> Result<Vec<Refusal>, Refusal> {
+pub(crate) fn authorise(
+    held: &[Held<'_>],
+    tables: &Tables,
+    realm: &str,
+) -> Result<Vec<Refusal>, Refusal> {
     let mut shadow = Vec::new();
     for held in held {
-        match scopes(held, realm) {
+        match scopes(held, tables, realm) {
             Err(refusal) if held.shadow => shadow.push(refusal),
             result => result?,
         }
@@ -24,7 +30,7 @@ pub(crate) fn authorise(held: &[Held<'_>], realm: &str) -> Result<Vec<Refusal>, 
     Ok(shadow)
 }
 
-fn scopes(held: &Held<'_>, realm: &str) -> Result<(), Refusal> {
+fn scopes(held: &Held<'_>, tables: &Tables, realm: &str) -> Result<(), Refusal> {
     let required = held.credential.scopes();
     let mut lacking = required.iter();
     let Some(lacking) = lacking.find(|scope| !held.identity.scopes.contains(scope)) else {
@@ -35,6 +41,15 @@ fn scopes(held: &Held<'_>, realm: &str) -> Result<(), Refusal> {
         format!("lacks scope `{lacking}`"),
     );
     let scopes = required.join(" ");
+    if let Auth::ApiKey(key) = held.credential {
+        let index = usize::try_from(key.ring).ok();
+        let ring = index.and_then(|index| tables.api_keys.get(index));
+        let challenge = ring.and_then(|ring| api_key::insufficient(ring, realm, &scopes));
+        return Err(match challenge {
+            Some(challenge) => refusal.with(WWW_AUTHENTICATE, challenge),
+            None => refusal,
+        });
+    }
     let proven = Confirmation::of(&held.identity.claims)
         .is_ok_and(|confirmation| confirmation.key.is_some());
     let scheme = if proven { Scheme::Dpop } else { Scheme::Bearer };

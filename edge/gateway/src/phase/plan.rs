@@ -1,7 +1,7 @@
 //! The plan that a caller is on.
 
 use serde_json::Value;
-use tidegate_shared::bundle::{Auth, Issuer, PlanLimits, Tables};
+use tidegate_shared::bundle::{Auth, PlanClaim, PlanLimits, Tables};
 use tidegate_shared::problem::Problem;
 
 use crate::identity::Held;
@@ -41,15 +41,7 @@ fn given<'t>(held: &Held<'_>, tables: &'t Tables) -> Result<Option<&'t str>, Ref
     if let Some(name) = &identity.plan {
         return known(name, tables).map(Some);
     }
-    let Auth::Jwt(jwt) = held.credential else {
-        return Ok(None);
-    };
-    let mut issuers = jwt.issuers.iter().filter_map(|index| {
-        let index = usize::try_from(*index).ok()?;
-        tables.issuers.get(index)
-    });
-    let issuer: Option<&Issuer> = issuers.find(|issuer| issuer.name == identity.issuer);
-    let Some(rule) = issuer.and_then(|issuer| issuer.plan.as_ref()) else {
+    let Some(rule) = rule(held, tables) else {
         return Ok(None);
     };
     let claimed = identity.claims.get(&rule.claim).and_then(Value::as_str);
@@ -61,6 +53,31 @@ fn given<'t>(held: &Held<'_>, tables: &'t Tables) -> Result<Option<&'t str>, Ref
             let cause = format!("the claim `{}` names no plan", rule.claim);
             Err(Refusal::new(Problem::PlanUnknown, cause))
         }
+    }
+}
+
+/// How the claims of a credential say it, where they do.
+fn rule<'t>(held: &Held<'_>, tables: &'t Tables) -> Option<&'t PlanClaim> {
+    let position = |index: &u32| usize::try_from(*index).ok();
+    match held.credential {
+        Auth::Jwt(jwt) => {
+            let issuers = jwt.issuers.iter();
+            let mut issuers = issuers.filter_map(|own| tables.issuers.get(position(own)?));
+            let issuer = issuers.find(|issuer| issuer.name == held.identity.issuer)?;
+            issuer.plan.as_ref()
+        }
+        Auth::Introspect(asked) => {
+            let by = tables.introspections.get(position(&asked.introspection)?)?;
+            by.plan.as_ref()
+        }
+        Auth::Public
+        | Auth::ApiKey(_)
+        | Auth::Signature(_)
+        | Auth::Certificate(_)
+        | Auth::Any(_)
+        | Auth::All(_)
+        | Auth::Anonymous
+        | Auth::Shadow(_) => None,
     }
 }
 

@@ -58,6 +58,8 @@ use tidegate_shared::units::Span;
 
 use crate::kit::*;
 
+pub(crate) use introspection::sessions;
+
 /// An issuer of HS256 tokens, with the secret that the test's world holds.
 pub(crate) fn issuer() -> Issuer {
     let secret = IssuerKeys::Secret("legacy".to_owned());

@@ -33,7 +33,7 @@ fn gateway_to(upstream: Upstream) -> tidegate_edge::Gateway {
     let mut tables = tables();
     tables.upstreams = vec![upstream];
     tables.api_keys = vec![partners()];
-    let auth = Auth::ApiKey(0);
+    let auth = Auth::api_key(0);
     gateway(
         tables,
         vec![

@@ -3,8 +3,8 @@
 use serde_json::json;
 use tidegate_edge::{Decision, End, Gateway, Outcome};
 use tidegate_shared::bundle::{
-    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, Issuer, KeyPart, Limit, PinnedKeys,
-    PlanClaim, PlanLimits, RingKeys, Route, Tables,
+    ApiKeyRing, ApiKeySource, Auth, CallerFact, CallerFacts, IntrospectAuth, Introspection, Issuer,
+    KeyPart, Limit, PinnedKeys, PlanClaim, PlanLimits, RingKeys, Route, Tables,
 };
 use tidegate_shared::condition::{Binary, Condition, Constant, Node, Parts, Variable};
 use tidegate_shared::digest::Digest;
@@ -89,7 +89,7 @@ fn planned(auth: Auth) -> Route {
 }
 
 fn any() -> Auth {
-    Auth::Any(vec![Auth::jwt(0), Auth::ApiKey(0), Auth::Anonymous])
+    Auth::Any(vec![Auth::jwt(0), Auth::api_key(0), Auth::Anonymous])
 }
 
 fn gateway_with(default: Option<&str>, route: Route) -> Gateway {
@@ -189,4 +189,52 @@ fn a_plan_can_be_asked_and_told() {
     let plain = mallory(key("plain"));
     let seen = shaped(&plain, world.forward(&open, &plain));
     assert_eq!(text(&seen, "x-plan"), None);
+}
+
+/// What a server says of a token puts its bearer on a plan as a token's own claims do.
+#[test]
+fn an_answer_may_say_the_plan() {
+    let plan = |default: Option<&str>| PlanClaim {
+        claim: "tier".to_owned(),
+        default: default.map(str::to_owned),
+    };
+    let gateway = |default| {
+        let mut tables = world(None);
+        tables.introspections = vec![Introspection {
+            plan: Some(plan(default)),
+            ..crate::authenticate::sessions()
+        }];
+        let auth = Auth::Introspect(IntrospectAuth {
+            introspection: 0,
+            scopes: vec![],
+        });
+        gateway(tables, vec![("/a", planned(auth))])
+    };
+    for (tier, default, expected) in [
+        ("gold", None, 3),
+        ("free", None, 1),
+        ("bronze", Some("free"), 1),
+        ("bronze", None, 0),
+    ] {
+        let world = World::new();
+        let mut answer = with("active", json!(true));
+        answer["tier"] = json!(tier);
+        let address = "https://id.bank.example/introspect opaque".to_owned();
+        let mut documents = world.documents.borrow_mut();
+        documents.insert(address, answer.to_string());
+        drop(documents);
+        let gateway = gateway(default);
+        let request = request("GET /a").with("authorization", "Bearer opaque");
+        let mut count = 0;
+        while count < 10 && world.verdict(&gateway, &request) == "forward" {
+            count += 1;
+        }
+        assert_eq!(count, expected, "{tier} {default:?}");
+        let refused = if expected == 0 {
+            "403 plan-unknown"
+        } else {
+            LIMITED
+        };
+        assert_eq!(world.verdict(&gateway, &request), refused);
+    }
 }

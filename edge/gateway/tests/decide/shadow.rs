@@ -109,7 +109,7 @@ fn scopes_are_watched_with_their_credential() {
 
 #[test]
 fn a_credential_is_tried_beside_one_that_counts() {
-    let auth = Auth::All(vec![Auth::jwt(0), shadow(Auth::ApiKey(0))]);
+    let auth = Auth::All(vec![Auth::jwt(0), shadow(Auth::api_key(0))]);
     let gateway = gateway_with(watched(auth));
     let both = bearer(&token("alice")).with("x-api-key", "key");
     let (status, consumer, noted) = seen(&gateway, &both);

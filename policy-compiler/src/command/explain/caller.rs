@@ -2,11 +2,18 @@
 
 use std::str::FromStr;
 
-use tidegate_policy_compiler::{Bearer, Ir, TestCaller};
+use tidegate_policy_compiler::{Bearer, Ir, TestCaller, TestCredential};
+use tidegate_shared::bundle::{ApiKeyRing, RingKeys};
 
 /// A caller, by the names that the policy has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::command) enum Caller {
+pub(in crate::command) struct Caller {
+    credential: Credential,
+    revoked: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Credential {
     Token {
         kind: TokenKind,
         name: String,
@@ -34,9 +41,11 @@ pub(in crate::command) enum TokenKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::command) enum InvalidCaller {
     #[error(
-        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, `api_key:RING,consumer=acme`, or `certificate:NAME,consumer=acme`"
+        "`{0}` is not a caller: write `jwt:ISSUER,subject=alice,scope=read`, `introspect:SERVER,scope=read`, `api_key:RING,consumer=acme`, or `certificate:NAME,consumer=acme`, each with `,revoked` if it is"
     )]
     Form(String),
+    #[error("nothing is `revoked` here: the policy asks for no list of revocations")]
+    NoList,
     #[error("there is no {0} `{1}`; known here: `{known}`", known = .2.join("`, `"))]
     Unknown(&'static str, String, Vec<String>),
 }
@@ -56,42 +65,59 @@ impl FromStr for Caller {
             _ => None,
         };
         let (mut subject, mut consumer) = (None, None);
-        let (mut scopes, mut expired) = (Vec::new(), false);
+        let (mut scopes, mut expired, mut revoked) = (Vec::new(), false, false);
         for part in parts {
             match part.split_once('=').unwrap_or((part, "")) {
                 ("subject", value) if token.is_some() => subject = Some(value.to_owned()),
                 ("scope", value) if token.is_some() => scopes.push(value.to_owned()),
                 ("expired", "") if token.is_some() => expired = true,
+                ("revoked", "") => revoked = true,
                 ("consumer", value) if matches!(kind, "api_key" | "certificate") => {
                     consumer = Some(value.to_owned());
                 }
                 _ => return Err(invalid()),
             }
         }
-        match (token, consumer) {
-            (Some(kind), _) => Ok(Self::Token {
+        let credential = match (token, consumer) {
+            (Some(kind), _) => Credential::Token {
                 kind,
                 name,
                 subject: subject.unwrap_or_else(|| "test".to_owned()),
                 scopes,
                 expired,
-            }),
-            (None, Some(consumer)) if kind == "certificate" => Ok(Self::Certificate {
+            },
+            (None, Some(consumer)) if kind == "certificate" => Credential::Certificate {
                 certificates: name,
                 consumer,
-            }),
-            (None, Some(consumer)) => Ok(Self::ApiKey {
+            },
+            (None, Some(consumer)) => Credential::ApiKey {
                 ring: name,
                 consumer,
-            }),
-            _ => Err(invalid()),
-        }
+            },
+            _ => return Err(invalid()),
+        };
+        Ok(Self {
+            credential,
+            revoked,
+        })
     }
 }
 
 impl Caller {
     /// The caller as the policy knows it.
     pub(in crate::command) fn resolve(&self, ir: &Ir) -> Result<TestCaller, InvalidCaller> {
+        if self.revoked && ir.tables.revocations.is_none() {
+            return Err(InvalidCaller::NoList);
+        }
+        Ok(TestCaller {
+            credential: self.credential.resolve(ir)?,
+            revoked: self.revoked,
+        })
+    }
+}
+
+impl Credential {
+    fn resolve(&self, ir: &Ir) -> Result<TestCredential, InvalidCaller> {
         match self {
             Self::Token {
                 kind,
@@ -111,13 +137,13 @@ impl Caller {
                     TokenKind::Issuer => {
                         let issuers = tables.issuers.iter().map(|issuer| issuer.name.as_str());
                         let issuer = index("issuer", name, issuers)?;
-                        TestCaller::Token { issuer, bearer }
+                        TestCredential::Token { issuer, bearer }
                     }
                     TokenKind::Server => {
                         let servers = tables.introspections.iter();
                         let servers = servers.map(|asked| asked.name.as_str());
                         let introspection = index("introspection", name, servers)?;
-                        TestCaller::Opaque {
+                        TestCredential::Opaque {
                             introspection,
                             bearer,
                         }
@@ -131,13 +157,17 @@ impl Caller {
                     ring,
                     rings.clone().map(|ring| ring.name.as_str()),
                 )?;
-                let consumers = rings
-                    .filter(|own| own.name == *ring)
-                    .flat_map(|ring| ring.consumers());
-                index("consumer", consumer, consumers)?;
-                Ok(TestCaller::ApiKey {
+                let own = rings.filter(|own| own.name == *ring);
+                // Who has keys in a store is not known here.
+                let stored = |own: &ApiKeyRing| matches!(own.keys, RingKeys::Stored(_));
+                if !own.clone().any(stored) {
+                    let consumers = own.flat_map(ApiKeyRing::consumers);
+                    index("consumer", consumer, consumers)?;
+                }
+                Ok(TestCredential::ApiKey {
                     ring: position,
                     consumer: consumer.clone(),
+                    scopes: Vec::new(),
                 })
             }
             Self::Certificate {
@@ -154,7 +184,7 @@ impl Caller {
                     consumer,
                     holders.map(|holder| holder.consumer.as_str()),
                 )?;
-                Ok(TestCaller::Certificate {
+                Ok(TestCredential::Certificate {
                     certificates: position,
                     consumer: consumer.clone(),
                 })
@@ -179,11 +209,19 @@ fn index<'n>(
 mod tests {
     use super::*;
 
+    fn good(credential: Credential) -> Result<Caller, InvalidCaller> {
+        let revoked = false;
+        Ok(Caller {
+            credential,
+            revoked,
+        })
+    }
+
     #[test]
     fn reads_what_people_write() {
         assert_eq!(
             "jwt:customers,subject=alice,scope=a,scope=b,expired".parse(),
-            Ok(Caller::Token {
+            good(Credential::Token {
                 kind: TokenKind::Issuer,
                 name: "customers".to_owned(),
                 subject: "alice".to_owned(),
@@ -193,7 +231,7 @@ mod tests {
         );
         assert_eq!(
             "introspect:sessions".parse(),
-            Ok(Caller::Token {
+            good(Credential::Token {
                 kind: TokenKind::Server,
                 name: "sessions".to_owned(),
                 subject: "test".to_owned(),
@@ -203,18 +241,20 @@ mod tests {
         );
         assert_eq!(
             "api_key:partners,consumer=acme".parse(),
-            Ok(Caller::ApiKey {
+            good(Credential::ApiKey {
                 ring: "partners".to_owned(),
                 consumer: "acme".to_owned(),
             })
         );
         assert_eq!(
             "certificate:partners,consumer=acme".parse(),
-            Ok(Caller::Certificate {
+            good(Credential::Certificate {
                 certificates: "partners".to_owned(),
                 consumer: "acme".to_owned(),
             })
         );
+        let revoked: Caller = "jwt:customers,revoked".parse().unwrap();
+        assert!(revoked.revoked);
         for text in [
             "",
             "jwt",

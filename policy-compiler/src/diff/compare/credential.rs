@@ -18,7 +18,11 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
             differences.extend(scopes(old_scopes, new_scopes));
             differences
         }
-        (Credential::ApiKey(old), Credential::ApiKey(new)) => rings(old, new, named),
+        (Credential::ApiKey(old, old_scopes), Credential::ApiKey(new, new_scopes)) => {
+            let mut differences = rings(old, new, named);
+            differences.extend(scopes(old_scopes, new_scopes));
+            differences
+        }
         (Credential::Introspect(old, old_scopes), Credential::Introspect(new, new_scopes)) => {
             let mut differences = introspection::compare(old, new);
             differences.extend(scopes(old_scopes, new_scopes));
@@ -30,7 +34,7 @@ pub(super) fn compare(old: &Credential<'_>, new: &Credential<'_>, named: bool) -
         }
         (
             Credential::Jwt(..)
-            | Credential::ApiKey(_)
+            | Credential::ApiKey(..)
             | Credential::Introspect(..)
             | Credential::Signature(_)
             | Credential::Certificate(_),
@@ -90,7 +94,7 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
         return differences.chain(store).collect();
     };
     let (before, after) = (by_key(keys), by_key(new_keys));
-    let keys = sets::allowed(ChangeKind::ApiKeys, before.keys(), after.keys(), |digest| {
+    let changed = sets::allowed(ChangeKind::ApiKeys, before.keys(), after.keys(), |digest| {
         let consumer = before.get(*digest).or(after.get(*digest)).copied();
         words::api_key(consumer.unwrap_or_default(), digest)
     });
@@ -111,10 +115,43 @@ fn rings(old: &ApiKeyRing, new: &ApiKeyRing, named: bool) -> Vec<Difference> {
     });
     let on_plans = plans(old, new, &before, &after);
     differences
-        .chain(keys)
+        .chain(changed)
         .chain(groups)
         .chain(on_plans)
+        .chain(granted(keys, new_keys, &before, &after))
         .collect()
+}
+
+/// Keys that are on both sides, with other scopes.
+fn granted(
+    old: &PinnedKeys,
+    new: &PinnedKeys,
+    before: &BTreeMap<&Digest, &str>,
+    after: &BTreeMap<&Digest, &str>,
+) -> Option<Difference> {
+    let having = |keys: &PinnedKeys, consumer: &str| -> BTreeSet<(String, String)> {
+        let scopes = keys.scopes(consumer).iter();
+        scopes
+            .map(|scope| (consumer.to_owned(), scope.clone()))
+            .collect()
+    };
+    let mut both = (BTreeSet::new(), BTreeSet::new());
+    for (digest, consumer) in before {
+        let Some(renamed) = after.get(digest) else {
+            continue;
+        };
+        // What it is called does not matter here.
+        let scopes = new.scopes(renamed).iter();
+        let scopes = scopes.map(|scope| ((*consumer).to_owned(), scope.clone()));
+        both.0.extend(having(old, consumer));
+        both.1.extend(scopes);
+    }
+    sets::allowed(
+        ChangeKind::KeyScopes,
+        both.0,
+        both.1,
+        |(consumer, scope)| format!("{} for {}", words::code(scope), words::code(consumer)),
+    )
 }
 
 /// Keys that are on both sides, of consumers that are on one plan here and on another there.

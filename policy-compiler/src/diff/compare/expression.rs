@@ -56,7 +56,7 @@ fn issuers<'s>(meaning: &Meaning<'s>) -> Vec<&'s str> {
 fn names<'s>(credential: &Credential<'s>) -> Vec<&'s str> {
     match credential {
         Credential::Jwt(issuers, _) => issuers.iter().map(|issuer| issuer.name.as_str()).collect(),
-        Credential::ApiKey(ring) => vec![ring.name.as_str()],
+        Credential::ApiKey(ring, _) => vec![ring.name.as_str()],
         Credential::Introspect(asked, _) => vec![asked.name.as_str()],
         Credential::Signature(signers) => vec![signers.name.as_str()],
         Credential::Certificate(own) => vec![own.name.as_str()],

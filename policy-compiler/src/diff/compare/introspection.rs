@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use tidegate_shared::bundle::Introspection;
 
 use super::super::change::ChangeKind;
-use super::{Difference, sets};
+use super::{Difference, issuer, sets};
 use crate::words;
 
 pub(super) fn compare(old: &Introspection, new: &Introspection) -> Vec<Difference> {
@@ -20,6 +20,8 @@ pub(super) fn compare(old: &Introspection, new: &Introspection) -> Vec<Differenc
         negative,
         keep,
         source,
+        possession,
+        plan,
     } = old;
     let differences = [
         Difference::between(ChangeKind::Introspection, url, &new.url, |url| {
@@ -52,8 +54,16 @@ pub(super) fn compare(old: &Introspection, new: &Introspection) -> Vec<Differenc
             &new.source,
             words::token_source,
         ),
+        Difference::between(ChangeKind::Plans, plan, &new.plan, |plan| {
+            words::plan_claim(plan.as_ref())
+        }),
     ];
-    differences.into_iter().flatten().collect()
+    let possession = issuer::possession(possession, &new.possession);
+    differences
+        .into_iter()
+        .chain(possession)
+        .flatten()
+        .collect()
 }
 
 /// Of no audience is every token.

@@ -63,7 +63,8 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Vec<Difference> {
     differences.flatten().collect()
 }
 
-fn possession(old: &Possession, new: &Possession) -> [Option<Difference>; 2] {
+/// What must be proved by whoever sends a token.
+pub(super) fn possession(old: &Possession, new: &Possession) -> [Option<Difference>; 2] {
     let Possession { binding, nonce } = old;
     let bindings = Difference::between(ChangeKind::Binding, binding, &new.binding, |binding| {
         words::binding(*binding).to_owned()

@@ -17,7 +17,7 @@ pub(super) fn lower(jwt: &syntax::JwtAuth, policy: &Policy, cx: &mut Context<'_>
 }
 
 /// The scopes that a token must all have.
-pub(super) fn scopes(scopes: &[Spanned<String>], cx: &mut Context<'_>) -> Vec<String> {
+pub(in crate::lower) fn scopes(scopes: &[Spanned<String>], cx: &mut Context<'_>) -> Vec<String> {
     for scope in scopes.iter().filter(|scope| !is_scope(scope)) {
         cx.error(
             "invalid-value",

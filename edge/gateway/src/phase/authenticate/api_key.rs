@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::Map;
 use tidegate_shared::api_key::{ApiKeyId, Ended, InvalidApiKey};
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, RingKeys};
+use tidegate_shared::bundle::{ApiKeyAuth, ApiKeyRing, ApiKeySource, RingKeys};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 
@@ -17,16 +17,16 @@ use crate::stored_keys::{self, StoreUnavailable};
 /// Seconds after which a store may be there.
 const RETRY_STORE: &str = "5";
 
-pub(super) fn carried<H: RequestHead, P>(ring: u32, incoming: &Incoming<'_, H, P>) -> bool {
-    let ring = definition(&incoming.tables.api_keys, ring);
+pub(super) fn carried<H: RequestHead, P>(key: &ApiKeyAuth, incoming: &Incoming<'_, H, P>) -> bool {
+    let ring = definition(&incoming.tables.api_keys, key.ring);
     ring.is_ok_and(|ring| find(&ring.source, incoming.head).is_some())
 }
 
 pub(super) async fn verify<H: RequestHead, P: Ports>(
-    ring: u32,
+    asked: &ApiKeyAuth,
     incoming: &Incoming<'_, H, P>,
 ) -> Result<Identity, Refusal> {
-    let ring = definition(&incoming.tables.api_keys, ring)?;
+    let ring = definition(&incoming.tables.api_keys, asked.ring)?;
     let realm = incoming.realm;
     let missing = || {
         Refusal::new(Problem::CredentialMissing, "no API key")
@@ -50,6 +50,13 @@ pub(super) fn rejected(ring: &ApiKeyRing, realm: &str) -> String {
         challenge.push_str(", error=\"invalid_token\"");
     }
     challenge
+}
+
+/// The challenge where a key lacks a scope: `Bearer` alone has one (RFC 6750 §3.1).
+pub(crate) fn insufficient(ring: &ApiKeyRing, realm: &str, scopes: &str) -> Option<String> {
+    let bearer = ring.source == ApiKeySource::Bearer;
+    let challenge = challenge(ring, realm);
+    bearer.then(|| format!("{challenge}, error=\"insufficient_scope\", scope=\"{scopes}\""))
 }
 
 /// Why a key is not taken. Nothing of the key is repeated.
@@ -93,7 +100,7 @@ async fn known<H, P: Ports>(
         RingKeys::Pinned(keys) => {
             let consumer = keys.find(&digest).ok_or(BadKey::Unknown)?;
             let plan = keys.plan(consumer).map(str::to_owned);
-            (consumer.to_owned(), Vec::new(), plan)
+            (consumer.to_owned(), keys.scopes(consumer).to_vec(), plan)
         }
         RingKeys::Stored(keys) => {
             let (state, ports) = (incoming.memory.state, incoming.ports);

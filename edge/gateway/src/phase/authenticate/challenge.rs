@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidegate_shared::bundle::{Binding, Issuer};
+use tidegate_shared::bundle::{Binding, Issuer, Possession};
 
 use crate::dpop;
 
@@ -26,15 +26,17 @@ impl Scheme {
 
     /// The schemes that some token of these issuers may come with.
     pub(super) fn of_issuers(issuers: &[&Issuer]) -> impl Iterator<Item = Self> {
-        let binding = |issuer: &&Issuer| issuer.possession.binding;
-        let bearer = issuers
-            .iter()
-            .map(binding)
-            .any(|binding| binding != Some(Binding::Dpop));
-        let dpop = issuers
-            .iter()
-            .map(binding)
-            .any(|binding| matches!(binding, Some(Binding::Dpop | Binding::Any)));
+        Self::of(issuers.iter().map(|issuer| &issuer.possession))
+    }
+
+    /// The schemes that a token may come with of which one of these is asked.
+    pub(super) fn of<'p>(
+        asked: impl Iterator<Item = &'p Possession> + Clone,
+    ) -> impl Iterator<Item = Self> {
+        let mut bindings = asked.clone().map(|asked| asked.binding);
+        let bearer = bindings.any(|binding| binding != Some(Binding::Dpop));
+        let mut bindings = asked.map(|asked| asked.binding);
+        let dpop = bindings.any(|binding| matches!(binding, Some(Binding::Dpop | Binding::Any)));
         let bearer = bearer.then_some(Self::Bearer);
         bearer.into_iter().chain(dpop.then_some(Self::Dpop))
     }

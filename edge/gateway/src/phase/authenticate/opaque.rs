@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::WWW_AUTHENTICATE;
 use tidegate_shared::bundle::{Carrier, IntrospectAuth};
-use tidegate_shared::problem::Problem;
+use tidegate_shared::units::Span;
 
 use super::challenge::Scheme;
+use super::possession::Bound;
+use super::source::Presented;
 use super::{Incoming, definition, token};
 use crate::decision::HeadEdits;
 use crate::head::RequestHead;
@@ -14,6 +15,9 @@ use crate::identity::Identity;
 use crate::introspection::introspect;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
+
+/// How far the clocks of clients may differ, whose proofs say when they were made.
+const LEEWAY: Span = Span(30_000);
 
 pub(super) fn carried<H: RequestHead, P>(
     asked: &IntrospectAuth,
@@ -32,14 +36,19 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
     let by = definition(&incoming.tables.introspections, asked.introspection)?;
     let realm = incoming.realm;
     let presented = token::presented([&by.source], beside, incoming, response)?;
-    let presented = presented.ok_or_else(|| token::missing([Scheme::Bearer], realm))?;
-    // What a server says of a bound token is refused: none comes with a proof.
-    if presented.scheme == Scheme::Dpop {
-        let refusal = Refusal::new(Problem::CredentialInvalid, "the token is bound to no key");
-        let challenge = Scheme::Bearer.challenge(realm, Some("invalid_token"));
-        return Err(refusal.with(WWW_AUTHENTICATE, challenge));
-    }
-    introspect(&presented.token, by, &incoming.memory, incoming.ports)
-        .await
-        .map_err(|error| token::refusal(&error, presented.scheme, realm))
+    let schemes = Scheme::of(std::iter::once(&by.possession));
+    let Presented { scheme, token, .. } =
+        presented.ok_or_else(|| token::missing(schemes, realm))?;
+    let known = introspect(&token, by, &incoming.memory, incoming.ports).await;
+    let identity = known.map_err(|error| token::refusal(&error, scheme, realm))?;
+    // RFC 8705 §3.2, RFC 9449 §6.2: whoever holds a bound token must show more than the token.
+    let bound = Bound {
+        identity: &identity,
+        possession: &by.possession,
+        leeway: LEEWAY,
+        scheme,
+        token: &token,
+    };
+    bound.check(incoming, response).await?;
+    Ok(identity)
 }

@@ -1,9 +1,10 @@
 //! Whether whoever sends a bound token may have it (RFC 9449 §7, RFC 8705 §3).
 
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use tidegate_shared::bundle::{Binding, Issuer};
+use tidegate_shared::bundle::{Binding, Possession};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
+use tidegate_shared::units::Span;
 
 use super::Incoming;
 use super::challenge::Scheme;
@@ -27,13 +28,16 @@ pub(super) const RETRY_GUARD: &str = "30";
 /// A verified token and how it came.
 pub(super) struct Bound<'b> {
     pub(super) identity: &'b Identity,
-    pub(super) issuer: &'b Issuer,
+    /// What the policy asks of such tokens.
+    pub(super) possession: &'b Possession,
+    /// How far clocks may differ.
+    pub(super) leeway: Span,
     pub(super) scheme: Scheme,
     pub(super) token: &'b str,
 }
 
 impl Bound<'_> {
-    /// Refuses a token that is not bound as its issuer's must be, or whose sender does not prove
+    /// Refuses a token that is not bound as the policy asks, or whose sender does not prove
     /// to be the one that it is bound to.
     pub(super) async fn check<H: RequestHead, P: Ports>(
         &self,
@@ -48,7 +52,7 @@ impl Bound<'_> {
         let confirmation = Confirmation::of(&self.identity.claims)
             .map_err(|_| invalid("claim `cnf` is malformed, or of no kind that is known"))?;
         let Confirmation { key, certificate } = confirmation;
-        let bound = match self.issuer.possession.binding {
+        let bound = match self.possession.binding {
             None => true,
             Some(Binding::Dpop) => key.is_some(),
             Some(Binding::Certificate) => certificate.is_some(),
@@ -111,7 +115,7 @@ impl Bound<'_> {
             method: head.method(),
             address: &address,
             token: self.token,
-            leeway: self.issuer.leeway.0 / 1000,
+            leeway: self.leeway.0 / 1000,
         };
         let verified = dpop::verify(field.trim(), &purpose, *ports).await;
         verified.map_err(|error| match error {
@@ -135,7 +139,7 @@ impl Bound<'_> {
         incoming: &Incoming<'_, H, P>,
         response: &mut HeadEdits,
     ) -> Result<(), Refusal> {
-        let Some(name) = &self.issuer.possession.nonce else {
+        let Some(name) = &self.possession.nonce else {
             return Ok(());
         };
         let secret = incoming.ports.secret(name);

@@ -47,9 +47,13 @@ fn challenges<H, P>(credential: &Auth, incoming: &Incoming<'_, H, P>) -> Vec<Str
             let schemes = token::schemes(jwt, tables);
             schemes.into_iter().map(rejected).collect()
         }
-        Auth::Introspect(_) => vec![rejected(Scheme::Bearer)],
-        Auth::ApiKey(ring) => {
-            let ring = definition(&tables.api_keys, *ring);
+        Auth::Introspect(asked) => {
+            let by = definition(&tables.introspections, asked.introspection);
+            let asked = by.into_iter().map(|by| &by.possession);
+            Scheme::of(asked).map(rejected).collect()
+        }
+        Auth::ApiKey(key) => {
+            let ring = definition(&tables.api_keys, key.ring);
             let challenge = ring.map(|ring| api_key::rejected(ring, realm));
             challenge.into_iter().collect()
         }

@@ -52,7 +52,8 @@ pub(super) async fn verify<H: RequestHead, P: Ports>(
     let (identity, issuer) = verified.map_err(|error| refusal(&error, scheme, realm))?;
     let bound = Bound {
         identity: &identity,
-        issuer,
+        possession: &issuer.possession,
+        leeway: issuer.leeway,
         scheme,
         token: &token,
     };

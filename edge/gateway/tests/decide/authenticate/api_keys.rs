@@ -1,4 +1,4 @@
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys};
+use tidegate_shared::bundle::{ApiKeyAuth, ApiKeyRing, ApiKeySource, PinnedKeys, RingKeys};
 use tidegate_shared::digest::Digest;
 
 use super::*;
@@ -15,7 +15,7 @@ fn gateway_with(source: ApiKeySource, prefix: Option<&str>, keys: &[&str]) -> Ga
         api_keys: vec![ring],
         ..tables()
     };
-    let auth = Auth::ApiKey(0);
+    let auth = Auth::api_key(0);
     gateway(tables, vec![("/a", Route { auth, ..route("a") })])
 }
 
@@ -90,5 +90,59 @@ fn a_key_may_stand_in_authorization_after_its_scheme() {
             assert_eq!(problem(&reply).unwrap(), "credential-missing");
             assert_eq!(field(&reply, "www-authenticate").unwrap(), challenge);
         }
+    }
+}
+
+/// Scopes are the consumer's, whichever of its keys is sent.
+#[test]
+fn a_key_has_the_scopes_of_its_consumer() {
+    let granted = vec![(
+        "acme".to_owned(),
+        vec!["read".to_owned(), "write".to_owned()],
+    )];
+    for (source, name, value, challenge) in [
+        (header(), "x-api-key", "key", None),
+        (
+            ApiKeySource::Bearer,
+            "authorization",
+            "Bearer key",
+            Some("Bearer realm=\"bank\", error=\"insufficient_scope\", scope=\"read admin\""),
+        ),
+    ] {
+        let keys = ["acme", "idle"].map(|name| {
+            let key = if name == "acme" { "key" } else { "idle" };
+            (name.to_owned(), [Digest::of(key.as_bytes())])
+        });
+        let ring = ApiKeyRing {
+            name: "partners".to_owned(),
+            source,
+            prefix: None,
+            keys: RingKeys::Pinned(PinnedKeys::new(keys).with_scopes(granted.clone())),
+        };
+        let asking = |scopes: &[&str]| {
+            let tables = Tables {
+                api_keys: vec![ring.clone()],
+                ..tables()
+            };
+            let auth = Auth::ApiKey(ApiKeyAuth {
+                ring: 0,
+                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            });
+            gateway(tables, vec![("/a", Route { auth, ..route("a") })])
+        };
+        let request_with = |value: &str| request("GET /a").with(name, value);
+        let (world, own) = (World::new(), request_with(value));
+        assert_eq!(world.verdict(&asking(&["read"]), &own), "forward");
+        assert_eq!(world.verdict(&asking(&["write", "read"]), &own), "forward");
+        let lacking = asking(&["read", "admin"]);
+        assert_eq!(world.verdict(&lacking, &own), "403 scope-insufficient");
+        let reply = world.reply(&lacking, &own);
+        assert_eq!(field(&reply, "www-authenticate").as_deref(), challenge);
+        let idle = request_with(&value.replace("key", "idle"));
+        assert_eq!(
+            world.verdict(&asking(&["read"]), &idle),
+            "403 scope-insufficient"
+        );
+        assert_eq!(world.verdict(&asking(&[]), &idle), "forward");
     }
 }

@@ -75,7 +75,7 @@ fn session() -> String {
 
 #[test]
 fn the_first_credential_that_is_carried_decides() {
-    let either = || vec![scoped("accounts:read"), Auth::ApiKey(0)];
+    let either = || vec![scoped("accounts:read"), Auth::api_key(0)];
     let token = good();
     let narrow = hs256(&with("scope", json!("other")));
     for open in [false, true] {
@@ -113,7 +113,7 @@ fn the_first_credential_that_is_carried_decides() {
 /// RFC 9110 §11.6.1.
 #[test]
 fn who_carries_nothing_is_told_of_every_alternative() {
-    let gateway = gateway_for(Auth::Any(vec![Auth::jwt(0), Auth::ApiKey(0)]));
+    let gateway = gateway_for(Auth::Any(vec![Auth::jwt(0), Auth::api_key(0)]));
     let challenges = |request: &Request| {
         let reply = World::new().reply(&gateway, request);
         let fields = reply.headers.iter();
@@ -130,7 +130,7 @@ fn who_carries_nothing_is_told_of_every_alternative() {
 
 #[test]
 fn all_credentials_must_hold_and_the_first_says_who_calls() {
-    let gateway = gateway_for(Auth::All(vec![Auth::ApiKey(0), scoped("accounts:read")]));
+    let gateway = gateway_for(Auth::All(vec![Auth::api_key(0), scoped("accounts:read")]));
     let (token, world) = (good(), World::new());
     let narrow = hs256(&with("scope", json!("other")));
     for (token, key, expected) in [
@@ -175,7 +175,7 @@ fn of_two_tokens_the_first_speaks() {
 
 #[test]
 fn part_of_a_combination_makes_nobody_anonymous() {
-    let both = || Auth::All(vec![Auth::jwt(0), Auth::ApiKey(0)]);
+    let both = || Auth::All(vec![Auth::jwt(0), Auth::api_key(0)]);
     let open = gateway_for(Auth::Any(vec![both(), Auth::Anonymous]));
     let world = World::new();
     assert_eq!(world.verdict(&open, &calling(None, None, None)), FORWARD);
@@ -184,7 +184,7 @@ fn part_of_a_combination_makes_nobody_anonymous() {
         assert_eq!(world.verdict(&open, &request), MISSING, "{token:?} {key:?}");
     }
     // What is enough by itself is.
-    let either = gateway_for(Auth::Any(vec![both(), Auth::ApiKey(0)]));
+    let either = gateway_for(Auth::Any(vec![both(), Auth::api_key(0)]));
     let request = calling(None, Some("key"), None);
     assert_eq!(world.verdict(&either, &request), FORWARD);
 }
@@ -193,7 +193,7 @@ fn part_of_a_combination_makes_nobody_anonymous() {
 fn no_carrier_of_any_alternative_reaches_the_origin() {
     let auth = Auth::Any(vec![
         Auth::jwt(0),
-        Auth::All(vec![Auth::jwt(1), Auth::ApiKey(0)]),
+        Auth::All(vec![Auth::jwt(1), Auth::api_key(0)]),
         Auth::Anonymous,
     ]);
     let (gateway, world) = (gateway_for(auth), World::new());
@@ -207,7 +207,7 @@ fn no_carrier_of_any_alternative_reaches_the_origin() {
 /// Anonymous callers are counted by their addresses, apart from everyone who is known.
 #[test]
 fn limits_by_caller_count_anonymous_ones_by_address() {
-    let auth = Auth::Any(vec![Auth::ApiKey(0), Auth::Anonymous]);
+    let auth = Auth::Any(vec![Auth::api_key(0), Auth::Anonymous]);
     let route = Route {
         auth,
         limits: vec![0],

@@ -1,5 +1,7 @@
 //! Opaque tokens, whose server says what they are worth.
 
+#[path = "introspection/bound.rs"]
+mod bound;
 #[path = "introspection/calls.rs"]
 mod calls;
 #[path = "introspection/failure.rs"]
@@ -9,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tidegate_edge::Decision;
 use tidegate_shared::bundle::{
-    ClientMethod, IntrospectAuth, Introspection, IntrospectionClient, TokenSource,
+    ClientMethod, IntrospectAuth, Introspection, IntrospectionClient, Possession, TokenSource,
 };
 
 use super::*;
@@ -17,7 +19,7 @@ use super::*;
 const SERVER: &str = "https://id.bank.example/introspect";
 const TOKEN: &str = "2YotnFZFEjr1zCsicMWpAA";
 
-fn sessions() -> Introspection {
+pub(crate) fn sessions() -> Introspection {
     Introspection {
         name: "sessions".to_owned(),
         url: SERVER.to_owned(),
@@ -32,6 +34,8 @@ fn sessions() -> Introspection {
         negative: Span(5_000),
         keep: Span(0),
         source: TokenSource::default(),
+        possession: Possession::default(),
+        plan: None,
     }
 }
 

@@ -54,7 +54,7 @@ fn gateway_by(rules: RevocationRules) -> Gateway {
         tables,
         vec![
             ("/token", with(Auth::jwt(0))),
-            ("/key", with(Auth::ApiKey(0))),
+            ("/key", with(Auth::api_key(0))),
             ("/open", with(Auth::Public)),
         ],
     )

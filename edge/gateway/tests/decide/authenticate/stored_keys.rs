@@ -1,7 +1,7 @@
 //! API keys of the platform's key-value store.
 
 use tidegate_shared::api_key::{ApiKeyPrefix, ApiKeyRecord};
-use tidegate_shared::bundle::{ApiKeyRing, ApiKeySource, RingKeys, StoredKeys};
+use tidegate_shared::bundle::{ApiKeyAuth, ApiKeyRing, ApiKeySource, RingKeys, StoredKeys};
 use tidegate_shared::digest::Digest;
 
 use super::*;
@@ -27,10 +27,18 @@ fn gateway_with_store() -> Gateway {
         ..tables()
     };
     let path = |ring| Route {
-        auth: Auth::ApiKey(ring),
+        auth: Auth::api_key(ring),
         ..route("a")
     };
-    gateway(tables, vec![("/a", path(0)), ("/others", path(1))])
+    let scoped = Route {
+        auth: Auth::ApiKey(ApiKeyAuth {
+            ring: 0,
+            scopes: vec!["read".to_owned()],
+        }),
+        ..route("a")
+    };
+    let routes = vec![("/a", path(0)), ("/others", path(1)), ("/scoped", scoped)];
+    gateway(tables, routes)
 }
 
 fn key(number: u8) -> String {
@@ -247,4 +255,19 @@ fn a_key_that_is_gone_from_the_store_is_no_longer_good() {
     world.store.borrow_mut().as_mut().unwrap().clear();
     world.pass(REFRESH);
     assert_eq!(call(&world, &gateway, &key(1)), "401 credential-invalid");
+}
+
+#[test]
+fn the_record_says_which_scopes_a_key_has() {
+    let (world, gateway) = (World::new(), gateway_with_store());
+    let scoped = |scopes: &[&str]| ApiKeyRecord {
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        ..record()
+    };
+    put(&world, &key(1), &scoped(&["read", "write"]));
+    put(&world, &key(2), &scoped(&["readers"]));
+    for (number, expected) in [(1, "forward"), (2, "403 scope-insufficient")] {
+        let request = request("GET /scoped").with("x-api-key", key(number));
+        assert_eq!(world.verdict(&gateway, &request), expected, "{number}");
+    }
 }

@@ -1,17 +1,44 @@
-//! What whoever sends a token of an issuer must prove.
+//! What whoever sends a token must prove.
 
 use tidegate_shared::bundle::{Binding, Possession, TokenSource};
 
-use super::super::{Context, caller::refuse_secret, is_name};
+use super::{Context, caller::refuse_secret, is_name};
+use crate::decode::Parsed;
 use crate::diagnostic::Diagnostic;
-use crate::syntax::Issuer;
+use crate::syntax::{Dpop, From, Introspection, Issuer};
 
-pub(super) fn lower(issuer: &Issuer, cx: &mut Context<'_>) -> Possession {
-    let binding = issuer.binding.as_ref();
-    let elsewhere = issuer
-        .from
-        .as_ref()
-        .filter(|from| from.source != TokenSource::Authorization);
+/// What a definition says of it.
+pub(super) struct Stated<'s> {
+    binding: Option<&'s Parsed<Binding>>,
+    dpop: Option<&'s Dpop>,
+    from: Option<&'s From>,
+}
+
+impl<'s> Stated<'s> {
+    pub(super) fn of_issuer(issuer: &'s Issuer) -> Self {
+        Self {
+            binding: issuer.binding.as_ref(),
+            dpop: issuer.dpop.as_ref(),
+            from: issuer.from.as_ref(),
+        }
+    }
+
+    pub(super) fn of_introspection(asked: &'s Introspection) -> Self {
+        Self {
+            binding: asked.binding.as_ref(),
+            dpop: asked.dpop.as_ref(),
+            from: asked.from.as_ref(),
+        }
+    }
+}
+
+pub(super) fn lower(stated: &Stated<'_>, cx: &mut Context<'_>) -> Possession {
+    let Stated {
+        binding,
+        dpop,
+        from,
+    } = *stated;
+    let elsewhere = from.filter(|from| from.source != TokenSource::Authorization);
     if let (Some(binding), Some(from)) = (binding, elsewhere)
         && binding.value == Binding::Dpop
     {
@@ -22,7 +49,7 @@ pub(super) fn lower(issuer: &Issuer, cx: &mut Context<'_>) -> Possession {
                 .help("leave `from` out"),
         );
     }
-    let Some(dpop) = &issuer.dpop else {
+    let Some(dpop) = dpop else {
         return Possession {
             binding: binding.map(|binding| binding.value),
             nonce: None,
