@@ -35,6 +35,20 @@ pub struct Case {
     pub expect: Expectation,
     /// What the origin must see; absent, nothing may reach it.
     pub origin: Option<Seen>,
+    /// What the access record must say.
+    pub record: Option<Recorded>,
+}
+
+/// What the access record must say. What is absent is not looked at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Who called; empty for nobody.
+    pub consumer: Option<String>,
+    /// The problem that the client got; empty for none.
+    pub problem: Option<String>,
+    /// What rules in shadow would have refused: of each the phase and the problem.
+    pub shadow: Option<Vec<String>>,
 }
 
 fn default_host() -> String {
@@ -96,6 +110,9 @@ pub struct Caller {
     /// How the request carries a bound token, if not as it should: `bearer`, `unproven`, `proof
     /// alone`, `twice`.
     pub carried: Option<String>,
+    /// For an issuer with a secret: what the payload is like, under a good signature: `nested`,
+    /// `repeated`, `stray` (another form of the same octets in base64url).
+    pub payload: Option<String>,
     /// What to do to the finished token: `signature`, `payload`, `unsigned`, `padding`, `long`.
     pub tamper: Option<String>,
     /// The API key of this consumer.

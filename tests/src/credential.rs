@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use tidegate_policy_compiler::Bearer;
 use tidegate_policy_compiler::credentials::{Carried, Purpose};
 use tidegate_shared::bundle::{ApiKeyRing, Issuer, IssuerKeys};
@@ -83,8 +83,9 @@ fn token(name: &str, caller: &Caller, case: &Case, stage: &Stage) -> Result<Carr
         .find(|(issuer, _)| issuer.name == name)
         .context("no such issuer")?;
     let subject = caller.subject.as_deref().unwrap_or(&case.name);
-    let token = if caller.header.is_some() || !caller.claims.is_empty() {
-        by_hand(caller, issuer, subject, stage)?
+    let by_hand = caller.header.is_some() || !caller.claims.is_empty() || caller.payload.is_some();
+    let token = if by_hand {
+        self::by_hand(caller, issuer, subject, stage)?
     } else {
         let mut claims = Map::new();
         if let Some(thumbprint) = &caller.bound_to {
@@ -133,7 +134,8 @@ fn by_hand(caller: &Caller, issuer: &Issuer, subject: &str, stage: &Stage) -> Re
         .as_deref()
         .unwrap_or(r#"{"alg":"HS256","typ":"JWT"}"#);
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let message = format!("{}.{}", encode(header), encode(&Value::to_string(&claims)));
+    let payload = payload(&claims.to_string(), caller.payload.as_deref())?;
+    let message = format!("{}.{payload}", encode(header));
     let IssuerKeys::Secret(name) = &issuer.keys else {
         bail!("the issuer has no secret");
     };
@@ -143,6 +145,29 @@ fn by_hand(caller: &Caller, issuer: &Issuer, subject: &str, stage: &Stage) -> Re
         "{message}.{}",
         URL_SAFE_NO_PAD.encode(hmac_sha256::HMAC::mac(&message, &secret.1))
     ))
+}
+
+/// The encoded payload of a token.
+fn payload(claims: &str, like: Option<&str>) -> Result<String> {
+    let members = claims.strip_suffix('}').context("an object")?;
+    Ok(match like {
+        None => URL_SAFE_NO_PAD.encode(claims),
+        Some("nested") => {
+            let (open, close) = ("[".repeat(1_000), "]".repeat(1_000));
+            URL_SAFE_NO_PAD.encode(format!("{members},\"a\":{open}{close}}}"))
+        }
+        Some("repeated") => URL_SAFE_NO_PAD.encode(format!("{members},\"sub\":\"mallory\"}}")),
+        Some("stray") => {
+            // One octet over a group of three: the last character has four bits to spare.
+            let padded = (0..3).map(|spaces| format!("{claims}{}", " ".repeat(spaces)));
+            let mut padded = padded.filter(|text| text.len() % 3 == 1);
+            let mut text = URL_SAFE_NO_PAD.encode(padded.next().context("one of three")?);
+            let last = text.pop().context("some text")?;
+            text.push(char::from(u8::try_from(last)?.saturating_add(1)));
+            text
+        }
+        Some(other) => bail!("no payload called `{other}`"),
+    })
 }
 
 fn tampered(token: &str, caller: &Caller) -> Result<String> {

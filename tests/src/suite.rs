@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidegate_policy_compiler::credentials::Carried;
 use tidegate_shared::message_signature::SignedFields;
 
-use crate::case::{Case, Expectation, Seen};
+use crate::case::{Case, Expectation, Recorded, Seen};
 use crate::client::{self, Answer};
 use crate::credential;
 use crate::runtime::Runtime;
@@ -22,7 +22,7 @@ use crate::stage::Stage;
 pub async fn run(cases: &[Case], stage: &Stage, runtime: &Runtime) -> Result<Ran> {
     let mut ran = Ran::default();
     for case in cases {
-        let found = one(case, stage, runtime, &mut ran.credentials)
+        let found = one(case, stage, runtime, &mut ran)
             .await
             .with_context(|| case.name.clone())?;
         ran.failures.extend(
@@ -41,28 +41,97 @@ pub struct Ran {
     pub failures: Vec<String>,
     /// Every token, proof, key and signature that was sent.
     pub credentials: Vec<String>,
+    /// The records that must be in the log.
+    pub records: Vec<Awaited>,
 }
 
-async fn one(
-    case: &Case,
-    stage: &Stage,
-    runtime: &Runtime,
-    credentials: &mut Vec<String>,
-) -> Result<Vec<String>> {
+/// What the record of a request must say.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    /// The case's name.
+    pub case: String,
+    /// The request's id.
+    pub id: String,
+    /// What the record must say.
+    pub record: Recorded,
+}
+
+impl Awaited {
+    /// What of the record is not as expected, in a log that has it in a line of its own.
+    pub fn differences(&self, log: &str) -> Vec<String> {
+        let mut lines = log.lines().filter(|line| line.contains(&self.id));
+        let record = lines.find_map(|line| {
+            let record = parse_record(line)?;
+            (record.get("request_id")?.as_str()? == self.id).then_some(record)
+        });
+        let Some(record) = record else {
+            return vec![format!("{}: no record of `{}`", self.case, self.id)];
+        };
+        let text = |value: &Value, name: &str| {
+            let text = value.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let shadow = record.get("shadow").and_then(Value::as_array);
+        let shadow = shadow.into_iter().flatten();
+        let shadow: Vec<String> = shadow
+            .map(|one| format!("{} {}", text(one, "phase"), text(one, "problem")))
+            .collect();
+        let mut check = Check::default();
+        for (what, expected) in [
+            ("consumer", &self.record.consumer),
+            ("problem", &self.record.problem),
+        ] {
+            if let Some(expected) = expected {
+                check.equal(what, expected, Some(&text(&record, what)));
+            }
+        }
+        if let Some(expected) = &self.record.shadow {
+            check.that(*expected == shadow, || {
+                format!("shadow: expected {expected:?}, found {shadow:?}")
+            });
+        }
+        let failures = check.failures.into_iter();
+        failures
+            .map(|failure| format!("{}: record: {failure}", self.case))
+            .collect()
+    }
+}
+
+/// The JSON object in a line of a log, there as it is or, in the log of this process, as a text.
+fn parse_record(line: &str) -> Option<Value> {
+    if let Some(begin) = line.find("\"{\\\"") {
+        let mut texts = serde_json::Deserializer::from_str(line.get(begin..)?).into_iter();
+        let text: String = texts.next()?.ok()?;
+        return serde_json::from_str(&text).ok();
+    }
+    let object = line.get(line.find('{')?..)?;
+    let mut objects = serde_json::Deserializer::from_str(object).into_iter();
+    objects.next()?.ok()
+}
+
+async fn one(case: &Case, stage: &Stage, runtime: &Runtime, ran: &mut Ran) -> Result<Vec<String>> {
     let before = stage.world.requests();
     let mut answer = None;
     for _ in 0..case.repeat {
         let carried = credential::carried(case, stage)?;
-        credentials.extend(carried.iter().flat_map(secrets));
+        ran.credentials.extend(carried.iter().flat_map(secrets));
         let signing = case.sign.as_ref();
         let signed = signing.map(|signing| signature::fields(case, signing, stage));
         let signed = signed.transpose()?;
-        credentials.extend(signed.as_ref().map(|signed| signed.signature.clone()));
+        ran.credentials
+            .extend(signed.as_ref().map(|signed| signed.signature.clone()));
         let request = request(case, carried, signed)?;
         answer = Some(client::exchange(runtime.address(), request).await?);
     }
     let answer = answer.context("a case that sends nothing")?;
     let reached = stage.world.requests().saturating_sub(before);
+    if let Some(record) = &case.record {
+        ran.records.push(Awaited {
+            case: case.name.clone(),
+            id: answer.field("x-request-id").context("no request id")?,
+            record: record.clone(),
+        });
+    }
     let mut check = Check::default();
     check.client(&case.expect, &answer);
     match &case.origin {

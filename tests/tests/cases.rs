@@ -3,6 +3,9 @@
 
 #![cfg(test)]
 
+#[path = "cases/hostile.rs"]
+mod hostile;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -23,6 +26,7 @@ async fn check(stage: &Stage, runtime: &mut Runtime) {
     let suite::Ran {
         failures,
         mut credentials,
+        records,
     } = suite::run(&cases, stage, runtime).await.unwrap();
     assert!(
         failures.is_empty(),
@@ -33,11 +37,16 @@ async fn check(stage: &Stage, runtime: &mut Runtime) {
     );
     let secrets = stage.secrets.iter().map(|(_, secret)| secret.clone());
     credentials.extend(secrets);
-    check_logs(&credentials, runtime).await;
+    hostile::check(runtime.address()).await;
+    let log = check_logs(&credentials, runtime).await;
+    assert!(records.len() >= 4, "only {} records", records.len());
+    let differences = records.iter().flat_map(|record| record.differences(&log));
+    assert_eq!(differences.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 /// Nobody logs a credential or a secret: neither the gateway, nor its runtime, nor a connector.
-async fn check_logs(secrets: &[String], runtime: &mut Runtime) {
+/// Gives all that they have logged.
+async fn check_logs(secrets: &[String], runtime: &mut Runtime) -> String {
     let last = Request::get(LAST)
         .header("host", "api.test.example")
         .body(Full::<Bytes>::default());
@@ -50,6 +59,7 @@ async fn check_logs(secrets: &[String], runtime: &mut Runtime) {
     assert!(secrets.len() > 50, "only {} secrets", secrets.len());
     let leaked = logs::leaks(&log, secrets);
     assert!(leaked.is_empty(), "in the logs: {leaked:?}");
+    log
 }
 
 async fn stage(apart: Apart) -> Stage {
