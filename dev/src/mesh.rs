@@ -200,6 +200,7 @@ impl Mesh {
                 ..TlsFile::default()
             },
             mesh: None,
+            gateway_signature: None,
             backend: vec![backend],
             tcp: Vec::new(),
             dns: DnsFile::default(),

@@ -25,6 +25,8 @@ pub(crate) struct AccessRecord {
     pub(crate) host: String,
     pub(crate) path: String,
     pub(crate) backend: Option<String>,
+    /// The key of the gateway that signed the request.
+    pub(crate) signed_by: Option<String>,
     /// The endpoint that answers; it counts as busy until the exchange ends.
     pub(crate) booking: Option<Booking>,
     /// Among the requests that the backend has at a time.
@@ -56,6 +58,7 @@ impl AccessRecord {
             host: String::new(),
             path: request.uri().path().to_owned(),
             backend: None,
+            signed_by: None,
             booking: None,
             place: None,
             trace: None,
@@ -98,6 +101,7 @@ impl Drop for AccessRecord {
             host = self.host,
             path = self.path,
             backend = self.backend,
+            signed_by = self.signed_by,
             endpoint = self.booking.as_ref().map(|booking| tracing::field::display(booking.address())),
             status = self.status.map(|status| status.as_u16()),
             problem = self.problem.map(Problem::name),

@@ -107,13 +107,27 @@ impl Backends {
     /// Decides. The most specific backend for the host and path is chosen first and its list of
     /// callers asked then: who may not reach it does not fall through to a wider one.
     pub fn authorize(&self, identity: &Identity, head: &RequestHead<'_>) -> Authorization<'_> {
+        match self.select(head) {
+            Err(denial) => Authorization::Denied(denial),
+            Ok((_, backend)) if !backend.admits(identity) => {
+                Authorization::Denied(Denial::NotAllowed(backend))
+            }
+            Ok((index, backend)) => Authorization::Backend(index, backend),
+        }
+    }
+
+    /// The first half: which backend a request is for, whoever sends it, and its place in the list.
+    ///
+    /// # Errors
+    /// Where it is for none, or may be for several.
+    pub fn select(&self, head: &RequestHead<'_>) -> Result<(usize, &Backend), Denial<'_>> {
         let readings = normalise(head.path).and_then(|path| {
             let decoded = decode_unreserved(head.path)?;
             Ok((path, decoded))
         });
         let (path, decoded) = match readings {
             Ok(readings) => readings,
-            Err(error) => return Authorization::Denied(Denial::InvalidPath(error)),
+            Err(error) => return Err(Denial::InvalidPath(error)),
         };
         let strict = self.most_specific(head.host, &path.split('/').skip(1));
         // The backend gets the path as it came, and may merge slashes before it takes dot segments
@@ -121,16 +135,10 @@ impl Backends {
         for lenient in [&path, &decoded].map(|path| lenient_segments(path)) {
             let lenient = self.most_specific(head.host, &lenient);
             if strict.map(|(index, _)| index) != lenient.map(|(index, _)| index) {
-                return Authorization::Denied(Denial::AmbiguousPath);
+                return Err(Denial::AmbiguousPath);
             }
         }
-        match strict {
-            None => Authorization::Denied(Denial::NoBackend),
-            Some((_, backend)) if !backend.admits(identity) => {
-                Authorization::Denied(Denial::NotAllowed(backend))
-            }
-            Some((index, backend)) => Authorization::Backend(index, backend),
-        }
+        strict.ok_or(Denial::NoBackend)
     }
 
     fn most_specific<'p>(
@@ -148,7 +156,7 @@ impl Backends {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Upstream;
+    use crate::config::{SignatureMode, Upstream};
     use proptest::prelude::*;
 
     fn backend(name: &str, host: Option<&str>, prefix: &str, allow: &str) -> Backend {
@@ -157,6 +165,7 @@ mod tests {
             host: host.map(str::to_owned),
             path_prefix: prefix.parse().unwrap(),
             allow: vec![allow.parse().unwrap()],
+            signature: SignatureMode::Off,
             upstream: Upstream::plain("127.0.0.1:80"),
         }
     }

@@ -8,6 +8,7 @@ mod endpoints;
 mod endpoints_file;
 mod file;
 mod files;
+mod gateway_signature;
 mod limits;
 mod place;
 mod problems;
@@ -36,6 +37,8 @@ pub use endpoints_file::EndpointsFileError;
 pub(crate) use endpoints_file::read as read_endpoints;
 pub use file::{ConfigFile, DrainFile};
 pub use files::{Checked, FileError, InvalidFiles};
+pub(crate) use gateway_signature::{GatewayKey, GatewaySignature, SignatureMode};
+pub use gateway_signature::{GatewayKeyFile, GatewaySignatureFile};
 pub use limits::{Limits, LimitsFile};
 pub(crate) use problems::Problems;
 pub use problems::{ConfigError, InvalidConfig, InvalidField};
@@ -55,6 +58,8 @@ pub struct Config {
     /// Where `/livez`, `/readyz` and `/metrics` are served in plain HTTP.
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) tls: TlsPaths,
+    /// How requests are known to have come through a gateway.
+    pub(crate) gateway_signature: Option<GatewaySignature>,
     pub(crate) backends: Backends,
     pub(crate) tcp: Vec<TcpListener>,
     pub(crate) dns: Dns,
@@ -99,6 +104,7 @@ impl TryFrom<ConfigFile> for Config {
             admin,
             tls,
             mesh,
+            gateway_signature,
             backend,
             tcp,
             dns,
@@ -106,11 +112,18 @@ impl TryFrom<ConfigFile> for Config {
             limits,
         } = file;
         let mut problems = Problems::default();
-        let tls = tls.check(mesh, &mut problems);
+        let signed = gateway_signature.is_some();
+        let gateway_signature = gateway_signature.map(|section| section.check(&mut problems));
+        let (gateway_signature, gateway_keys) = match gateway_signature {
+            None => (Some(None), Some(Vec::new())),
+            Some(None) => (None, None),
+            Some(Some((rules, keys))) => (Some(Some(rules)), Some(keys)),
+        };
+        let tls = tls.check(mesh, gateway_keys.unwrap_or_default(), &mut problems);
         let backends: Vec<Option<Backend>> = backend
             .into_iter()
             .enumerate()
-            .map(|(index, backend)| backend.check(index, &mut problems))
+            .map(|(index, backend)| backend.check(index, signed, &mut problems))
             .collect();
         let backends: Option<Vec<Backend>> = backends.into_iter().collect();
         let backends =
@@ -140,6 +153,7 @@ impl TryFrom<ConfigFile> for Config {
         let limits = Limits::check(limits, &mut problems);
         match (
             tls,
+            gateway_signature,
             backends,
             tcp,
             dns,
@@ -149,6 +163,7 @@ impl TryFrom<ConfigFile> for Config {
         ) {
             (
                 Some(tls),
+                Some(gateway_signature),
                 Some(backends),
                 Some(tcp),
                 Some(dns),
@@ -159,6 +174,7 @@ impl TryFrom<ConfigFile> for Config {
                 listen,
                 admin,
                 tls,
+                gateway_signature,
                 backends,
                 tcp,
                 dns,

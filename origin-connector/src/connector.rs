@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
-use crate::config::{self, Config};
+use crate::config::{self, Config, GatewaySignature};
+use crate::gateway_signature::Verifier;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::server::Server;
@@ -40,6 +41,9 @@ pub enum BindError {
     /// A backend cannot be connected to, whatever happens.
     #[error(transparent)]
     Backend(#[from] InvalidDestination),
+    /// The system has no random numbers to give.
+    #[error("no random numbers: {0}")]
+    Entropy(String),
     /// An address cannot be listened on.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
@@ -79,6 +83,7 @@ impl Connector {
             listen,
             admin,
             tls,
+            gateway_signature,
             backends,
             tcp,
             dns,
@@ -99,6 +104,7 @@ impl Connector {
             let door = Arc::new(Door::new(name, mode, &limits, &dns, &metrics));
             doors.push((door, listener, address));
         }
+        let verifier = gateway_signature.map(verifier).transpose()?;
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
         let proxy = Proxy::new(
@@ -109,7 +115,8 @@ impl Connector {
             &reloader,
             &dns,
             &metrics,
-        )?;
+        )?
+        .asking(verifier);
         locate(&proxy, &doors).await?;
         let server = Arc::new(Server {
             reloader,
@@ -230,6 +237,12 @@ async fn locate(
         located.spawn(async move { upstream.locate().await });
     }
     located.join_all().await.into_iter().collect()
+}
+
+fn verifier(rules: GatewaySignature) -> Result<Verifier, BindError> {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).map_err(|error| BindError::Entropy(error.to_string()))?;
+    Ok(Verifier::new(rules, seed))
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {

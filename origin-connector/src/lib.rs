@@ -24,6 +24,7 @@ mod body;
 mod caller;
 pub mod config;
 mod connector;
+mod gateway_signature;
 mod grpc_web;
 mod headers;
 mod identity;

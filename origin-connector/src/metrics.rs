@@ -39,6 +39,11 @@ pub(crate) struct RefusalLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SignatureLabels {
+    pub(crate) result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ReloadLabels {
     pub(crate) result: &'static str,
 }
@@ -91,6 +96,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) handshakes: Family<HandshakeLabels, Counter>,
     pub(crate) refusals: Family<RefusalLabels, Counter>,
+    pub(crate) gateway_signatures: Family<SignatureLabels, Counter>,
     pub(crate) endpoints: Family<EndpointLabels, Gauge>,
     pub(crate) lookups: Family<LookupLabels, Counter>,
     pub(crate) ejections: Family<BackendLabels, Counter>,
@@ -115,6 +121,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             handshakes: Family::default(),
             refusals: Family::default(),
+            gateway_signatures: Family::default(),
             endpoints: Family::default(),
             lookups: Family::default(),
             ejections: Family::default(),
@@ -161,6 +168,11 @@ impl Metrics {
             "refusals",
             "Requests answered by the connector itself, by problem",
             self.refusals.clone(),
+        );
+        own.register(
+            "gateway_signatures",
+            "Requests that must or may be signed by a gateway, by result",
+            self.gateway_signatures.clone(),
         );
         own.register(
             "endpoints",

@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::AccessRecord;
-use crate::authorize::{Authorization, Backends, RequestHead};
+use crate::authorize::{Backends, Denial, RequestHead};
 use crate::body::{RequestBody, ResponseBody};
-use crate::config::{Backend, Limits, Protocol};
+use crate::config::{Backend, Limits, Protocol, SignatureMode};
+use crate::gateway_signature::{NotVouched, ReceivedHead, Verifier, Vouched, now};
 use crate::grpc_web::Call;
 use crate::headers::{self, InvalidHost, hop_by_hop};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SignatureLabels};
 use crate::refusal::Refusal;
 use crate::tls::reload::Reloader;
 use crate::upstream::{Dns, Http, InvalidDestination, Upstream};
@@ -33,6 +34,8 @@ pub(crate) struct Proxy {
     backends: Backends,
     /// One for each backend, in the same order.
     upstreams: Vec<Arc<Upstream<Http>>>,
+    /// Where there are keys of gateways.
+    verifier: Option<Verifier>,
     limits: Limits,
     /// Tunnels outlive the connection task from which they came.
     tasks: TaskTracker,
@@ -45,6 +48,8 @@ struct Destination<'p> {
     upstream: &'p Upstream<Http>,
     /// As the backend is told it.
     host: Authority,
+    /// The gateway's signature, which ends here.
+    vouched: Option<Vouched>,
 }
 
 /// What comes after a response's head.
@@ -72,10 +77,16 @@ impl Proxy {
         Ok(Self {
             backends,
             upstreams,
+            verifier: None,
             limits,
             tasks,
             abort,
         })
+    }
+
+    /// The same where requests must have come through a gateway.
+    pub(crate) fn asking(self, verifier: Option<Verifier>) -> Self {
+        Self { verifier, ..self }
     }
 
     /// What reaches the backends, each to be located and kept.
@@ -125,10 +136,11 @@ impl Proxy {
             host: &record.host,
             path: request.uri().path(),
         };
-        let (index, backend) = match self.backends.authorize(&record.caller.identity, &head) {
-            Authorization::Backend(index, backend) => (index, backend),
-            Authorization::Denied(denial) => return Err(denial.into()),
-        };
+        let (index, backend) = self.backends.select(&head)?;
+        let vouched = self.vouched(request, backend, record)?;
+        if !backend.admits(&record.caller.identity) {
+            return Err(Denial::NotAllowed(backend).into());
+        }
         record.backend = Some(backend.name().to_owned());
         let upstream = self
             .upstreams
@@ -139,7 +151,46 @@ impl Proxy {
             backend,
             upstream,
             host,
+            vouched,
         })
+    }
+
+    /// Holds the request to a gateway's signature, as its backend asks.
+    fn vouched(
+        &self,
+        request: &Request<Incoming>,
+        backend: &Backend,
+        record: &mut AccessRecord,
+    ) -> Result<Option<Vouched>, Refusal> {
+        let optional = match backend.signature {
+            SignatureMode::Off => return Ok(None),
+            SignatureMode::Optional => true,
+            SignatureMode::Required => false,
+        };
+        let verifier = self.verifier.as_ref();
+        let verifier = verifier
+            .ok_or_else(|| Refusal::new(Problem::Internal, "there are no keys of gateways"))?;
+        let head = ReceivedHead {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+        };
+        let credentials = record.caller.credentials();
+        let vouched = verifier.verify(&head, &credentials.gateway_keys, now());
+        let result = vouched
+            .as_ref()
+            .map_or_else(NotVouched::label, |_| "verified");
+        let labels = SignatureLabels { result };
+        let counted = &record.metrics.gateway_signatures;
+        counted.get_or_create(&labels).inc();
+        match vouched {
+            Ok(vouched) => {
+                record.signed_by = Some(vouched.key.clone());
+                Ok(Some(vouched))
+            }
+            Err(NotVouched::Missing) if optional => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn forward(
@@ -152,6 +203,7 @@ impl Proxy {
             backend,
             upstream,
             host,
+            vouched,
         } = destination;
         record.place = Some(upstream.admit().await?);
         // HTTP/2 knows no `101` (RFC 9113 §8.6), on either side.
@@ -161,6 +213,9 @@ impl Proxy {
         };
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
+        if let Some(vouched) = vouched {
+            vouched.strip(&mut parts.headers);
+        }
         let upstream_protocol = backend.upstream.protocol;
         outgoing::edit(&mut parts, &record.caller, upstream_protocol, &host);
         headers::trace::keep(&mut parts.headers, record.trace);

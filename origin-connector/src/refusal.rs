@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use tidegate_shared::problem::Problem;
+use tidegate_shared::replay::NotTaken;
 
 use crate::authorize::Denial;
+use crate::gateway_signature::NotVouched;
 use crate::headers::InvalidHost;
 use crate::upstream::Overload;
 
@@ -41,7 +43,10 @@ impl Refusal {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.problem == Problem::OriginOverloaded {
+        if matches!(
+            self.problem,
+            Problem::OriginOverloaded | Problem::ProofsExhausted
+        ) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -56,6 +61,29 @@ impl From<Denial<'_>> for Refusal {
             Denial::NotAllowed(_) => Problem::CallerRefused,
         };
         Self::new(problem, &denial)
+    }
+}
+
+impl From<NotVouched> for Refusal {
+    fn from(error: NotVouched) -> Self {
+        let problem = match error {
+            NotVouched::NotTaken(NotTaken::Full) => Problem::ProofsExhausted,
+            NotVouched::Missing
+            | NotVouched::Malformed(_)
+            | NotVouched::NotAscii
+            | NotVouched::Several
+            | NotVouched::UnknownKey
+            | NotVouched::Algorithm
+            | NotVouched::TooLittle(_)
+            | NotVouched::Uncovered(_)
+            | NotVouched::HopByHop(_)
+            | NotVouched::NoNonce
+            | NotVouched::Outdated(_)
+            | NotVouched::MissingComponent(_)
+            | NotVouched::Forged
+            | NotVouched::NotTaken(NotTaken::Replayed) => Problem::GatewaySignatureInvalid,
+        };
+        Self::new(problem, &error)
     }
 }
 

@@ -75,8 +75,8 @@ catalogue! {
     ProofInvalid = "proof-invalid", 401, "The proof of possession is not valid";
     /// The proof needs the nonce that the answer's `DPoP-Nonce` has: make a new one with it.
     ProofNonce = "proof-nonce", 401, "The proof of possession needs a nonce";
-    /// The gateway remembers as many proofs as it can, so that none is used twice. Make a new one
-    /// after `Retry-After`.
+    /// The gateway, or the connector, remembers as many proofs and signatures as it can, so that none
+    /// is used twice. Make a new one after `Retry-After`.
     ProofsExhausted = "proofs-exhausted", 503, "No more proofs are taken now";
     /// The credential is good, but lacks a scope that the route needs.
     ScopeInsufficient = "scope-insufficient", 403, "The credential lacks a required scope";
@@ -97,8 +97,15 @@ catalogue! {
     RateLimited = "rate-limited", 429, "Too many requests";
     /// What says how much of a limit is left cannot be asked. Try again after `Retry-After`.
     LimitUnavailable = "limit-unavailable", 503, "The limit cannot be checked now";
+    /// A header field that the gateway signs for the origin has an octet that cannot be signed:
+    /// only visible ASCII, spaces and tabs can.
+    FieldInvalid = "field-invalid", 400, "A header field is not acceptable";
     /// This runtime cannot switch to the protocol that `Upgrade` asks for.
     UpgradeUnsupported = "upgrade-unsupported", 501, "The protocol upgrade is not supported";
+    /// The connector lets in only what a gateway has signed. The request is not signed, or its
+    /// signature does not hold, does not cover enough, is too old, or was used before. Which of these
+    /// is in the connector's log only.
+    GatewaySignatureInvalid = "gateway-signature-invalid", 403, "The request did not come through a gateway";
     /// The connector's caller is who it says, but is not on the list of those that may reach the
     /// backend.
     CallerRefused = "caller-refused", 403, "The caller may not reach this backend";

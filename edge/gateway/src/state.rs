@@ -5,12 +5,12 @@ mod api_keys;
 mod buckets;
 mod health;
 mod holdings;
-mod proofs;
 mod retries;
 mod seed;
 mod tokens;
 
 use tidegate_shared::digest::Digest;
+use tidegate_shared::replay::{ReplayGuard, Room};
 
 use crate::introspection::Introspections;
 use crate::key_sets::KeySets;
@@ -20,11 +20,16 @@ pub(crate) use api_keys::Recalled;
 pub(crate) use buckets::{Buckets, Standing, Take, seconds_up};
 pub use holdings::DueRenewal;
 pub(crate) use holdings::{Held, Holdings};
-pub(crate) use proofs::NotTaken;
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 
 /// Octets of tokens that were verified, and of their claims.
 const MAX_VERIFIED: usize = 8 * 1024 * 1024;
+
+/// Proofs of possession and nonces of signatures: 20 MiB at most.
+const PROOFS: Room = Room {
+    proofs: 262_144,
+    of_key: 16_384,
+};
 
 /// The memory of a gateway. Survives a change of bundle where the adapter keeps it; then limits
 /// of the same definition stay in force.
@@ -35,7 +40,7 @@ pub struct State {
     pub(crate) health: health::OriginHealth,
     pub(crate) holdings: Holdings,
     pub(crate) key_sets: KeySets,
-    pub(crate) proofs: proofs::Proofs,
+    pub(crate) proofs: ReplayGuard,
     pub(crate) retries: retries::RetryBudgets,
     pub(crate) revocations: Lists,
     pub(crate) introspections: Introspections,
@@ -52,7 +57,7 @@ impl State {
             health: health::OriginHealth::default(),
             holdings: Holdings::new(seed),
             key_sets: KeySets::default(),
-            proofs: proofs::Proofs::new(seed),
+            proofs: ReplayGuard::new(seed, PROOFS),
             retries: retries::RetryBudgets::default(),
             revocations: Lists::default(),
             introspections: Introspections::new(seed),

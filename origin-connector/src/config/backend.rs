@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::balance::{EjectionFile, HealthFile, RetryFile};
-use super::{AdmissionFile, Problems, Upstream, target, upstream};
+use super::gateway_signature::check_mode;
+use super::{AdmissionFile, Problems, SignatureMode, Upstream, target, upstream};
 use crate::authorize::PathPrefix;
 use crate::identity::{Identity, PeerName};
 
@@ -42,6 +43,9 @@ pub struct BackendFile {
     pub path_prefix: Option<String>,
     /// Who may reach it: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`.
     pub allow: Vec<String>,
+    /// Whether requests must be signed by a gateway: `required`, the default where there is
+    /// `[gateway_signature]`, `optional` or `off`.
+    pub gateway_signature: Option<String>,
     /// How often a request is tried that could not be sent.
     #[serde(default)]
     pub retry: RetryFile,
@@ -64,6 +68,7 @@ pub struct Backend {
     pub(crate) path_prefix: PathPrefix,
     /// Invariant: not empty.
     pub(crate) allow: Vec<PeerName>,
+    pub(crate) signature: SignatureMode,
     pub(crate) upstream: Upstream,
 }
 
@@ -80,7 +85,13 @@ impl Backend {
 }
 
 impl BackendFile {
-    pub(super) fn check(self, index: usize, problems: &mut Problems) -> Option<Backend> {
+    /// `signed` tells whether there is `[gateway_signature]`.
+    pub(super) fn check(
+        self,
+        index: usize,
+        signed: bool,
+        problems: &mut Problems,
+    ) -> Option<Backend> {
         let section = format!("backend[{index}]");
         let Self {
             name,
@@ -94,6 +105,7 @@ impl BackendFile {
             host,
             path_prefix,
             allow,
+            gateway_signature,
             retry,
             limits,
             ejection,
@@ -126,11 +138,14 @@ impl BackendFile {
         let path_prefix = path_prefix.as_deref().unwrap_or("/");
         let path_prefix = problems.take(field("path_prefix"), path_prefix.parse::<PathPrefix>());
         let allow = check_allow(&allow, &section, problems);
+        let signature = check_mode(gateway_signature.as_deref(), signed);
+        let signature = problems.take(field("gateway_signature"), signature);
         Some(Backend {
             name: name?,
             host: host?,
             path_prefix: path_prefix?,
             allow: allow?,
+            signature: signature?,
             upstream: upstream?,
         })
     }

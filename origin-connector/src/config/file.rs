@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{BackendFile, DnsFile, LimitsFile, MeshFile, TcpFile, TlsFile};
+use super::{BackendFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, TcpFile, TlsFile};
 
 /// The whole file. Unknown fields are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +19,8 @@ pub struct ConfigFile {
     pub tls: TlsFile,
     /// What the connector is to backends in the mesh; needed where one has an `https://` address.
     pub mesh: Option<MeshFile>,
+    /// How requests are known to have come through a gateway. Absent: they need not.
+    pub gateway_signature: Option<GatewaySignatureFile>,
     /// What stands behind the connector.
     pub backend: Vec<BackendFile>,
     /// Where connections are forwarded that are not HTTP.
@@ -64,6 +66,8 @@ impl ConfigFile {
         {
             paths.extend([certificate, private_key, authority]);
         }
+        let keys = self.gateway_signature.iter_mut();
+        paths.extend(keys.flat_map(|section| section.key.iter_mut().map(|key| &mut key.file)));
         let files = self.backend.iter_mut();
         paths.extend(files.filter_map(|backend| backend.endpoints_file.as_mut()));
         paths.extend(self.tcp.iter_mut().flat_map(TcpFile::paths));

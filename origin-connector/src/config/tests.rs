@@ -64,7 +64,7 @@ fn names_unknown_and_missing_fields_with_their_line() {
               |
             8 | nmae = "accounts"
               | ^^^^
-            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `srv`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `retry`, `limits`, `ejection`, `health`
+            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `srv`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `gateway_signature`, `retry`, `limits`, `ejection`, `health`
         "#]],
     );
     check(
@@ -232,5 +232,57 @@ address = "192.0.2.1:443"
     check(
         &format!("{MINIMAL}{named}"),
         &expect!["DIR/connector.toml:12: tcp: `accounts` is the name of another, too"],
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_signatures_of_gateways() {
+    let more = r#"
+[gateway_signature]
+max_age = "2h"
+fields = ["x caller"]
+nonces = 10
+[[gateway_signature.key]]
+id = "a"
+algorithm = "ed25519"
+file = "a.pub"
+[[gateway_signature.key]]
+id = "a"
+algorithm = "rsa-pss-sha512"
+file = "a.pub"
+"#;
+    check(
+        &format!("{MINIMAL}{more}"),
+        &expect![[r#"
+        DIR/connector.toml:13: gateway_signature.max_age: `2h` is not between `1s` and `3600s`
+        DIR/connector.toml:14: gateway_signature.fields[0]: `x caller` is no header name
+        DIR/connector.toml:15: gateway_signature.nonces: `10` is not between `1000` and `10000000`
+        DIR/connector.toml:21: gateway_signature.key[1].id: there is another key of the id `a`
+        DIR/connector.toml:22: gateway_signature.key[1].algorithm: no gateway signs with `rsa-pss-sha512`: write `ed25519` or `hmac-sha256`"#]],
+    );
+    check(
+        &format!("{MINIMAL}[gateway_signature]\n"),
+        &expect![
+            "DIR/connector.toml:11: gateway_signature: there is no key: add `[[gateway_signature.key]]`"
+        ],
+    );
+    let asks = |mode: &str| {
+        MINIMAL.replace(
+            "allow =",
+            &format!("gateway_signature = \"{mode}\"\nallow ="),
+        )
+    };
+    check(
+        &asks("required"),
+        &expect![
+            "DIR/connector.toml:10: backend[0].gateway_signature: there are no keys of gateways: add `[gateway_signature]`"
+        ],
+    );
+    check(&asks("off"), &expect!["holds"]);
+    check(
+        &asks("maybe"),
+        &expect![
+            "DIR/connector.toml:10: backend[0].gateway_signature: `maybe` is unknown: write `required`, `optional` or `off`"
+        ],
     );
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustls::SupportedProtocolVersion;
 use serde::Deserialize;
 
-use super::Problems;
 use super::limits::span;
+use super::{GatewayKey, Problems};
 
 static TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
@@ -44,7 +44,7 @@ pub struct MeshFile {
     pub authority: PathBuf,
 }
 
-/// Where the certificates are, and which versions of TLS are spoken with them.
+/// Where the certificates and keys are, and which versions of TLS are spoken with them.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsPaths {
     pub(crate) certificate: PathBuf,
@@ -56,6 +56,8 @@ pub(crate) struct TlsPaths {
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
     /// Present where a backend speaks TLS.
     pub(crate) mesh: Option<MeshPaths>,
+    /// Whose signatures over requests count.
+    pub(crate) gateway_keys: Vec<GatewayKey>,
 }
 
 /// Where the certificates for TLS to backends are.
@@ -73,6 +75,7 @@ impl TlsPaths {
         own.into_iter()
             .chain(&self.client_crl)
             .chain(mesh.flat_map(|mesh| [&mesh.certificate, &mesh.private_key, &mesh.authority]))
+            .chain(self.gateway_keys.iter().map(|key| &key.file))
     }
 }
 
@@ -92,7 +95,12 @@ impl MeshFile {
 }
 
 impl TlsFile {
-    pub(super) fn check(self, mesh: Option<MeshFile>, problems: &mut Problems) -> Option<TlsPaths> {
+    pub(super) fn check(
+        self,
+        mesh: Option<MeshFile>,
+        gateway_keys: Vec<GatewayKey>,
+        problems: &mut Problems,
+    ) -> Option<TlsPaths> {
         let Self {
             certificate,
             private_key,
@@ -118,6 +126,7 @@ impl TlsFile {
             notice: notice?,
             versions: versions?,
             mesh: mesh.map(MeshFile::check),
+            gateway_keys,
         })
     }
 }

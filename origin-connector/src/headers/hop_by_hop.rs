@@ -56,7 +56,11 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     one.map(|_| protocol.clone())
 }
 
-fn elements<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+/// The elements of a list of tokens, as `Connection` is one.
+pub(crate) fn elements<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'h str> {
     headers
         .get_all(name)
         .iter()

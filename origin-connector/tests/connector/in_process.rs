@@ -25,6 +25,7 @@ async fn a_connector_runs_inside_another_program() {
             ..TlsFile::default()
         },
         mesh: None,
+        gateway_signature: None,
         backend: vec![BackendFile {
             name: "accounts".to_owned(),
             address: format!("http://{}", origin.address),

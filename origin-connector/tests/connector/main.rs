@@ -13,6 +13,7 @@ mod docs;
 mod drain;
 mod endpoints;
 mod failure;
+mod gateway_signature;
 mod grpc;
 mod grpc_web;
 mod heads;

@@ -7,7 +7,7 @@ use sfv::visitor::{DictionaryVisitor, EntryVisitor};
 use sfv::{Dictionary, FieldType, InnerList, KeyRef, ListEntry, Parser};
 
 use super::base::base;
-use super::{Component, InvalidComponent, Message, MissingComponent, Parameters};
+use super::{Component, InvalidComponent, Message, MissingComponent, Parameters, SignedFields};
 
 /// What is read at most, be it good or bad.
 pub mod bounds {
@@ -102,6 +102,19 @@ impl SignatureFields {
         let input = self.input.get(label)?;
         let octets = self.signature.get(label)?;
         Some(Signature::of(input, octets))
+    }
+
+    /// The two fields without the signature of a label; `None` where nothing is left.
+    pub fn without(&self, label: &str) -> Option<SignedFields> {
+        let others = |members: &Dictionary| {
+            let others = members.iter().filter(|(own, _)| own.as_str() != label);
+            let others = others.map(|(own, member)| (own.clone(), member.clone()));
+            others.collect::<Dictionary>().serialize()
+        };
+        Some(SignedFields {
+            input: others(&self.input)?,
+            signature: others(&self.signature)?,
+        })
     }
 }
 

@@ -144,3 +144,17 @@ fn dates_bound_a_signature() {
     assert_eq!(check(Some(1_000), Some(995)), Err(Outdated::Expired));
     assert_eq!(check(Some(u64::MAX), Some(u64::MAX)), Err(Outdated::NotYet));
 }
+
+#[test]
+fn one_signature_is_taken_out_of_several() {
+    let input = "a=(\"@method\" \"x-a\");created=1, s=();tag=\"t\", b=(\"date\";tr)";
+    let fields = SignatureFields::parse(input, "s=:AA==:, b=:AQ==:, a=:Ag==:").unwrap();
+    let rest = fields.without("s").unwrap();
+    assert_eq!(
+        rest.input,
+        "a=(\"@method\" \"x-a\");created=1, b=(\"date\";tr)"
+    );
+    assert_eq!(rest.signature, "b=:AQ==:, a=:Ag==:");
+    let alone = SignatureFields::parse("s=()", "s=:AA==:").unwrap();
+    assert_eq!(alone.without("s"), None);
+}

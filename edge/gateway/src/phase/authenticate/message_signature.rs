@@ -11,6 +11,7 @@ use tidegate_shared::message_signature::{
     Validity,
 };
 use tidegate_shared::problem::Problem;
+use tidegate_shared::replay::NotTaken;
 
 use super::possession::RETRY_GUARD;
 use super::{Incoming, definition};
@@ -20,7 +21,6 @@ use crate::jws::MIN_SECRET;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
 use crate::signature;
-use crate::state::NotTaken;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");

@@ -4,6 +4,7 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTH
 use tidegate_shared::bundle::{Binding, Possession};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
+use tidegate_shared::replay::NotTaken;
 use tidegate_shared::units::Span;
 
 use super::Incoming;
@@ -17,7 +18,6 @@ use crate::identity::Identity;
 use crate::jws::{InvalidJws, MIN_SECRET};
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::NotTaken;
 
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

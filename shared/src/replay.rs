@@ -1,5 +1,5 @@
-//! Proofs that were seen: of possession (RFC 9449 §11.1), and signatures with a `nonce` (RFC 9421
-//! §7.2.2).
+//! What is good once and was seen: proofs of possession (RFC 9449 §11.1), and signatures with a
+//! `nonce` (RFC 9421 §7.2.2).
 //!
 //! A proof is remembered until it is too old to be good again, by a hash that nobody outside can
 //! compute: should two proofs ever share one, the second is refused. What is remembered is bounded,
@@ -12,24 +12,31 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-/// Proofs in all, in at most 20 MiB.
-const MOST: usize = 262_144;
-/// Proofs of one key, so that a single caller leaves room for others.
-const MOST_OF_KEY: u32 = 16_384;
+/// How much a guard remembers. A proof takes some 80 octets at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Proofs in all.
+    pub proofs: usize,
+    /// Proofs of one key, so that a single caller leaves room for others.
+    pub of_key: u32,
+}
 
 /// A proof is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotTaken {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
     /// It was seen before.
+    #[error("it was used before")]
     Replayed,
     /// There is no room to remember it.
+    #[error("there is no room to remember another one")]
     Full,
 }
 
 /// The proofs that were seen.
 #[derive(Debug)]
-pub(crate) struct Proofs {
+pub struct ReplayGuard {
     seed: [u8; 16],
+    room: Room,
     seen: Mutex<Seen>,
 }
 
@@ -42,22 +49,22 @@ struct Seen {
     queue: BinaryHeap<Reverse<(u64, u64, u64)>>,
 }
 
-impl Proofs {
-    pub(crate) fn new(seed: [u8; 16]) -> Self {
+impl ReplayGuard {
+    /// A guard that has seen nothing. The seed must be unpredictable: it keeps anybody from
+    /// choosing proofs that share a hash.
+    pub fn new(seed: [u8; 16], room: Room) -> Self {
         Self {
             seed,
+            room,
             seen: Mutex::default(),
         }
     }
 
     /// Remembers a proof by its key and its id, from second `now` until second `ends`.
-    pub(crate) fn take(
-        &self,
-        key: &impl Hash,
-        id: &str,
-        now: u64,
-        ends: u64,
-    ) -> Result<(), NotTaken> {
+    ///
+    /// # Errors
+    /// [`NotTaken`]: then it must be refused.
+    pub fn take(&self, key: &impl Hash, id: &str, now: u64, ends: u64) -> Result<(), NotTaken> {
         let proof = self.hash((key, id));
         let key = self.hash(key);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +73,7 @@ impl Proofs {
             return Err(NotTaken::Replayed);
         }
         let of_key = seen.of_key.get(&key).copied().unwrap_or(0);
-        if seen.proofs.len() >= MOST || of_key >= MOST_OF_KEY {
+        if seen.proofs.len() >= self.room.proofs || of_key >= self.room.of_key {
             return Err(NotTaken::Full);
         }
         seen.proofs.insert(proof);
@@ -103,16 +110,25 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_shared::digest::Digest;
-
     use super::*;
+    use crate::digest::Digest;
 
     const ONE: Digest = Digest([1; 32]);
     const OTHER: Digest = Digest([2; 32]);
+    const MOST: usize = 4_096;
+    const MOST_OF_KEY: u32 = 256;
+
+    fn guard() -> ReplayGuard {
+        let room = Room {
+            proofs: MOST,
+            of_key: MOST_OF_KEY,
+        };
+        ReplayGuard::new([7; 16], room)
+    }
 
     #[test]
     fn a_proof_is_taken_once_until_it_is_too_old() {
-        let proofs = Proofs::new([7; 16]);
+        let proofs = guard();
         assert_eq!(proofs.take(&ONE, "a", 100, 160), Ok(()));
         assert_eq!(
             proofs.take(&ONE, "a", 159, 200),
@@ -126,7 +142,7 @@ mod tests {
 
     #[test]
     fn one_key_takes_its_share_and_leaves_room_for_others() {
-        let proofs = Proofs::new([7; 16]);
+        let proofs = guard();
         for number in 0..MOST_OF_KEY {
             assert_eq!(proofs.take(&ONE, &number.to_string(), 0, 60), Ok(()));
         }
@@ -138,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_full_guard_refuses_and_forgets_nothing_that_is_still_good() {
-        let proofs = Proofs::new([7; 16]);
+        let proofs = guard();
         let key = |number: usize| Digest::of(&number.to_be_bytes());
         for number in 0..MOST {
             assert_eq!(proofs.take(&key(number), "a", 0, 60), Ok(()));
