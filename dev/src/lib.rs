@@ -8,6 +8,7 @@
 mod authority;
 mod mesh;
 mod sample;
+mod signature;
 pub mod spin;
 pub mod workerd;
 
@@ -23,6 +24,7 @@ use tidegate_shared::bundle::Tables;
 pub use authority::Certificate;
 pub use mesh::Door;
 use mesh::Mesh;
+use signature::Signed;
 
 /// How the connectors of one mesh are told from those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +80,16 @@ impl World {
 
     /// Points a policy's upstreams at this world: what is missing of it is started, on the
     /// current runtime, until the world ends. Each upstream is called by the identity of its own
-    /// name.
+    /// name. Where the policy signs requests, with one of the platform's secrets, connectors take no
+    /// others.
     ///
     /// # Errors
     /// [`WorldError`].
-    pub async fn attach(&mut self, tables: &mut Tables) -> Result<(), WorldError> {
+    pub async fn attach(
+        &mut self,
+        tables: &mut Tables,
+        secrets: &[(String, String)],
+    ) -> Result<(), WorldError> {
         for upstream in &mut tables.upstreams {
             if !self.meshes.contains_key(&upstream.name) {
                 let folder = self.folder.path().join(&upstream.name);
@@ -92,6 +99,7 @@ impl World {
             let Some(mesh) = self.meshes.get_mut(&upstream.name) else {
                 continue;
             };
+            mesh.ask(Signed::of(upstream, secrets)?).await?;
             upstream.identity = Some(upstream.name.clone());
             upstream.trust = vec![mesh.authority_der()];
             for origin in &mut upstream.origins {

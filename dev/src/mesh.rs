@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::WorldError;
 use crate::authority::{Authority, Certificate};
 use crate::sample::Sample;
+use crate::signature::Signed;
 
 /// One origin and the connector before it.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(crate) struct Mesh {
     authority: Authority,
     identity: Certificate,
     folder: PathBuf,
+    /// What requests are held to, where they are signed.
+    signed: Option<Signed>,
     places: BTreeMap<String, Place>,
 }
 
@@ -66,6 +69,7 @@ impl Mesh {
             authority,
             identity,
             folder,
+            signed: None,
             places: BTreeMap::new(),
         })
     }
@@ -97,6 +101,23 @@ impl Mesh {
             .values()
             .map(|place| place.sample.requests())
             .sum()
+    }
+
+    /// Has the connectors ask for signatures, or no more. Those that run and ask for something else
+    /// begin anew, where they were.
+    pub(crate) async fn ask(&mut self, signed: Option<Signed>) -> Result<(), WorldError> {
+        if self.signed == signed {
+            return Ok(());
+        }
+        self.signed = signed;
+        let running = self.places.iter();
+        let running = running.filter(|(_, place)| place.running.is_some());
+        let running: Vec<String> = running.map(|(origin, _)| origin.clone()).collect();
+        for origin in running {
+            self.switch_off(&origin).await;
+            self.switch_on(&origin).await?;
+        }
+        Ok(())
     }
 
     /// The connector before an origin; started, with the origin, where it is not there yet.
@@ -147,7 +168,11 @@ impl Mesh {
         let identity = self
             .authority
             .issue(vec![SanType::URI(workload.try_into()?)])?;
-        let backend = backend("outside", to, workload.to_owned());
+        let backend = BackendFile {
+            // No gateway is on this side of the door.
+            gateway_signature: self.signed.as_ref().map(|_| "off".to_owned()),
+            ..backend("outside", to, workload.to_owned())
+        };
         let (address, running) = self.start("door", backend, 0).await?;
         Ok(Door {
             address,
@@ -200,7 +225,10 @@ impl Mesh {
                 ..TlsFile::default()
             },
             mesh: None,
-            gateway_signature: None,
+            gateway_signature: match &self.signed {
+                Some(signed) => Some(signed.configure(&self.folder)?),
+                None => None,
+            },
             backend: vec![backend],
             tcp: Vec::new(),
             dns: DnsFile::default(),

@@ -16,10 +16,12 @@ use serde_json::{Map, Value, json};
 use tidegate_edge::{dpop, jwk};
 use tidegate_shared::bundle::{
     Algorithm, ApiKeyRing, ApiKeySource, Binding, ClaimTest, ClaimValue, Introspection, Issuer,
-    IssuerKeys, Possession, PublicKey, RingKeys, TokenSource, TokenType,
+    IssuerKeys, Possession, PublicKey, RingKeys, Tables, TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
+use tidegate_shared::message_signature::SignatureAlgorithm;
 use tidegate_shared::time::UnixMillis;
+use tidegate_shared::trust::SigningKey;
 
 use crate::proof::{self, ProofKey};
 use crate::token_key::TokenKey;
@@ -160,7 +162,12 @@ impl Credentials {
         };
         let mut own = HashMap::new();
         for (name, _) in ir.tables.secrets().filter(|(name, _)| !verifies(name)) {
-            own.insert(name.to_owned(), random()?);
+            let secret = if signs_with_a_pair(name, &ir.tables) {
+                signing_key()?
+            } else {
+                random()?
+            };
+            own.insert(name.to_owned(), secret);
         }
         Ok(Self {
             issuers,
@@ -171,7 +178,7 @@ impl Credentials {
     }
 
     /// As [`install`](Self::install), but issuers and consumers that were there before keep
-    /// their keys, so that credentials given out stay good.
+    /// their keys, so that credentials given out stay good, and so do the platform's other secrets.
     ///
     /// # Errors
     /// [`CredentialError`] where no key can be made.
@@ -202,6 +209,14 @@ impl Credentials {
             }
         }
         pin(&self.api_keys, ir);
+        for (name, secret) in before.own {
+            let pair = |secret: &str| secret.parse::<SigningKey>().is_ok();
+            if let Some(own) = self.own.get_mut(&name)
+                && pair(own) == pair(&secret)
+            {
+                *own = secret;
+            }
+        }
         Ok(())
     }
 
@@ -411,6 +426,18 @@ fn share_secrets(issuers: &mut [(Issuer, Signer)]) {
             *key = first.clone();
         }
     }
+}
+
+/// Whether requests to an upstream are signed with the secret as one half of a pair.
+fn signs_with_a_pair(name: &str, tables: &Tables) -> bool {
+    let mut signing = tables.upstreams.iter().filter_map(|one| one.sign.as_ref());
+    signing.any(|sign| sign.key == name && sign.algorithm == SignatureAlgorithm::Ed25519)
+}
+
+fn signing_key() -> Result<String, CredentialError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(failed)?;
+    Ok(SigningKey::from_seed(seed).to_secret_text())
 }
 
 /// 24 octets that nobody can foresee, in hexadecimal digits.

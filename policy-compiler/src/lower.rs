@@ -23,6 +23,7 @@ mod revocations;
 mod rewrite;
 mod route;
 mod signatures;
+mod signing;
 mod test;
 mod token_source;
 mod upstream;

@@ -6,6 +6,7 @@ mod limits;
 mod plans;
 mod revocations;
 mod signatures;
+mod signing;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +29,7 @@ pub(crate) use limits::{key_part, limit};
 pub(crate) use plans::{on_plan, plan, plan_claim};
 pub(crate) use revocations::revocations;
 pub(crate) use signatures::{component, required, signer_key, taken};
+pub(crate) use signing::signing;
 
 /// The most of a reply's body that is shown, in characters.
 const MAX_BODY: usize = 60;

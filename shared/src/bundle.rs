@@ -16,6 +16,7 @@ mod possession;
 mod revocations;
 mod route;
 mod signature;
+mod signing;
 mod tables;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,7 @@ pub use route::{
     Target, TemplatePart,
 };
 pub use signature::{SignerKey, SignerMaterial, Signers};
+pub use signing::RequestSigning;
 pub use tables::{AllowedOrigins, Cors, Origin, Retry, RetryOn, Tables, Upstream};
 
 /// The format that this code writes and reads.

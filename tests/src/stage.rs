@@ -45,8 +45,15 @@ impl Stage {
     /// Where the policy does not compile; the text has the diagnostics.
     pub async fn new(policy: &Path, apart: Apart) -> Result<Self> {
         let mut ir = compiled(policy)?;
+        let credentials = Credentials::install(&mut ir)?;
+        let secret = |(name, secret): (&str, Vec<u8>)| {
+            let text = String::from_utf8(secret).context("secrets are text")?;
+            Ok((name.to_owned(), text))
+        };
+        let secrets = credentials.secrets().map(secret);
+        let secrets: Vec<(String, String)> = secrets.collect::<Result<_>>()?;
         let mut world = World::new(apart)?;
-        world.attach(&mut ir.tables).await?;
+        world.attach(&mut ir.tables, &secrets).await?;
         world.vouch(&mut ir.tables, credentials::answer).await?;
         for origin in ir
             .tables
@@ -58,12 +65,6 @@ impl Stage {
                 "https://localhost:1".clone_into(&mut origin.url);
             }
         }
-        let credentials = Credentials::install(&mut ir)?;
-        let secret = |(name, secret): (&str, Vec<u8>)| {
-            let text = String::from_utf8(secret).context("secrets are text")?;
-            Ok((name.to_owned(), text))
-        };
-        let secrets = credentials.secrets().map(secret).collect::<Result<_>>()?;
         Self::set(world, credentials, ir, secrets)
     }
 

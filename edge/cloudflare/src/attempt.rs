@@ -175,7 +175,10 @@ impl Passage {
 
     fn send(self, destination: &Destination, deadline: UnixMillis) -> Result<JsValue, JsValue> {
         let (url, path) = (destination.url(), &self.forward.path_and_query);
-        let head = format!("{url}{path}\n{}", self.changes.as_str());
+        let mut head = format!("{url}{path}\n{}", self.changes.as_str());
+        for (name, value) in destination.fields() {
+            fields::set(&mut head, name, value);
+        }
         let service = match destination.upstream().identity.as_deref() {
             None => JsValue::UNDEFINED,
             Some(identity) => match self.isolate.ports.binding(identity) {

@@ -61,16 +61,24 @@ impl Changes {
     }
 
     fn line(&mut self, kind: char, name: &str, value: Option<&HeaderValue>) {
-        let Self(text) = self;
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push(kind);
-        text.push_str(name);
-        if let Some(value) = value {
-            text.push(':');
-            text.push_str(&decode(value));
-        }
+        line(&mut self.0, kind, name, value);
+    }
+}
+
+/// Adds to a text of changes that a field is to be set.
+pub(crate) fn set(text: &mut String, name: &HeaderName, value: &HeaderValue) {
+    line(text, '=', name.as_str(), Some(value));
+}
+
+fn line(text: &mut String, kind: char, name: &str, value: Option<&HeaderValue>) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push(kind);
+    text.push_str(name);
+    if let Some(value) = value {
+        text.push(':');
+        text.push_str(&decode(value));
     }
 }
 

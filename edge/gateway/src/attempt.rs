@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use tidegate_shared::bundle::{RetryOn, Upstream};
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 
+use crate::signing::Signer;
 use crate::state::State;
 
 /// Where to send an attempt.
@@ -14,6 +15,7 @@ use crate::state::State;
 pub struct Destination {
     upstream: Arc<Upstream>,
     origin: usize,
+    signature: Option<[(HeaderName, HeaderValue); 2]>,
 }
 
 impl Destination {
@@ -31,6 +33,12 @@ impl Destination {
             .origins
             .get(self.origin)
             .map_or("", |origin| &origin.name)
+    }
+
+    /// Fields of this attempt alone, to set after all other changes: its signature, where the
+    /// policy says that requests are signed.
+    pub fn fields(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.signature.iter().flatten()
     }
 
     /// The upstream, with its TLS identity and trust.
@@ -74,6 +82,8 @@ pub struct AttemptPlan {
     /// RFC 9110 §9.2.2: only such a request may be repeated once an origin may have seen it.
     idempotent: bool,
     made: u8,
+    /// Where attempts are signed.
+    signer: Option<Box<Signer>>,
 }
 
 impl AttemptPlan {
@@ -84,6 +94,7 @@ impl AttemptPlan {
         timeout: u64,
         state: &State,
         now: UnixMillis,
+        signer: Option<Signer>,
     ) -> Self {
         let mut order: Vec<usize> = (0..upstream.origins.len()).collect();
         order.sort_by_key(|origin| state.health.is_failing(upstream_index, *origin, now));
@@ -95,6 +106,7 @@ impl AttemptPlan {
             deadline: now.plus(timeout),
             idempotent,
             made: 0,
+            signer: signer.map(Box::new),
         }
     }
 
@@ -151,13 +163,18 @@ impl AttemptPlan {
         };
         self.made = self.made.saturating_add(1);
         let deadline = self.attempt_deadline(now);
-        Attempt::Send(
-            Destination {
-                upstream: Arc::clone(&self.upstream),
-                origin,
-            },
-            deadline,
-        )
+        let mut destination = Destination {
+            upstream: Arc::clone(&self.upstream),
+            origin,
+            signature: None,
+        };
+        if let Some(signer) = &self.signer {
+            destination.signature = signer.sign(destination.url(), self.made, now);
+            if destination.signature.is_none() {
+                return Attempt::GiveUp(Problem::Internal);
+            }
+        }
+        Attempt::Send(destination, deadline)
     }
 
     /// Where a timeout is retried, each remaining attempt gets an equal share of the time left;

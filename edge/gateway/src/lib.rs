@@ -32,6 +32,7 @@ mod record;
 mod refusal;
 mod revocations;
 pub mod signature;
+mod signing;
 mod state;
 mod stored_keys;
 

@@ -7,6 +7,7 @@ mod health;
 mod holdings;
 mod retries;
 mod seed;
+mod signing_keys;
 mod tokens;
 
 use tidegate_shared::digest::Digest;
@@ -44,6 +45,7 @@ pub struct State {
     pub(crate) retries: retries::RetryBudgets,
     pub(crate) revocations: Lists,
     pub(crate) introspections: Introspections,
+    pub(crate) signing_keys: signing_keys::SigningKeys,
     pub(crate) tokens: Tokens<Known>,
 }
 
@@ -61,6 +63,7 @@ impl State {
             retries: retries::RetryBudgets::default(),
             revocations: Lists::default(),
             introspections: Introspections::new(seed),
+            signing_keys: signing_keys::SigningKeys::default(),
             tokens: Tokens::new(seed, MAX_VERIFIED),
         }
     }

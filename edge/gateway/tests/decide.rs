@@ -31,3 +31,5 @@ mod screen;
 mod shadow;
 #[path = "decide/shape.rs"]
 mod shape;
+#[path = "decide/signing.rs"]
+mod signing;

@@ -248,6 +248,9 @@ impl Outgoing {
         };
         let mut request = self.template.clone().map(|()| self.body.clone());
         *request.uri_mut() = uri;
+        for (name, value) in destination.fields() {
+            request.headers_mut().insert(name, value.clone());
+        }
         let pool = if self.upgrade {
             &clients.http1
         } else {

@@ -117,7 +117,12 @@ impl Courier<'_> {
                     let sent = match Target::new(destination.url(), &path_and_query) {
                         Ok(target) => {
                             let method = self.head.method();
-                            origin::send(target, method, headers.clone(), body, limit).await
+                            match fields::with(&headers, destination.fields()) {
+                                Ok(headers) => {
+                                    origin::send(target, method, headers, body, limit).await
+                                }
+                                Err(error) => Err((AttemptOutcome::Failed, error.to_string())),
+                            }
                         }
                         Err(error) => Err((AttemptOutcome::Failed, error.to_string())),
                     };

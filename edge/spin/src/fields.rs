@@ -1,7 +1,7 @@
 //! Header fields where they are: in the host. A field that nobody asks about
 //! never crosses into the component.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use spin_sdk::wasip3::http::types::{Fields, HeaderError, Headers};
 use tidegate_edge::HeadEdits;
 
@@ -60,6 +60,21 @@ pub(crate) fn edited(
     }
     for (name, value) in add {
         fields.append(name.as_str(), value.as_bytes())?;
+    }
+    Ok(fields)
+}
+
+/// A copy of a message's fields with more of them, whatever was there.
+///
+/// # Errors
+/// Where the host refuses a field.
+pub(crate) fn with<'f>(
+    headers: &Headers,
+    more: impl Iterator<Item = &'f (HeaderName, HeaderValue)>,
+) -> Result<Fields, HeaderError> {
+    let fields = headers.clone();
+    for (name, value) in more {
+        fields.set(name.as_str(), &[value.as_bytes().to_vec()])?;
     }
     Ok(fields)
 }

@@ -183,6 +183,8 @@ kinds! {
     OriginTrust = "origin-trust";
     /// What the origin is told of the caller.
     CallerFacts = "caller-facts";
+    /// How requests to the origin are signed.
+    RequestSigning = "request-signing";
     /// Changes to the request's header fields.
     RequestHeaders = "request-headers";
     /// Changes to the answer's header fields.

@@ -1,4 +1,4 @@
-//! Upstreams: origins, their order, TLS, retries.
+//! Upstreams: origins, their order, TLS, retries, signatures.
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{self, RetryOn};
 use tidegate_shared::units::Percent;
 
-use super::{Context, caller, expiry};
+use super::{Context, caller, expiry, signing};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::Upstream;
@@ -64,6 +64,10 @@ pub(super) fn lower(
             .as_ref()
             .map(|facts| caller::lower(facts, cx))
             .unwrap_or_default(),
+        sign: upstream
+            .sign
+            .as_ref()
+            .map(|signing| signing::lower(signing, cx)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
 use super::caller::CallerFacts;
+use super::signing::RequestSigning;
 
 record! {
     /// Where requests go.
@@ -28,6 +29,8 @@ record! {
         retry: Option<Retry>,
         /// What origins are told of the caller.
         caller: Option<Spanned<CallerFacts>>,
+        /// How requests are signed, so that connectors can refuse others.
+        sign: Option<Spanned<RequestSigning>>,
     }
 }
 

@@ -866,6 +866,26 @@ fn bound_tokens() {
 
 /// The documentation has a line for every kind.
 #[test]
+fn signatures_towards_origins() {
+    check(
+        &[(
+            "    timeout: 3s\n",
+            "    timeout: 3s\n    sign: { key: edge-signing, algorithm: ed25519, fields: [x-b, x-a, x-b] }\n",
+        )],
+        &expect![[r#"
+            changes: request-signing
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+                - not signed
+                + signed with the secret `edge-signing` by ed25519, good for 15s, also over `x-a`, `x-b`
+
+            3 changes: 3 changes
+        "#]],
+    );
+}
+
+#[test]
 fn every_kind_is_documented() {
     let page = std::fs::read_to_string("../docs/shipping.md").unwrap();
     for kind in ChangeKind::ALL {

@@ -6,7 +6,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
     ApiKeyRing, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys, Limit, ListLocation,
-    RevocationRules, RingKeys, SignerMaterial, Signers,
+    RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
 };
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
@@ -71,12 +71,18 @@ impl Tables {
             });
             secrets.map(|name| (name, format!("signatures `{}`", signers.name)))
         });
+        let signing = self.upstreams.iter().filter_map(|upstream| {
+            let sign = upstream.sign.as_ref()?;
+            let purpose = format!("requests to upstream `{}`", upstream.name);
+            Some((sign.key.as_str(), purpose))
+        });
         issuers
             .chain(nonces)
             .chain(asked)
             .chain(introspections)
             .chain(upstreams)
             .chain(signers)
+            .chain(signing)
     }
 
     /// The names of the key-value stores that the platform must have, for API keys and for the list
@@ -169,10 +175,13 @@ pub struct Upstream {
     pub retry: Retry,
     /// What origins are told of the caller.
     pub caller: CallerFacts,
+    /// How requests are signed, where they are.
+    pub sign: Option<RequestSigning>,
 }
 
 impl Upstream {
-    /// An upstream that is tried once, has 30 seconds, and is told nothing of the caller.
+    /// An upstream that is tried once, has 30 seconds, and is told nothing of the caller, in requests
+    /// that are not signed.
     pub fn new(name: impl Into<String>, origins: impl IntoIterator<Item = Origin>) -> Self {
         Self {
             name: name.into(),
@@ -186,6 +195,7 @@ impl Upstream {
                 budget: Percent(0),
             },
             caller: CallerFacts::default(),
+            sign: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::phase::{Phase, plan, screen, shape};
 use crate::ports::Ports;
 use crate::record::Verdict;
 use crate::refusal::Refusal;
+use crate::signing::{self, Outgoing, Signer};
 use crate::state::{Memory, State};
 
 /// Where the phases up to *limit* led.
@@ -205,6 +206,30 @@ impl Gateway {
         if let Err(refusal) = told {
             return Decision::Respond(refuse(refusal, &mut exchange), exchange);
         }
+        let path = shape::path(route.rules.rewrite.as_ref(), found.pattern, &target.path);
+        let query = carriers.strip_query(target.query);
+        let query = match &upstream.sign {
+            None => query,
+            Some(_) => query.map(signing::canonical_query),
+        };
+        let path_and_query = match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.into_owned(),
+        };
+        let signer = upstream.sign.as_ref().map(|signing| {
+            signing::strip(&mut request);
+            let outgoing = Outgoing {
+                head,
+                edits: &request,
+                path_and_query: &path_and_query,
+                exchange: &exchange,
+            };
+            Signer::prepare(signing, upstream, &outgoing, state, ports)
+        });
+        let signer = match signer.transpose() {
+            Ok(signer) => signer,
+            Err(refusal) => return Decision::Respond(refuse(refusal, &mut exchange), exchange),
+        };
         exchange.verdict = Verdict::Forward;
         let timeout = route.rules.timeout.unwrap_or(upstream.timeout).0;
         let plan = AttemptPlan::new(
@@ -214,15 +239,11 @@ impl Gateway {
             timeout,
             state,
             exchange.started,
+            signer,
         );
-        let query = carriers.strip_query(target.query);
-        let path = shape::path(route.rules.rewrite.as_ref(), found.pattern, &target.path);
         Decision::Forward(Forward {
             plan,
-            path_and_query: match query {
-                Some(query) => format!("{path}?{query}"),
-                None => path.into_owned(),
-            },
+            path_and_query,
             request,
             upgrade: shape::asks_upgrade(head),
             exchange,

@@ -215,7 +215,7 @@ impl RequestHead for Request {
     }
 }
 
-/// A world with a settable clock, three secrets, documents to fetch, and signatures in software.
+/// A world with a settable clock, four secrets, documents to fetch, and signatures in software.
 pub(crate) struct World {
     pub(crate) now: Cell<UnixMillis>,
     pub(crate) state: State,
@@ -259,6 +259,11 @@ pub(crate) const OTHER_SECRET: &[u8] = b"another secret of at least 32 octets";
 
 /// An octet too short for HS256.
 pub(crate) const WEAK_SECRET: &[u8] = b"a secret of thirty-one octets!!";
+
+/// A pair of keys for signatures over requests.
+pub(crate) fn pair() -> SigningKey {
+    SigningKey::from_seed([5; 32])
+}
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -345,6 +350,7 @@ impl Ports for World {
         match name {
             "legacy" => Some(Cow::Borrowed(SECRET)),
             "other" => Some(Cow::Borrowed(OTHER_SECRET)),
+            "pair" => Some(Cow::Owned(pair().to_secret_text().into_bytes())),
             "weak" => Some(Cow::Borrowed(WEAK_SECRET)),
             _ => None,
         }

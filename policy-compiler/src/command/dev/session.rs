@@ -28,16 +28,17 @@ impl Session {
         listen: SocketAddr,
         store: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let mut world = World::new(runtime.apart())?;
-        world.attach(&mut ir.tables).await?;
-        world.vouch(&mut ir.tables, credentials::answer).await?;
         let credentials = Credentials::install(&mut ir)?;
+        let given = secrets(&credentials)?;
+        let mut world = World::new(runtime.apart())?;
+        world.attach(&mut ir.tables, &given).await?;
+        world.vouch(&mut ir.tables, credentials::answer).await?;
         let key = SigningKey::from_seed(output::entropy()?);
         let setting = Setting {
             listen,
             bundle: &ir.sign(1, &key)?,
             trust: key.trust_key(),
-            secrets: secrets(&credentials)?,
+            secrets: given,
             store,
             world: &world,
             tables: &ir.tables,
@@ -55,14 +56,14 @@ impl Session {
 
     /// Puts a changed policy into force. Tokens of issuers that are still there stay good.
     pub(super) async fn replace(&mut self, mut ir: Ir) -> Result<(), Failure> {
-        let world = &mut self.world;
-        world.attach(&mut ir.tables).await?;
-        world.vouch(&mut ir.tables, credentials::answer).await?;
         self.credentials.renew(&mut ir)?;
+        let given = secrets(&self.credentials)?;
+        let world = &mut self.world;
+        world.attach(&mut ir.tables, &given).await?;
+        world.vouch(&mut ir.tables, credentials::answer).await?;
         self.sequence = self.sequence.saturating_add(1);
         let bundle = ir.sign(self.sequence, &self.key)?;
-        self.gateway
-            .replace(&bundle, &self.world, secrets(&self.credentials)?)
+        self.gateway.replace(&bundle, &self.world, given)
     }
 
     pub(super) async fn end(self) -> Result<(), Failure> {

@@ -72,6 +72,7 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
         timeout: _,
         retry,
         caller,
+        sign,
     } = old;
     let urls = |origins: &[Origin]| {
         let url = |Origin { name: _, url }: &Origin| url.clone();
@@ -107,6 +108,9 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
             &new.caller,
             words::caller_facts,
         ),
+        Difference::between(ChangeKind::RequestSigning, sign, &new.sign, |sign| {
+            words::signing(sign.as_ref())
+        }),
     ];
     differences.into_iter().flatten().collect()
 }
