@@ -39,6 +39,8 @@ pub struct SpinConfig<'c> {
     pub secrets: &'c [(String, String)],
     /// The key-value stores that policies name: folders with a file for each key.
     pub stores: &'c [(String, PathBuf)],
+    /// The gateway that keeps limits for all instances: its address, and the token for it.
+    pub limits: Option<(String, String)>,
     /// The connectors that it reaches.
     pub world: &'c World,
     /// The policy's tables, as they are in the bundle.
@@ -91,6 +93,14 @@ impl SpinHost {
         }
         for (name, value) in config.variables {
             command.arg(format!("--variable={name}={value}"));
+        }
+        if let Some((address, token)) = &config.limits {
+            for variable in [
+                format!("tidegate_limits={address}"),
+                format!("tidegate_limits_token={token}"),
+            ] {
+                command.arg("--variable").arg(variable);
+            }
         }
         for (name, secret) in config.secrets {
             let variable = name.to_ascii_lowercase().replace('-', "_");

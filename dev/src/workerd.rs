@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 mod config;
 
-pub use config::{Identity, WorkerConfig};
+pub use config::{Identity, WorkerConfig, WorkerLimits};
 
 /// The key under which the Worker looks for its bundle.
 const BUNDLE_KEY: &str = "bundle";
@@ -24,7 +24,8 @@ const BUNDLE_KEY: &str = "bundle";
 /// A running Worker. Dropping it ends it.
 #[derive(Debug)]
 pub struct Workerd {
-    address: SocketAddr,
+    /// One for each isolate; at least one.
+    addresses: Vec<SocketAddr>,
     process: Child,
     log: UnboundedReceiver<String>,
     directory: TempDir,
@@ -53,19 +54,21 @@ impl Workerd {
             })?;
         }
         let namespace = directory.path().join("kv");
+        let objects = directory.path().join("objects");
         std::fs::create_dir(&namespace)?;
+        std::fs::create_dir(&objects)?;
         if let Some(bundle) = &config.bundle {
             std::fs::write(namespace.join(BUNDLE_KEY), bundle)?;
         }
         std::fs::write(
             directory.path().join("config.capnp"),
-            config.to_capnp(&namespace),
+            config.to_capnp(&namespace, &objects),
         )?;
 
         let program = program()?;
         let mut process = Command::new(&program)
             .args(["serve", "config.capnp", "--control-fd=1"])
-            .arg(format!("--socket-addr=http={listen}"))
+            .arg(format!("--socket-addr={}={listen}", config::socket_name(0)))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -77,24 +80,24 @@ impl Workerd {
         let mut output = BufReader::new(output).lines();
         let errors = process.stderr.take().context("no standard error")?;
         let mut errors = BufReader::new(errors).lines();
-        let port = loop {
+        let mut addresses = Vec::new();
+        while addresses.len() < config.isolates.max(1) {
             match output.next_line().await? {
                 Some(line) => {
-                    if let Some(port) = listening_port(&line) {
-                        break port;
-                    }
+                    let port = listening_port(&line, &config::socket_name(addresses.len()));
+                    addresses.extend(port.map(|port| SocketAddr::new(listen.ip(), port)));
                 }
                 None => bail!(
                     "workerd did not start: {}",
                     errors.next_line().await?.unwrap_or_default()
                 ),
             }
-        };
+        }
         let (sender, log) = unbounded_channel();
         tokio::spawn(collect(output, sender.clone()));
         tokio::spawn(collect(errors, sender));
         Ok(Self {
-            address: SocketAddr::new(listen.ip(), port),
+            addresses,
             process,
             log,
             directory,
@@ -103,7 +106,13 @@ impl Workerd {
 
     /// Where it serves plain HTTP/1.1.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.addresses.first().copied().unwrap_or(unspecified)
+    }
+
+    /// Where each of its isolates does.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The process; `None` once it has ended.
@@ -148,10 +157,10 @@ pub(crate) async fn collect<R: AsyncBufRead + Unpin>(
     }
 }
 
-/// The port in `{"event":"listen","socket":"http","port":8080}`.
-fn listening_port(line: &str) -> Option<u16> {
-    let rest = line.strip_prefix(r#"{"event":"listen","socket":"http","port":"#)?;
-    rest.strip_suffix('}')?.parse().ok()
+/// The port of a socket in `{"event":"listen","socket":"http-0","port":8080}`.
+fn listening_port(line: &str, socket: &str) -> Option<u16> {
+    let event = format!(r#"{{"event":"listen","socket":"{socket}","port":"#);
+    line.strip_prefix(&event)?.strip_suffix('}')?.parse().ok()
 }
 
 /// The program itself: the script that npm installs in front of it passes no signals on.

@@ -4,6 +4,7 @@
 //! and sample origins; a [`Runtime`](runtime::Runtime) is a gateway on it. The
 //! [suite](suite::run) sends each [`Case`](case::Case) and says what was not as expected.
 
+pub mod authority;
 pub mod case;
 pub mod client;
 pub mod credential;

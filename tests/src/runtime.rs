@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tidegate_dev::spin::{SpinConfig, SpinHost};
-use tidegate_dev::workerd::{WorkerConfig, Workerd};
+use tidegate_dev::workerd::{WorkerConfig, WorkerLimits, Workerd};
 use tidegate_edge_native::{
     Config, CredentialFolder, Identity, LimitAuthority, LogRecords, NativeGateway, Secrets,
 };
-
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::authority::{self, Authority};
 use crate::logs::Logs;
 use crate::stage::{Stage, root};
 
@@ -79,6 +79,18 @@ impl Runtime {
     /// # Errors
     /// Where it was not built, or `workerd` does not start.
     pub async fn workerd(stage: &Stage) -> Result<Self> {
+        Self::workerd_with(stage, WorkerLimits::Objects(None), 1).await
+    }
+
+    /// Starts so many isolates of the Worker, with an authority of limits.
+    ///
+    /// # Errors
+    /// As [`workerd`](Self::workerd).
+    pub async fn workerd_with(
+        stage: &Stage,
+        limits: WorkerLimits,
+        isolates: usize,
+    ) -> Result<Self> {
         let config = WorkerConfig {
             script_directory: target().join("workers"),
             bundle: Some(stage.bundle.clone()),
@@ -88,6 +100,8 @@ impl Runtime {
             variables: Vec::new(),
             secrets: stage.secrets.clone(),
             stores: stage.stores(),
+            limits: Some(limits),
+            isolates,
             platform_header: None,
         };
         Ok(Self::Workerd(Box::new(Workerd::start(&config).await?)))
@@ -98,6 +112,15 @@ impl Runtime {
     /// # Errors
     /// Where it or the host was not built, or does not start.
     pub async fn spin(stage: &Stage) -> Result<Self> {
+        let authority = Authority::start().await?;
+        Self::spin_with(stage, &authority).await
+    }
+
+    /// Starts the component with an authority of limits.
+    ///
+    /// # Errors
+    /// As [`spin`](Self::spin).
+    pub async fn spin_with(stage: &Stage, authority: &Authority) -> Result<Self> {
         let config = SpinConfig {
             program: target().join("debug/tidegate-spin-host"),
             component: target().join("wasm32-wasip2/wasm/tidegate_edge_spin.wasm"),
@@ -109,6 +132,7 @@ impl Runtime {
             trust: stage.trust.to_string(),
             secrets: &stage.secrets,
             stores: &stage.stores(),
+            limits: Some((authority.url(), authority::TOKEN.to_owned())),
             world: &stage.world,
             tables: &stage.tables,
         };
@@ -121,6 +145,14 @@ impl Runtime {
             Self::Native(address) => *address,
             Self::Workerd(workerd) => workerd.address(),
             Self::Spin(host) => host.address(),
+        }
+    }
+
+    /// Where each of its isolates serves; one that has no others is alone.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Workerd(workerd) => workerd.addresses().to_vec(),
+            Self::Native(_) | Self::Spin(_) => vec![self.address()],
         }
     }
 

@@ -79,6 +79,8 @@ impl Contest {
             variables: self.variables.clone(),
             secrets: self.secrets.clone(),
             stores: vec![],
+            limits: None,
+            isolates: 1,
             platform_header: None,
         };
         let worker = runtime.block_on(Workerd::start(&config))?;

@@ -24,8 +24,22 @@ pub struct WorkerConfig {
     pub secrets: Vec<(String, String)>,
     /// The key-value stores that policies name: folders with a file for each key.
     pub stores: Vec<(String, PathBuf)>,
+    /// Where limits that hold over many places are kept; nowhere without.
+    pub limits: Option<WorkerLimits>,
+    /// How many isolates serve, each at a socket of its own, as if at as many locations.
+    pub isolates: usize,
     /// The header in which a test says, as JSON, what Cloudflare knows of the client.
     pub platform_header: Option<String>,
+}
+
+/// Where a Worker's limits are kept.
+#[derive(Clone, Debug)]
+pub enum WorkerLimits {
+    /// In Durable Objects of the Worker's own class, stored in this folder; else in one that goes
+    /// with the Worker.
+    Objects(Option<PathBuf>),
+    /// By a gateway that answers for limits: its address, and the token for it.
+    Server(String, String),
 }
 
 /// A client certificate, and the authorities that origins' certificates must chain to.
@@ -43,7 +57,7 @@ pub struct Identity {
 
 impl WorkerConfig {
     /// Writes the configuration; modules are read from the directory it is put in.
-    pub(super) fn to_capnp(&self, namespace: &Path) -> String {
+    pub(super) fn to_capnp(&self, namespace: &Path, objects: &Path) -> String {
         let mut bindings = String::new();
         let mut services = String::new();
         let variables = self
@@ -93,37 +107,110 @@ impl WorkerConfig {
             ),
             None => format!("disk = (path = {})", text(&namespace.to_string_lossy())),
         };
-        format!(
-            r#"using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  services = [
-    (name = "gateway", worker = (
+        let mut sockets = String::new();
+        for isolate in 0..self.isolates.max(1) {
+            let (service, socket) = (service_name(isolate), socket_name(isolate));
+            let limits = self.limits(isolate, objects);
+            let _ = writeln!(
+                services,
+                r#"    (name = "{service}", worker = (
       modules = [
         (name = "index.js", esModule = embed "index.js"),
         (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
       ],
       compatibilityDate = "2026-11-01",
-      globalOutbound = "internet",
+      globalOutbound = "internet",{}
       bindings = [
       (name = "BUNDLES", kvNamespace = "bundles"),
-{bindings}      ],
-    )),
+{}{bindings}      ],
+    )),"#,
+                limits.namespace, limits.bindings
+            );
+            if isolate == 0 {
+                services.push_str(&limits.service);
+            }
+            let _ = writeln!(
+                sockets,
+                r#"    (name = "{socket}", address = "127.0.0.1:0", service = "{service}",
+      http = ({platform}injectRequestHeaders = [(name = "cf-connecting-ip", value = "127.0.0.1")])),"#
+            );
+        }
+        format!(
+            r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
     (name = "bundles", {namespace}),
     (name = "internet", network = (
       allow = ["private"],
       tlsOptions = (trustBrowserCas = true))),
 {services}  ],
-  sockets = [(
-    name = "http",
-    address = "127.0.0.1:0",
-    http = ({platform}injectRequestHeaders = [(name = "cf-connecting-ip", value = "127.0.0.1")]),
-    service = "gateway",
-  )],
+  sockets = [
+{sockets}  ],
 );
 "#
         )
     }
+
+    /// How an isolate reaches the authority of limits. The first one has the class, whose objects
+    /// all of them share, as they do all over the world.
+    fn limits(&self, isolate: usize, objects: &Path) -> Limits {
+        let class = "LimitAuthority";
+        let mut limits = Limits::default();
+        match &self.limits {
+            None => {}
+            Some(WorkerLimits::Server(address, token)) => {
+                let (address, token) = (text(address), text(token));
+                limits.bindings = format!(
+                    "      (name = \"TIDEGATE_LIMITS\", text = {address}),
+      (name = \"TIDEGATE_LIMITS_TOKEN\", text = {token}),\n"
+                );
+            }
+            Some(WorkerLimits::Objects(folder)) => {
+                let first = service_name(0);
+                let service = match isolate {
+                    0 => String::new(),
+                    _ => format!(", serviceName = \"{first}\""),
+                };
+                limits.bindings = format!(
+                    "      (name = \"TIDEGATE_LIMITS\",
+        durableObjectNamespace = (className = \"{class}\"{service})),\n"
+                );
+                if isolate == 0 {
+                    let folder = folder.as_deref().unwrap_or(objects);
+                    let path = text(&folder.to_string_lossy());
+                    limits.namespace = format!(
+                        "
+      durableObjectNamespaces = [
+        (className = \"{class}\", uniqueKey = \"tidegate-limits\", enableSql = true)],
+      durableObjectStorage = (localDisk = \"objects\"),"
+                    );
+                    limits.service = format!(
+                        "    (name = \"objects\", disk = (path = {path}, writable = true)),\n"
+                    );
+                }
+            }
+        }
+        limits
+    }
+}
+
+/// What an isolate's way to the authority of limits adds to the configuration.
+#[derive(Default)]
+struct Limits {
+    bindings: String,
+    namespace: String,
+    service: String,
+}
+
+/// The service of an isolate.
+fn service_name(isolate: usize) -> String {
+    format!("gateway-{isolate}")
+}
+
+/// The socket of an isolate.
+pub(super) fn socket_name(isolate: usize) -> String {
+    format!("http-{isolate}")
 }
 
 /// The binding that stands for a name in a policy.

@@ -1,6 +1,6 @@
 //! What an isolate keeps between requests. It may vanish at any time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -10,13 +10,14 @@ use tidegate_shared::bundle::{Bundle, InvalidBundle, Tables};
 use tidegate_shared::channel::{Follower, OtherBundle, open_bundle};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
+use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::channel::{ChannelError, Wanted};
 use crate::log;
-use crate::ports::{WorkerPorts, binding_name};
+use crate::ports::{LIMITS, WorkerPorts, binding_name};
 
 /// The variable that holds the keys whose bundles are accepted.
 const TRUST: &str = "TIDEGATE_TRUST";
@@ -32,6 +33,8 @@ pub(crate) struct Isolate {
     pub(crate) ports: WorkerPorts,
     /// Where a channel is followed.
     pub(crate) follower: RefCell<Option<Follower>>,
+    /// When leases were last looked after.
+    pub(crate) tended: Cell<UnixMillis>,
     gateway: RefCell<Option<Rc<Gateway>>>,
 }
 
@@ -52,6 +55,10 @@ pub(crate) enum BundleError {
     Rollback { offered: u64, current: u64 },
     #[error("the policy names `{name}`, but the Worker has no binding `{binding}`")]
     NoBinding { name: String, binding: String },
+    #[error(
+        "the policy has limits that hold over many places, but the Worker has no binding `{LIMITS}`"
+    )]
+    NoAuthority,
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -69,7 +76,7 @@ impl BundleError {
             Self::Envelope(_) => "bundle-not-ours",
             Self::Verify(_) => "bundle-not-trusted",
             Self::Rollback { .. } => "rollback",
-            Self::NoBinding { .. } | Self::Load(_) => "bundle-unusable",
+            Self::NoBinding { .. } | Self::NoAuthority | Self::Load(_) => "bundle-unusable",
             Self::Channel(error) => error.name(),
             Self::Other(error) => error.name(),
         }
@@ -131,6 +138,7 @@ impl Isolate {
                     state: State::new(seed),
                     ports,
                     follower: RefCell::default(),
+                    tended: Cell::default(),
                     gateway: RefCell::default(),
                 })
             });
@@ -193,6 +201,9 @@ impl Isolate {
 
     /// A binding that is missing shows now, and not at the first request that needs it.
     fn check_bindings(&self, tables: &Tables) -> Result<(), BundleError> {
+        if tables.needs_authority() && self.ports.limits().is_none() {
+            return Err(BundleError::NoAuthority);
+        }
         let secrets = tables.secrets().map(|(name, _)| name);
         let identities = tables
             .upstreams

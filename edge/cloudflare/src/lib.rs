@@ -11,6 +11,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod attempt;
+mod authority;
 mod certificate;
 mod channel;
 mod decide;
@@ -18,12 +19,15 @@ mod documents;
 mod fields;
 mod head;
 mod isolate;
+mod leases;
 mod log;
 mod namespace;
 mod ports;
 mod webcrypto;
 
 pub use attempt::Attempt;
+pub use authority::{Answered, answer};
 pub use channel::{Wanted, follow, statement_key};
 pub use decide::{decide, failed};
 pub use isolate::{load, ready, refresh};
+pub use leases::carry;

@@ -5,13 +5,21 @@ use std::cell::RefCell;
 
 use http::{Request, Response};
 use js_sys::{Date, Reflect};
-use tidegate_edge::{FetchBounds, PortError, Ports};
+use tidegate_edge::{FetchBounds, LimitServer, PortError, Ports};
+use tidegate_limits::{Answer, Question};
 use tidegate_shared::bundle::{Algorithm, KeyMaterial};
 use tidegate_shared::time::UnixMillis;
+use tidegate_shared::units::Span;
 use wasm_bindgen::JsValue;
 
 use crate::webcrypto::WebCrypto;
-use crate::{documents, namespace};
+use crate::{authority, documents, namespace};
+
+/// The binding of limits' authority: Durable Objects, or the address of a gateway that answers.
+pub(crate) const LIMITS: &str = "TIDEGATE_LIMITS";
+
+/// The secret that such a gateway wants to see.
+const LIMITS_TOKEN: &str = "TIDEGATE_LIMITS_TOKEN";
 
 /// The binding for a policy's name: upper case, with `_` for `-`.
 pub(crate) fn binding_name(name: &str) -> String {
@@ -50,6 +58,12 @@ impl WorkerPorts {
         Reflect::get(&self.env, &name.into()).ok()?.as_string()
     }
 
+    /// The authority of limits.
+    pub(crate) fn limits(&self) -> Option<JsValue> {
+        let value = Reflect::get(&self.env, &LIMITS.into()).ok()?;
+        (!value.is_undefined()).then_some(value)
+    }
+
     /// Unpredictable octets for hashing.
     pub(crate) fn seed(&self) -> [u8; 16] {
         self.draw()
@@ -76,12 +90,7 @@ impl WorkerPorts {
 
 impl Ports for WorkerPorts {
     fn now(&self) -> UnixMillis {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole milliseconds after 1970 by the platform's contract"
-        )]
-        UnixMillis(Date::now() as u64)
+        millis(Date::now())
     }
 
     fn entropy(&self) -> [u8; 24] {
@@ -111,6 +120,19 @@ impl Ports for WorkerPorts {
         namespace::get(&namespace, key).await
     }
 
+    async fn authority(&self, question: &Question, time: Span) -> Result<Answer, PortError> {
+        let binding = self
+            .limits()
+            .ok_or_else(|| PortError(format!("there is no binding `{LIMITS}`")))?;
+        let Some(address) = binding.as_string() else {
+            return authority::ask(&binding, question, time).await;
+        };
+        let token = self.variable(LIMITS_TOKEN).unwrap_or_default();
+        let server =
+            LimitServer::new(&address, &token).map_err(|error| PortError(error.to_string()))?;
+        server.ask(question, time, documents::fetch).await
+    }
+
     async fn fetch(
         &self,
         request: Request<Vec<u8>>,
@@ -118,4 +140,14 @@ impl Ports for WorkerPorts {
     ) -> Result<Response<Vec<u8>>, PortError> {
         documents::fetch(request, bounds).await
     }
+}
+
+/// A time, as JavaScript has it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole milliseconds after 1970 by the platform's contract"
+)]
+pub(crate) fn millis(time: f64) -> UnixMillis {
+    UnixMillis(time as u64)
 }

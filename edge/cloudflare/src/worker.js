@@ -2,9 +2,13 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import {
-  __wbg_reset_state as restart, decide, failed, followChannel, load, ready, refresh, statementKey,
+  __wbg_reset_state as restart, carry, decide, failed, followChannel, load, ready, refresh,
+  statementKey,
 } from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
+import { Stalled, within } from "./patience.js";
+
+export { LimitAuthority } from "./limit-authority.js";
 
 // Milliseconds between two looks at the KV namespace.
 const REFRESH = 30_000;
@@ -44,20 +48,18 @@ async function loadBundle(env) {
   }
 }
 
-class Stalled extends Error {}
-
 // What the namespace has under a key; undefined where it has nothing.
 async function value(env, key) {
   const patience = Number(env.TIDEGATE_PATIENCE ?? PATIENCE);
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Stalled(`no \`${key}\` within ${patience} ms`)), patience);
-  });
-  try {
-    const octets = await Promise.race([env.BUNDLES.get(key, "arrayBuffer"), late]);
-    return octets === null ? undefined : new Uint8Array(octets);
-  } finally {
-    clearTimeout(timer);
+  const octets = await within(env.BUNDLES.get(key, "arrayBuffer"), patience, `\`${key}\``);
+  return octets === null ? undefined : new Uint8Array(octets);
+}
+
+// Says behind the answer what is to be said about limits.
+function carryOn(ctx) {
+  const carried = carry();
+  if (carried !== undefined) {
+    ctx.waitUntil(carried);
   }
 }
 
@@ -65,10 +67,11 @@ function serve(request, ctx) {
   try {
     const fields = read(request);
     const step = decide(text(request, fields), request);
+    carryOn(ctx);
     if (step instanceof Response) {
       return step;
     }
-    const answer = follow(step, request, fields);
+    const answer = follow(step, request, fields, ctx);
     // The exchange is finished, and recorded, also where the client has gone meanwhile.
     ctx.waitUntil(answer);
     return answer;
@@ -78,9 +81,12 @@ function serve(request, ctx) {
 }
 
 // A step is an answer, an attempt at an origin, or the promise of either.
-async function follow(step, request, fields) {
+async function follow(step, request, fields, ctx) {
   try {
-    step = await step;
+    if (step instanceof Promise) {
+      step = await step;
+      carryOn(ctx);
+    }
     while (!(step instanceof Response)) {
       step = await attempt(step, request, fields);
     }

@@ -1,11 +1,15 @@
 //! What is asked of limits' authorities, and what is made of their answers.
 
+mod server;
+
 use tidegate_limits::{Grant, Question, Renewal, Spent};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
 use crate::ports::{PortError, Ports};
 use crate::state::{DueRenewal, State};
+
+pub use server::{InvalidLimitServer, LIMITS_MEDIA_TYPE, LimitServer};
 
 /// How long an authority is waited for.
 const PATIENCE: Span = Span(1_000);

@@ -37,6 +37,7 @@ mod state;
 mod stored_keys;
 
 pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
+pub use authority::{InvalidLimitServer, LIMITS_MEDIA_TYPE, LimitServer};
 pub use decision::{Decision, Exchange, Forward, HeadEdits, Reply};
 pub use gateway::{Gateway, LoadError, Refreshed};
 pub use head::{Peer, RequestHead, ResponseHead, Scheme};

@@ -67,6 +67,14 @@ impl State {
             tokens: Tokens::new(seed, MAX_VERIFIED),
         }
     }
+
+    /// Leases no more than so many tokens of a limit ahead of need: where the memory vanishes
+    /// after few requests, and what it has of a limit is lost each time.
+    #[must_use]
+    pub fn leasing_at_most(mut self, tokens: u32) -> Self {
+        self.holdings.most = tokens;
+        self
+    }
 }
 
 /// The memory, as a gateway with one bundle looks at it.

@@ -44,6 +44,8 @@ pub struct Holding {
     /// How long calls to the authority take, in milliseconds.
     round_trip: u64,
     fallback: fallback::Fallback,
+    /// Tokens that are held ahead of need, at most.
+    most: u32,
 }
 
 /// A renewal that was sent and not answered.
@@ -86,7 +88,15 @@ impl Holding {
             demand: Demand::new(now),
             round_trip: FIRST_ROUND_TRIP,
             fallback: fallback::Fallback::default(),
+            most: u32::MAX,
         }
+    }
+
+    /// Holds no more than so many tokens ahead of need: for a holder that may vanish at any
+    /// moment, as what it has then is used up for nothing.
+    #[must_use]
+    pub fn at_most(self, most: u32) -> Self {
+        Self { most, ..self }
     }
 
     /// Counts a request that costs `tokens`, once, before it is [spent](Self::spend).
@@ -190,6 +200,7 @@ impl Holding {
             .min(contract.burst());
         let stock = demand
             .saturating_add(self.reserve(contract, now))
+            .min(self.most)
             .max(waiting);
         self.tokens = usable.min(stock);
         self.ask(self.tokens, stock.saturating_sub(usable), demand, now)

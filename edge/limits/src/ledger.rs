@@ -62,6 +62,16 @@ impl Ledger {
         later.leases.is_empty() && level(later.bucket, later.clock) == 0
     }
 
+    /// When the ledger will say no more than a new one does, if nothing more is asked; or somewhat
+    /// later.
+    pub fn idle_at(&self, contract: Contract) -> UnixMillis {
+        let ends = self.leases.iter().map(|lease| lease.ends);
+        let last = ends.max().unwrap_or_default().max(self.clock);
+        // As if all that is leased were used at the end of the last lease.
+        let empty = contract.fill(self.bucket, self.outstanding(), last);
+        last.plus(millis_up(level(empty, last)))
+    }
+
     /// Tokens that are granted and not reported.
     pub fn outstanding(&self) -> u64 {
         self.leases

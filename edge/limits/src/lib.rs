@@ -31,7 +31,7 @@ pub use authority::{Authority, Full};
 pub use contract::{Contract, EmptyAt, level};
 pub use holding::{Holding, Spend};
 pub use ledger::Ledger;
-pub use message::{Answer, Ask, BucketId, Grant, Question, Renewal, Spent};
+pub use message::{Answer, Ask, BucketId, Grant, MAX_MESSAGE, Question, Renewal, Spent};
 pub use reservation::Reservation;
 pub use tidegate_shared::bundle::Unreachable;
 

@@ -8,9 +8,12 @@ use tidegate_shared::units::Rate;
 use crate::LIFETIME;
 use crate::contract::Contract;
 
+/// Octets of a message, at most.
+pub const MAX_MESSAGE: usize = 256;
+
 /// The bounds on a message.
 const BOUNDS: Bounds = Bounds {
-    octets: 256,
+    octets: MAX_MESSAGE,
     items: 32,
 };
 

@@ -1,17 +1,22 @@
 //! The authority of limits.
 
 mod redis;
+mod server;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::RedisError;
-use tidegate_edge::PortError;
+use tidegate_edge::{InvalidLimitServer, LimitServer, PortError};
 use tidegate_limits::{Answer, Authority, Question};
+use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
+use crate::fetch::Fetcher;
 use crate::ports::now;
 use redis::RedisAuthority;
+
+pub use server::{AuthorityConfig, AuthorityServer, AuthorityToken, InvalidToken};
 
 /// Buckets of the embedded authority; some 200 octets each.
 const MAX_BUCKETS: usize = 262_144;
@@ -24,6 +29,21 @@ pub struct LimitAuthority(Kind);
 enum Kind {
     Embedded(Mutex<Authority>),
     Redis(Box<RedisAuthority>),
+    Server(Box<(LimitServer, Fetcher)>),
+}
+
+/// There is no authority at an address.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidAuthority {
+    /// No address of a Redis or Valkey server.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// No address of a gateway, or no token for it.
+    #[error(transparent)]
+    Server(#[from] InvalidLimitServer),
+    /// There is no TLS to be had.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
 }
 
 impl LimitAuthority {
@@ -34,13 +54,30 @@ impl LimitAuthority {
         Self(Kind::Embedded(Mutex::new(authority)))
     }
 
+    /// This process, for other gateways too, which may have leases of an earlier run: each bucket
+    /// is full until those have ended that an authority granted before `began`.
+    pub fn recovering(began: UnixMillis) -> Self {
+        let authority = Authority::recovering(MAX_BUCKETS, began);
+        Self(Kind::Embedded(Mutex::new(authority)))
+    }
+
     /// A Redis or Valkey server, by its `redis://` address.
     ///
     /// # Errors
     /// Where the text is no such address; the server need not be there yet.
-    pub fn redis(address: &str) -> Result<Self, RedisError> {
+    pub fn redis(address: &str) -> Result<Self, InvalidAuthority> {
         let authority = RedisAuthority::new(address)?;
         Ok(Self(Kind::Redis(Box::new(authority))))
+    }
+
+    /// Another gateway that [serves](AuthorityServer) its authority, by its `https://` address and
+    /// the token that it wants to see.
+    ///
+    /// # Errors
+    /// Where there is no such address or token; the server need not be there yet.
+    pub fn server(address: &str, token: &str) -> Result<Self, InvalidAuthority> {
+        let server = LimitServer::new(address, token)?;
+        Ok(Self(Kind::Server(Box::new((server, Fetcher::new()?)))))
     }
 
     /// Asks the authority.
@@ -53,6 +90,11 @@ impl LimitAuthority {
                 let mut authority = authority.lock().unwrap_or_else(PoisonError::into_inner);
                 let answer = authority.answer(question, now());
                 answer.map_err(|error| PortError(error.to_string()))
+            }
+            Kind::Server(server) => {
+                let (server, fetcher) = &**server;
+                let fetch = |request, bounds| fetcher.fetch(request, bounds);
+                server.ask(question, time, fetch).await
             }
             Kind::Redis(authority) => {
                 let answer = authority.answer(question);

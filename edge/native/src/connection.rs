@@ -24,7 +24,7 @@ const MAX_HEAD: u32 = 64 * 1024;
 /// The most header fields.
 const MAX_FIELDS: usize = 128;
 /// The longest wait for a request head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 256;
 

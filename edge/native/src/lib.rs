@@ -13,6 +13,7 @@ mod follow;
 mod head;
 mod identity;
 mod leases;
+mod listen;
 mod ports;
 mod records;
 mod refresh;
@@ -20,13 +21,16 @@ mod server;
 mod tls;
 mod tunnel;
 
-pub use authority::LimitAuthority;
+pub use authority::{
+    AuthorityConfig, AuthorityServer, AuthorityToken, InvalidAuthority, InvalidToken,
+    LimitAuthority,
+};
 pub use bundle::{LoadFailure, Loaded};
 pub use credentials::CredentialFolder;
 pub use fetch::Fetcher;
 pub use follow::{Follow, FollowError, Following, InvalidSource, Next, Source};
 pub use identity::{Identity, InvalidIdentity};
-pub use ports::Secrets;
+pub use ports::{Secrets, now};
 pub use records::{LogRecords, Records};
 pub use server::{Config, NativeGateway, Reloader};
 pub use tls::{TlsError, TlsFiles};

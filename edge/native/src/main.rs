@@ -2,20 +2,22 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Follow, Following, Identity, LimitAuthority, LogRecords,
-    NativeGateway, Secrets, Source, TlsFiles,
+    AuthorityConfig, AuthorityServer, AuthorityToken, Config, CredentialFolder, Follow, Following,
+    Identity, LimitAuthority, LogRecords, NativeGateway, Secrets, Source, TlsFiles, now,
 };
 use tidegate_shared::channel::ChannelName;
 use tidegate_shared::trust::TrustKeys;
 use tidegate_shared::units::Span;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 /// Runs a policy bundle as an HTTP gateway.
@@ -52,8 +54,19 @@ struct Arguments {
     /// A folder of API keys, as `tidegate credentials --store file:DIR` fills it
     #[arg(long, value_name = "DIR")]
     credentials: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArguments,
+    /// How to log, to standard error
+    #[arg(long, value_enum, default_value_t = Log::Human)]
+    log: Log,
+}
+
+/// Where limits are kept.
+#[derive(Debug, clap::Args)]
+struct LimitArguments {
     /// Where `leased` and `strict` limits of several gateways are kept together: a Redis or Valkey
-    /// server that evicts no keys, as redis://USER:PASSWORD@HOST; else this process keeps them
+    /// server that evicts no keys, as redis://USER:PASSWORD@HOST, or a gateway with
+    /// `--serve-limits`, as https://HOST:PORT; else this process keeps them
     #[arg(
         long,
         value_name = "URL",
@@ -61,9 +74,62 @@ struct Arguments {
         hide_env_values = true
     )]
     limits: Option<String>,
-    /// How to log, to standard error
-    #[arg(long, value_enum, default_value_t = Log::Human)]
-    log: Log,
+    /// Keep the limits of other gateways too, and listen for them here; over TLS where clients
+    /// are served over TLS
+    #[arg(long, value_name = "ADDR")]
+    serve_limits: Option<SocketAddr>,
+    /// The file of the token by which gateways may ask each other about limits; else
+    /// `TIDEGATE_LIMITS_TOKEN` has it
+    #[arg(long, value_name = "FILE")]
+    limits_token: Option<PathBuf>,
+}
+
+impl LimitArguments {
+    /// The token, which is asked for where it is needed.
+    fn token(&self) -> Result<String, Failure> {
+        match &self.limits_token {
+            Some(file) => Ok(String::from_utf8(read(file)?)?),
+            None => std::env::var("TIDEGATE_LIMITS_TOKEN").map_err(|_| {
+                "gateways ask each other about limits with a token: `--limits-token FILE`".into()
+            }),
+        }
+    }
+
+    fn authority(&self) -> Result<LimitAuthority, Failure> {
+        let invalid = |error| format!("cannot use the address of `--limits`: {error}");
+        match self.limits.as_deref() {
+            Some(address) if address.starts_with("http") => {
+                Ok(LimitAuthority::server(address, &self.token()?).map_err(invalid)?)
+            }
+            Some(address) => Ok(LimitAuthority::redis(address).map_err(invalid)?),
+            None if self.serve_limits.is_some() => Ok(LimitAuthority::recovering(now())),
+            None => Ok(LimitAuthority::embedded()),
+        }
+    }
+
+    /// The server for other gateways, where there is to be one.
+    async fn server(
+        &self,
+        authority: &Arc<LimitAuthority>,
+        tls: Option<TlsFiles>,
+    ) -> Result<Option<AuthorityServer>, Failure> {
+        let Some(listen) = self.serve_limits else {
+            return Ok(None);
+        };
+        let config = AuthorityConfig {
+            listen,
+            // Clients' certificates say who calls an API, and no more.
+            tls: tls.map(|files| TlsFiles {
+                client_authorities: None,
+                ..files
+            }),
+            token: AuthorityToken::new(&self.token()?)?,
+            authority: Arc::clone(authority),
+        };
+        let server = AuthorityServer::bind(config).await?;
+        info!(address = %server.local_addr()?, "limits are kept for other gateways");
+        Ok(Some(server))
+    }
 }
 
 /// How a channel is followed.
@@ -129,29 +195,31 @@ async fn main() -> ExitCode {
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(
+        std::fs::read(path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?,
+    )
+}
+
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
-    };
     let trust: TrustKeys = String::from_utf8(read(&arguments.trust)?)?.parse()?;
     let files = arguments.tls_certificate.zip(arguments.tls_key);
-    let limits = match &arguments.limits {
-        Some(address) => LimitAuthority::redis(address)
-            .map_err(|error| format!("cannot use the address of `--limits`: {error}"))?,
-        None => LimitAuthority::embedded(),
-    };
+    let tls = files.map(|(certificate, key)| TlsFiles {
+        certificate,
+        key,
+        client_authorities: arguments.client_authorities,
+    });
+    let limits = Arc::new(arguments.limits.authority()?);
+    let authority = arguments.limits.server(&limits, tls.clone()).await?;
     let config = Config {
         listen: arguments.listen,
-        tls: files.map(|(certificate, key)| TlsFiles {
-            certificate,
-            key,
-            client_authorities: arguments.client_authorities,
-        }),
+        tls,
         trust: trust.clone(),
         identities: arguments.identities,
         secrets: Secrets::Platform(arguments.secrets),
         credentials: arguments.credentials.map(CredentialFolder::new),
-        limits: Arc::new(limits),
+        limits,
     };
     let records = Arc::new(LogRecords);
     let gateway = match arguments.bundle {
@@ -179,6 +247,13 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         gateway.scheme().as_str(),
         gateway.local_addr()?
     )?;
+    // Gateways that drain may still ask: the authority ends after the gateway.
+    let (end, ended) = oneshot::channel::<()>();
+    let asked = authority.map(|server| {
+        tokio::spawn(server.run(async {
+            let _ = ended.await;
+        }))
+    });
     gateway
         .run(async move {
             tokio::select! {
@@ -187,5 +262,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             }
         })
         .await;
+    drop(end);
+    if let Some(asked) = asked {
+        asked.await?;
+    }
     Ok(())
 }

@@ -90,7 +90,7 @@ impl<'s> Ports<'s> {
 }
 
 /// The time; at the epoch where the clock is before it.
-pub(crate) fn now() -> UnixMillis {
+pub fn now() -> UnixMillis {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

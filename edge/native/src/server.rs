@@ -10,7 +10,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tidegate_edge::{Scheme, State};
 use tidegate_shared::trust::TrustKeys;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::authority::LimitAuthority;
@@ -22,6 +21,7 @@ use crate::fetch::Fetcher;
 use crate::follow::Following;
 use crate::identity::Identity;
 use crate::leases;
+use crate::listen;
 use crate::ports::Secrets;
 use crate::records::Records;
 use crate::refresh;
@@ -191,43 +191,18 @@ impl NativeGateway {
             .tls
             .clone()
             .map(|tls| tokio::spawn(async move { tls.watch().await }));
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let builder = Arc::new(connection::builder());
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            let permit = tokio::select! {
-                () = &mut shutdown => break,
-                permit = Arc::clone(&connections).acquire_owned() => permit,
-            };
-            let (stream, client) = tokio::select! {
-                () = &mut shutdown => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Out of descriptors, most likely: the permit goes back, others will end.
-                        warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                        continue;
-                    }
-                },
-            };
-            if let Err(error) = stream.set_nodelay(true) {
-                warn!(%error, "cannot set TCP_NODELAY");
-            }
+        let serve = |stream, client: SocketAddr| {
             let connection = Connection {
                 current: Arc::clone(&self.current),
                 shared: Arc::clone(&self.shared),
                 builder: Arc::clone(&builder),
                 watcher: graceful.watcher(),
             };
-            let tls = self.tls.clone();
-            tokio::spawn(async move {
-                let _permit = permit;
-                connection.begin(stream, client.ip(), tls).await;
-            });
-        }
-        drop(self.listener);
+            connection.begin(stream, client.ip(), self.tls.clone())
+        };
+        listen::accept(self.listener, MAX_CONNECTIONS, shutdown, serve).await;
         if tokio::time::timeout(DRAIN, graceful.shutdown())
             .await
             .is_err()

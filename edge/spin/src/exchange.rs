@@ -36,9 +36,7 @@ pub(crate) async fn handle(request: Request) -> Response {
     };
     let gateway = &policy.gateway;
     let state = policy::state();
-    let ports = SpinPorts {
-        secrets: policy.secrets(),
-    };
+    let ports = SpinPorts { policy: &policy };
     let (response, exchange, plan) = match gateway.decide(&state, &ports, &head).await {
         Decision::Respond(reply, exchange) => {
             (reply::response(reply, head.method()), exchange, None)

@@ -7,19 +7,27 @@ use std::rc::Rc;
 
 use spin_sdk::wit_bindgen::spawn;
 use spin_sdk::{key_value, variables};
-use tidegate_edge::{Gateway, LoadError, State};
+use tidegate_edge::{Gateway, LimitServer, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 
 use crate::channel::{Channel, ChannelError, Settings};
+use crate::ports::SpinPorts;
 use crate::{log, ports};
 
 /// The bundle in the default key-value store.
 const KEY: &str = "bundle";
 /// The variable that holds the trusted keys.
 pub(crate) const TRUST: &str = "tidegate_trust";
+/// The variable with the address of the gateway that keeps limits for all instances.
+const LIMITS: &str = "tidegate_limits";
+/// The variable with the token that it wants to see.
+const LIMITS_TOKEN: &str = "tidegate_limits_token";
+/// Tokens of a limit that an instance leases ahead of need: it serves 128 requests, and what it has
+/// when it ends is lost until the lease ends.
+const MAX_LEASED: u32 = 16;
 /// Milliseconds after which an instance looks for another bundle.
 const REFRESH: u64 = 10_000;
 
@@ -34,6 +42,9 @@ pub(crate) struct Policy {
     secret_names: Vec<String>,
     /// Read before the first request, and never baked.
     secrets: OnceCell<BTreeMap<String, String>>,
+    /// Whether an authority of limits is needed, and which; read with the secrets.
+    needs_authority: bool,
+    authority: OnceCell<LimitServer>,
     /// Where the bundle is looked for again, and when it was last.
     source: Source,
 }
@@ -84,6 +95,8 @@ impl Policy {
         Ok(Self {
             secret_names: secret_names.collect(),
             secrets: OnceCell::new(),
+            needs_authority: bundle.content().tables.needs_authority(),
+            authority: OnceCell::new(),
             gateway: Gateway::load(bundle)?,
             source,
         })
@@ -107,7 +120,20 @@ impl Policy {
         self.secrets.get().unwrap_or(&NONE)
     }
 
+    /// The authority of limits.
+    pub(crate) fn authority(&self) -> Option<&LimitServer> {
+        self.authority.get()
+    }
+
     async fn read_secrets(&self) {
+        if self.needs_authority {
+            match read_authority().await {
+                Ok(authority) => {
+                    let _ = self.authority.set(authority);
+                }
+                Err(error) => log::warn(&error),
+            }
+        }
         let mut secrets = BTreeMap::new();
         for name in &self.secret_names {
             match variables::get(variable(name)).await {
@@ -120,6 +146,15 @@ impl Policy {
         // A request that ran beside this one may have read the same.
         let _ = self.secrets.set(secrets);
     }
+}
+
+async fn read_authority() -> Result<LimitServer, String> {
+    let read = async |name: &str| {
+        let value = variables::get(name.to_owned()).await;
+        value.map_err(|error| format!("the variable `{name}` cannot be read: {error}"))
+    };
+    let (address, token) = (read(LIMITS).await?, read(LIMITS_TOKEN).await?);
+    LimitServer::new(&address, &token).map_err(|error| error.to_string())
 }
 
 /// The policy in force; loads it where this instance has none yet.
@@ -152,7 +187,10 @@ pub(crate) async fn replace(policy: Policy) {
 
 /// What the gateway remembers in this instance.
 pub(crate) fn state() -> Rc<State> {
-    STATE.with(|state| Rc::clone(state.get_or_init(|| Rc::new(State::new(ports::entropy())))))
+    STATE.with(|state| {
+        let new = || Rc::new(State::new(ports::entropy()).leasing_at_most(MAX_LEASED));
+        Rc::clone(state.get_or_init(new))
+    })
 }
 
 /// Puts a bundle in force for good. Makes no call to the host.
@@ -166,7 +204,8 @@ pub(crate) fn freeze(bundle: &[u8], trust: &str) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// Looks after what grows old, beside the requests.
+/// Looks after what grows old, and says to the authority of limits what is to be said, beside the
+/// requests.
 pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
     match &policy.source {
         Source::Baked => {}
@@ -174,15 +213,22 @@ pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
         Source::Channel(channel) => channel.refresh(now),
     }
     let state = state();
+    state.tend_leases(now);
+    while let Some(due) = state.next_renewal() {
+        let policy = Rc::clone(policy);
+        spawn(async move {
+            if let Err(error) = due.carry(&SpinPorts { policy: &policy }).await {
+                log::warn(&format!("the authority of a limit: {error}"));
+            }
+        });
+    }
     if policy.gateway.refresh_due(&state, now) {
         spawn(refresh_documents(Rc::clone(policy), state));
     }
 }
 
 async fn refresh_documents(policy: Rc<Policy>, state: Rc<State>) {
-    let ports = ports::SpinPorts {
-        secrets: policy.secrets(),
-    };
+    let ports = SpinPorts { policy: &policy };
     for refreshed in policy.gateway.refresh(&state, &ports).await {
         if let Err(error) = refreshed.entries {
             log::warn(&format!("{} not fetched anew: {error}", refreshed.what));

@@ -1,21 +1,23 @@
 //! What the core asks of WASI and of Spin.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use http::{Request, Response};
 use spin_sdk::key_value;
 use spin_sdk::wasip3::clocks::system_clock;
 use spin_sdk::wasip3::random::random::get_random_bytes;
 use tidegate_edge::{FetchBounds, PortError, Ports};
+use tidegate_limits::{Answer, Question};
 use tidegate_shared::time::UnixMillis;
+use tidegate_shared::units::Span;
 
 use crate::fetch;
+use crate::policy::Policy;
 
 /// The ports of one request.
 pub(crate) struct SpinPorts<'a> {
-    /// The secrets that the policy names and Spin has.
-    pub(crate) secrets: &'a BTreeMap<String, String>,
+    /// Has the secrets that the policy names and Spin has, and the authority of limits.
+    pub(crate) policy: &'a Policy,
 }
 
 impl Ports for SpinPorts<'_> {
@@ -28,7 +30,7 @@ impl Ports for SpinPorts<'_> {
     }
 
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let secret = self.secrets.get(name)?;
+        let secret = self.policy.secrets().get(name)?;
         Some(Cow::Borrowed(secret.as_bytes()))
     }
 
@@ -36,6 +38,14 @@ impl Ports for SpinPorts<'_> {
         let failed = |error: key_value::Error| PortError(error.to_string());
         let store = key_value::Store::open(store).await.map_err(failed)?;
         store.get(key).await.map_err(failed)
+    }
+
+    async fn authority(&self, question: &Question, time: Span) -> Result<Answer, PortError> {
+        let authority = self.policy.authority();
+        let authority = authority.ok_or_else(|| {
+            PortError("there is no authority: set the variable `tidegate_limits`".to_owned())
+        })?;
+        authority.ask(question, time, fetch::fetch).await
     }
 
     async fn fetch(

@@ -13,6 +13,7 @@ pub mod expression;
 mod gateway;
 pub mod introspection;
 pub mod jwk;
+pub mod limit_message;
 pub mod path;
 pub mod pattern;
 pub mod payload;
@@ -57,6 +58,7 @@ targets!(
     expression,
     introspection,
     jwk,
+    limit_message,
     path,
     pattern,
     payload,

@@ -94,6 +94,7 @@ smoke! {
     expression: 40_000,
     introspection: 40_000,
     jwk: 40_000,
+    limit_message: 40_000,
     path: 500_000,
     pattern: 300_000,
     payload: 20_000,

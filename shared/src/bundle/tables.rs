@@ -5,8 +5,8 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
-    ApiKeyRing, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys, Limit, ListLocation,
-    RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
+    Accuracy, ApiKeyRing, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys, Limit,
+    ListLocation, RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
 };
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
@@ -97,6 +97,14 @@ impl Tables {
             ListLocation::Store(store) => Some(store.as_str()),
             ListLocation::Url(_) => None,
         }))
+    }
+
+    /// Whether limits hold over many places, so that the platform must have an authority for them.
+    pub fn needs_authority(&self) -> bool {
+        self.limits.iter().any(|limit| match limit.accuracy {
+            Accuracy::Local => false,
+            Accuracy::Leased(_) | Accuracy::Strict(_) => true,
+        })
     }
 
     /// The plan of this name.

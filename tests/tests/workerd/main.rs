@@ -43,6 +43,8 @@ fn config(bundle: Option<Vec<u8>>) -> WorkerConfig {
         variables: vec![],
         secrets: vec![],
         stores: vec![],
+        limits: None,
+        isolates: 1,
         platform_header: None,
     }
 }

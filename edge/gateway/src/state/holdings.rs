@@ -74,6 +74,8 @@ pub struct DueRenewal {
 #[derive(Debug)]
 pub(crate) struct Holdings {
     seed: Seed,
+    /// Tokens that are held of a bucket ahead of need, at most.
+    pub(super) most: u32,
     table: Mutex<Table>,
     due: Mutex<VecDeque<DueRenewal>>,
 }
@@ -91,6 +93,7 @@ impl Holdings {
         let seed = Seed(seed);
         Self {
             seed,
+            most: u32::MAX,
             table: Mutex::new(Table {
                 known: LruCache::unbounded_with_hasher(seed),
                 tried: LruCache::unbounded_with_hasher(seed),
@@ -110,7 +113,7 @@ impl Holdings {
                 let held = Arc::new(Held {
                     bucket,
                     inner: Mutex::new(Holder {
-                        holding: Holding::new(id, now),
+                        holding: Holding::new(id, now).at_most(self.most),
                         rate: limit.rate,
                         burst: limit.burst,
                     }),

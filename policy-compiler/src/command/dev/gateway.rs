@@ -1,18 +1,18 @@
 //! The gateway of a run, on one of the runtimes.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use clap::ValueEnum;
 use tidegate_dev::spin::{SpinConfig, SpinHost};
-use tidegate_dev::workerd::{WorkerConfig, Workerd};
+use tidegate_dev::workerd::{WorkerConfig, WorkerLimits, Workerd};
 use tidegate_dev::{Apart, Certificate, World};
 use tidegate_edge_native::{
-    Config, CredentialFolder, Identity, LimitAuthority, LogRecords, NativeGateway, Reloader,
-    Secrets,
+    AuthorityConfig, AuthorityServer, AuthorityToken, Config, CredentialFolder, Identity,
+    LimitAuthority, LogRecords, NativeGateway, Reloader, Secrets,
 };
 use tidegate_shared::bundle::Tables;
 use tidegate_shared::trust::TrustKey;
@@ -180,6 +180,8 @@ async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
         variables: Vec::new(),
         stores: stores(&setting)?,
         secrets: setting.secrets,
+        limits: Some(WorkerLimits::Objects(None)),
+        isolates: 1,
         platform_header: None,
     };
     Ok(Gateway::Workerd(
@@ -201,10 +203,30 @@ async fn spin(setting: Setting<'_>) -> Result<Gateway, Failure> {
         trust: setting.trust.to_string(),
         secrets: &setting.secrets,
         stores: &stores(&setting)?,
+        limits: Some(authority().await?),
         world: setting.world,
         tables: setting.tables,
     };
     Ok(Gateway::Spin(SpinHost::start(&config).await?))
+}
+
+/// An authority of limits for the component, as long as this process runs: its address, and the
+/// token for it.
+async fn authority() -> Result<(String, String), Failure> {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).map_err(|error| format!("no entropy: {error}"))?;
+    let token = hex::encode(token);
+    let config = AuthorityConfig {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        tls: None,
+        token: AuthorityToken::new(&token)?,
+        authority: Arc::new(LimitAuthority::embedded()),
+    };
+    let bound = AuthorityServer::bind(config).await;
+    let server = bound.map_err(|error| -> Failure { error })?;
+    let address = format!("http://{}/", server.local_addr()?);
+    tokio::spawn(server.run(std::future::pending()));
+    Ok((address, token))
 }
 
 /// The repository that this program was built from: the edge's gateways are built there.
