@@ -163,14 +163,14 @@ impl SignedBundle {
         let tables = Tables {
             issuers: vec![issuer(algorithm, keys)],
             limits: vec![Limit {
-                burst: u32::MAX,
                 key: vec![KeyPart::Subject],
-                ..Limit::new(
+                ..Limit::bursting(
                     "per-customer",
                     Rate {
                         count: 1_000_000,
                         period: 60,
                     },
+                    u32::MAX,
                 )
             }],
             ..Tables::default()

@@ -17,6 +17,7 @@ pub mod analysis;
 pub mod api_keys;
 #[cfg(feature = "bake")]
 pub mod bake;
+mod calendar;
 pub mod cel;
 pub mod credentials;
 mod decode;

@@ -212,6 +212,7 @@ pub(crate) fn lower(
             .map(|(name, upstream)| upstream::lower(name, upstream, cx))
             .collect(),
         limits: Vec::new(),
+        calendars: Vec::new(),
         cors: Vec::new(),
         conditions: Vec::new(),
         plans: policy.plans.names().map(str::to_owned).collect(),
@@ -220,8 +221,8 @@ pub(crate) fn lower(
             .as_ref()
             .and_then(|list| revocations::lower(list, cx)),
     };
-    for (_, limit) in policy.limits.iter() {
-        limit::check(limit, cx);
+    for (name, limit) in policy.limits.iter() {
+        limit::check(name, limit, cx);
     }
     let (hosts, places) = route::lower(&policy, &mut tables, cx);
     let tests = test::lower(&policy, cx);

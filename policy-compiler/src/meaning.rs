@@ -22,8 +22,8 @@ pub(crate) struct Meaning<'s> {
     /// What is watched, and refuses nobody.
     pub(crate) shadow: Shadow<'s>,
     pub(crate) limits: Vec<&'s Limit>,
-    /// What the limits' expressions refer to.
-    pub(crate) expressions: &'s [Condition],
+    /// What the limits refer to: expressions and calendars.
+    pub(crate) tables: &'s Tables,
     /// The limits of each plan that a caller can be on.
     pub(crate) plans: BTreeMap<&'s str, Vec<&'s Limit>>,
     pub(crate) anonymous_plan: Option<&'s str>,
@@ -156,7 +156,7 @@ impl<'s> Meaning<'s> {
                 .iter()
                 .map(|PlanLimits { plan, limits }| (plan.as_str(), named(limits)))
                 .collect(),
-            expressions: &tables.conditions,
+            tables,
             anonymous_plan: anonymous_plan.as_deref(),
             cors: cors.and_then(|cors| at(&tables.cors, cors)),
             answer,
@@ -260,7 +260,7 @@ impl Meaning<'_> {
             Answer::Forward(forward) => forward.upstream.caller != CallerFacts::default(),
         };
         let counted = self.limits.iter().flat_map(|limit| limit.expressions());
-        let mut counted = counted.filter_map(|index| at(self.expressions, index));
+        let mut counted = counted.filter_map(|index| at(&self.tables.conditions, index));
         told || conditions.any(|condition| condition.nodes().contains(&subject))
             || counted.any(|expression| expression.nodes().contains(&subject))
     }

@@ -30,7 +30,7 @@ pub(crate) use certificates::{CertificateHolder, Certificates};
 pub(crate) use definitions::{Cors, CorsChoice, CorsOrigins, Method, Upstream};
 pub(crate) use introspection::Introspection;
 pub(crate) use issuer::{Dpop, Issuer, KeySource, Profile, RemoteKeys};
-pub(crate) use limit::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope};
+pub(crate) use limit::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope, Quota};
 pub(crate) use mode::Mode;
 pub(crate) use plan::{Plan, PlanClaim};
 pub(crate) use revocations::Revocations;

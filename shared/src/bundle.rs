@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod auth;
+mod calendar;
 mod caller;
 mod certificate;
 mod introspection;
@@ -30,6 +31,7 @@ use crate::host::HostPattern;
 
 pub use api_keys::{ApiKeyRing, ApiKeySource, InvalidPinnedKeys, PinnedKeys, RingKeys, StoredKeys};
 pub use auth::{ApiKeyAuth, Auth, Carrier, IntrospectAuth, JwtAuth};
+pub use calendar::{Calendar, CalendarPeriod, MAX_RUNS, Period};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use certificate::{CertificateHolder, Certificates, NobodysCertificate};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};
@@ -37,7 +39,7 @@ pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
-pub use limit::{Accuracy, Cost, KeyPart, Limit, Scope, Unreachable};
+pub use limit::{Accuracy, Allowance, Cost, KeyPart, Limit, Scope, Unreachable};
 pub use plan::{PlanClaim, PlanLimits};
 pub use possession::{Binding, Possession, UnknownBinding};
 pub use revocations::{ListLocation, RevocationRules, UnknownWhenStale, WhenStale};
@@ -175,11 +177,14 @@ pub enum InvalidBundle {
     /// What puts callers on a plan names one that does not exist.
     #[error("callers are on a plan that does not exist")]
     DanglingPlan,
+    /// A calendar without periods, or with more runs than [`MAX_RUNS`].
+    #[error("a calendar has no periods, or too many")]
+    Calendar,
     /// A reference to an entry that does not exist.
     #[error("section of host `{0}` refers to an entry that does not exist")]
     DanglingReference(String),
-    /// A limit refers to an expression that does not exist.
-    #[error("limit `{0}` refers to an expression that does not exist")]
+    /// A limit refers to an expression or a calendar that does not exist.
+    #[error("limit `{0}` refers to an expression or a calendar that does not exist")]
     DanglingExpression(String),
 }
 
@@ -206,10 +211,13 @@ impl Bundle {
         if self.tables.largest() > bounds::TABLE {
             return Err(too_many("definitions", bounds::TABLE));
         }
-        let expressions = self.tables.conditions.len();
+        let (expressions, calendars) = (self.tables.conditions.len(), self.tables.calendars.len());
         let mut limits = self.tables.limits.iter();
-        if let Some(limit) = limits.find(|limit| !limit.refers_within(expressions)) {
+        if let Some(limit) = limits.find(|limit| !limit.refers_within(expressions, calendars)) {
             return Err(InvalidBundle::DanglingExpression(limit.name.clone()));
+        }
+        if !self.tables.calendars.iter().all(Calendar::is_sound) {
+            return Err(InvalidBundle::Calendar);
         }
         if !self.tables.know_plans() {
             return Err(InvalidBundle::DanglingPlan);

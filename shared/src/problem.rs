@@ -95,6 +95,12 @@ catalogue! {
     LimitUndetermined = "limit-undetermined", 400, "The request lacks what a limit counts by";
     /// A limit is used up. `Retry-After` says when the next request will be admitted.
     RateLimited = "rate-limited", 429, "Too many requests";
+    /// All that the caller may use in the current day or month is used. `Retry-After` says when the
+    /// next one begins.
+    QuotaExceeded = "quota-exceeded", 429, "The quota is used up";
+    /// As many of the caller's requests as may be are under way. Try again when one of them has
+    /// ended.
+    ConcurrencyLimited = "concurrency-limited", 429, "Too many requests at once";
     /// What says how much of a limit is left cannot be asked. Try again after `Retry-After`.
     LimitUnavailable = "limit-unavailable", 503, "The limit cannot be checked now";
     /// A header field that the gateway signs for the origin has an octet that cannot be signed:

@@ -1,6 +1,6 @@
 //! What came of a run, beside one bucket that sees every request at once.
 
-use tidegate_limits::{Contract, EmptyAt, level};
+use tidegate_limits::{Contract, EmptyAt};
 use tidegate_shared::time::UnixMillis;
 
 use crate::scenario::WARM_UP;
@@ -62,7 +62,10 @@ impl Meter {
 
     pub(crate) fn admit(&mut self, now: UnixMillis) {
         self.actual = self.contract.fill(self.actual, 1, now);
-        let over = level(self.actual, now).saturating_sub(self.contract.capacity());
+        let over = self
+            .contract
+            .level(self.actual, now)
+            .saturating_sub(self.contract.capacity());
         self.excess = self.excess.max(over);
         self.admitted += u64::from(counts(now));
     }

@@ -171,9 +171,8 @@ fn is_stored(folder: &Path) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway() {
     let authority = Authority::start().await.unwrap();
-    let mut cluster = Cluster::mixed(&authority).await;
+    let cluster = Cluster::mixed(&authority).await;
     check(&cluster).await;
     cluster.check_origin().await;
     check_away(&cluster, &mut Keeper::Gateway(authority)).await;
-    drop(cluster);
 }

@@ -36,6 +36,7 @@ async fn native() {
     let stage = stage().await;
     let runtime = Runtime::native(&stage).await.unwrap();
     everything("native", &runtime).await;
+    streams_hold_their_places(&runtime).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,4 +219,28 @@ async fn client_goes_away(runtime: &Runtime) {
             .status(),
         200
     );
+}
+
+/// A stream counts among the requests at once until it has ended, or its client has left.
+async fn streams_hold_their_places(runtime: &Runtime) {
+    let begin = async || {
+        let request = request(&format!("/few/bytes/{LENGTH}"))
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        client::send(runtime.address(), request).await.unwrap()
+    };
+    let [first, second] = [begin().await, begin().await];
+    assert_eq!([first.status(), second.status()], [200, 200]);
+    let refused = begin().await;
+    assert_eq!(refused.status(), 429);
+    let problem = refused.into_body().collect().await.unwrap().to_bytes();
+    let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+    assert_eq!(problem["type"], "urn:tidegate:problem:concurrency-limited");
+    drop(first);
+    let left = Instant::now();
+    while begin().await.status() != 200 {
+        assert!(left.elapsed() < Duration::from_secs(10), "still held");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(second);
 }

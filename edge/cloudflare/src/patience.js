@@ -1,3 +1,4 @@
+// What came too late.
 export class Stalled extends Error {}
 
 // Waits for a promise, but not for ever: what the platform promises has no deadline of its own.

@@ -14,6 +14,7 @@ use crate::hosts::{Route, Table};
 use crate::phase::Phase;
 use crate::record::{MAX_SHADOWED, Shadowed, Verdict};
 use crate::refusal::Refusal;
+use crate::state::Slot;
 
 /// What to do with a request. Both arms carry the [`Exchange`] that
 /// [`Gateway::finish`](crate::Gateway::finish) wants back.
@@ -106,6 +107,8 @@ pub struct Exchange {
     pub(crate) problem: Option<Problem>,
     pub(crate) reason: Option<String>,
     pub(crate) shadow: Vec<Shadowed>,
+    /// What the request holds of limits on requests at once; given back when the exchange is over.
+    pub(crate) slots: Vec<Slot>,
     /// Fields that the phases want in the answer, whoever gives it: CORS, limits.
     pub(crate) response: HeadEdits,
 }

@@ -46,4 +46,4 @@ pub use phase::HOP_BY_HOP;
 pub use ports::{FetchBounds, PortError, Ports};
 pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};
 pub use refusal::problem_reply;
-pub use state::{DueRenewal, State};
+pub use state::{Buckets, DueRenewal, Standing, State, Take};

@@ -5,6 +5,7 @@ mod api_keys;
 mod buckets;
 mod health;
 mod holdings;
+mod in_flight;
 mod retries;
 mod seed;
 mod signing_keys;
@@ -18,9 +19,11 @@ use crate::key_sets::KeySets;
 use crate::revocations::Lists;
 
 pub(crate) use api_keys::Recalled;
-pub(crate) use buckets::{Buckets, Standing, Take, seconds_up};
+pub(crate) use buckets::seconds_up;
+pub use buckets::{Buckets, Standing, Take};
 pub use holdings::DueRenewal;
-pub(crate) use holdings::{Held, Holdings};
+pub(crate) use holdings::{Held, Holdings, Terms};
+pub(crate) use in_flight::{InFlight, NoSlot, Slot};
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 
 /// Octets of tokens that were verified, and of their claims.
@@ -40,6 +43,7 @@ pub struct State {
     pub(crate) buckets: Buckets,
     pub(crate) health: health::OriginHealth,
     pub(crate) holdings: Holdings,
+    pub(crate) in_flight: InFlight,
     pub(crate) key_sets: KeySets,
     pub(crate) proofs: ReplayGuard,
     pub(crate) retries: retries::RetryBudgets,
@@ -58,6 +62,7 @@ impl State {
             buckets: Buckets::new(seed),
             health: health::OriginHealth::default(),
             holdings: Holdings::new(seed),
+            in_flight: InFlight::new(seed),
             key_sets: KeySets::default(),
             proofs: ReplayGuard::new(seed, PROOFS),
             retries: retries::RetryBudgets::default(),

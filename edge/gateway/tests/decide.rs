@@ -13,14 +13,20 @@ mod attempt;
 mod authenticate;
 #[path = "decide/caller.rs"]
 mod caller;
+#[path = "decide/concurrency.rs"]
+mod concurrency;
 #[path = "decide/condition.rs"]
 mod condition;
+#[path = "decide/flood.rs"]
+mod flood;
 #[path = "decide/leases.rs"]
 mod leases;
 #[path = "decide/limit.rs"]
 mod limit;
 #[path = "decide/plans.rs"]
 mod plans;
+#[path = "decide/quota.rs"]
+mod quota;
 #[path = "decide/record.rs"]
 mod record;
 #[path = "decide/route.rs"]

@@ -7,7 +7,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use tidegate_shared::cbor::{self, Bounds, InvalidCbor};
 use tidegate_shared::time::UnixMillis;
 
-use crate::contract::{Contract, EmptyAt, level, millis_up};
+use crate::contract::{Contract, EmptyAt, millis_up};
 use crate::message::{Answer, Ask, Grant, Renewal, Spent};
 use crate::{GRACE, LIFETIME, MAX_HOLDERS};
 use grant::{Claim, divide};
@@ -31,18 +31,30 @@ pub struct Ledger {
     bucket: EmptyAt,
     /// The latest time that was seen: a clock that steps back stands still instead.
     clock: UnixMillis,
+    /// Until when nothing is granted of a bucket that does not drain.
+    closed: UnixMillis,
     leases: Vec<Lease>,
 }
 
 impl Ledger {
     /// The ledger of a bucket of which leases may be about that nobody remembers: full, until the
-    /// last of those leases has ended and as long as it then takes to drain.
+    /// last of those leases has ended and as long as it then takes to drain. One that does not drain
+    /// gives nothing until then, and then begins anew.
     pub fn recovering(contract: Contract, now: UnixMillis) -> Self {
         let last_lease_ends = now.plus(LIFETIME + GRACE);
-        Self {
-            bucket: contract.fill(EmptyAt(0), contract.burst().into(), last_lease_ends),
+        let ledger = Self {
             clock: now,
-            leases: Vec::new(),
+            ..Self::default()
+        };
+        match contract.lasts() {
+            None => Self {
+                bucket: contract.fill(EmptyAt(0), contract.burst().into(), last_lease_ends),
+                ..ledger
+            },
+            Some(_) => Self {
+                closed: last_lease_ends,
+                ..ledger
+            },
         }
     }
 
@@ -59,7 +71,12 @@ impl Ledger {
     pub fn is_idle(&self, contract: Contract, now: UnixMillis) -> bool {
         let mut later = self.clone();
         later.advance(contract, now);
-        later.leases.is_empty() && level(later.bucket, later.clock) == 0
+        let is_over = contract
+            .lasts()
+            .is_some_and(|lasts| now.since(self.clock) >= lasts);
+        let is_empty =
+            contract.level(later.bucket, later.clock) == 0 && later.closed <= later.clock;
+        later.leases.is_empty() && (is_empty || is_over)
     }
 
     /// When the ledger will say no more than a new one does, if nothing more is asked; or somewhat
@@ -69,7 +86,10 @@ impl Ledger {
         let last = ends.max().unwrap_or_default().max(self.clock);
         // As if all that is leased were used at the end of the last lease.
         let empty = contract.fill(self.bucket, self.outstanding(), last);
-        last.plus(millis_up(level(empty, last)))
+        match contract.lasts() {
+            None => last.plus(millis_up(contract.level(empty, last))),
+            Some(lasts) => last.max(self.clock.plus(lasts)),
+        }
     }
 
     /// Tokens that are granted and not reported.
@@ -82,7 +102,11 @@ impl Ledger {
 
     /// Tokens that could be granted at `now`, were no lease to end before.
     pub fn free(&self, contract: Contract, now: UnixMillis) -> u32 {
-        let space = contract.space(self.bucket, now.max(self.clock));
+        let now = now.max(self.clock);
+        if now < self.closed {
+            return 0;
+        }
+        let space = contract.space(self.bucket, now);
         let outstanding = u32::try_from(self.outstanding()).unwrap_or(u32::MAX);
         space.saturating_sub(outstanding)
     }
@@ -107,6 +131,7 @@ impl Ledger {
         let Self {
             bucket,
             clock,
+            closed: _,
             leases,
         } = self;
         leases.retain(|lease| {
@@ -189,7 +214,8 @@ impl Ledger {
             };
         }
         let missing = u64::from(tokens.saturating_sub(free));
-        let wait = millis_up(contract.drain(missing));
+        // Of what does not drain, some may come back with the leases.
+        let wait = contract.wait(missing).unwrap_or(LIFETIME);
         Spent {
             tokens: 0,
             retry_after: u32::try_from(wait).unwrap_or(u32::MAX),

@@ -28,7 +28,7 @@ mod message;
 mod reservation;
 
 pub use authority::{Authority, Full};
-pub use contract::{Contract, EmptyAt, level};
+pub use contract::{Contract, EmptyAt};
 pub use holding::{Holding, Spend};
 pub use ledger::Ledger;
 pub use message::{Answer, Ask, BucketId, Grant, MAX_MESSAGE, Question, Renewal, Spent};
@@ -48,6 +48,9 @@ pub const MAX_HOLDERS: usize = 4_096;
 /// Milliseconds for which a holder asks tokens at a time: a third of the time in which a full
 /// bucket drains, but no longer than leases last, and no shorter than a call can take.
 pub fn horizon(contract: Contract) -> u64 {
-    let third = contract::millis_up(contract.capacity() / 3);
+    let third = match contract.lasts() {
+        None => contract::millis_up(contract.capacity() / 3),
+        Some(_) => u64::MAX,
+    };
     third.clamp(250, LIFETIME * 3 / 4)
 }

@@ -233,4 +233,44 @@ proptest! {
         let answer = world.ledger.answer(contract, &Ask::Spend(burst), world.now);
         prop_assert_eq!(answer.to_spending(burst).map(|spent| spent.tokens), Some(burst));
     }
+
+    /// What a calendar's period has is admitted once at most, whatever happens but that the
+    /// authority forgets it; and nothing comes back while it lasts.
+    #[test]
+    fn admits_no_more_than_a_quota(
+        events in prop::collection::vec(event(), 1..150),
+        units in 1_u32..40,
+        clocks in prop::collection::vec((-47_i64..=47, 0_u64..4_000_000_000_000), HOLDERS),
+    ) {
+        let contract = Contract::new(Rate { count: 0, period: 86_400 }, units);
+        let mut world = World::new(contract, clocks);
+        for event in events.iter().filter(|event| !matches!(event, Event::RestartAuthority)) {
+            world.happen(event);
+            prop_assert!(world.ledger.outstanding() <= u64::from(units));
+        }
+        let admitted: u32 = world.admitted.iter().map(|(_, tokens)| tokens).sum();
+        prop_assert!(admitted <= units, "{admitted} of {units}");
+        let (now, later) = (world.now, world.now.plus(86_400_000));
+        prop_assert!(admitted == 0 || !world.ledger.is_idle(contract, now));
+        prop_assert!(world.ledger.is_idle(contract, later.max(world.ledger.idle_at(contract))));
+    }
+}
+
+#[test]
+fn a_quota_that_was_forgotten_gives_nothing_while_leases_may_be_about() {
+    let contract = Contract::new(
+        Rate {
+            count: 0,
+            period: 86_400,
+        },
+        5,
+    );
+    let began = UnixMillis(1_700_000_000_000);
+    let mut ledger = Ledger::recovering(contract, began);
+    let mut spent = |after| {
+        let answer = ledger.answer(contract, &Ask::Spend(3), began.plus(after));
+        answer.to_spending(3).unwrap().tokens
+    };
+    assert_eq!([0, LIFETIME, LIFETIME + GRACE].map(&mut spent), [0, 0, 3]);
+    assert_eq!(spent(LIFETIME + GRACE), 0, "three of five are used");
 }

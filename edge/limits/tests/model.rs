@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use stateright::{Checker, Model, Property};
 use tidegate_limits::{
-    Answer, Ask, Contract, EmptyAt, GRACE, Grant, Holding, LIFETIME, Ledger, Renewal, Spend, level,
+    Answer, Ask, Contract, EmptyAt, GRACE, Grant, Holding, LIFETIME, Ledger, Renewal, Spend,
 };
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Rate;
@@ -162,10 +162,10 @@ impl Model for Small {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("the contract holds", |_, world: &World| {
-                level(world.truth, world.now) <= contract().capacity()
+                contract().level(world.truth, world.now) <= contract().capacity()
             }),
             Property::sometimes("the bucket is used up", |_, world: &World| {
-                level(world.truth, world.now) == contract().capacity()
+                contract().level(world.truth, world.now) == contract().capacity()
             }),
             Property::sometimes("a later lease is used", |_, world: &World| {
                 world.truth.0 > (START.0 + 60_000) * 1_000_000

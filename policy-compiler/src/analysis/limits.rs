@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_shared::bundle::{Cost, Limit, Route, Scope};
+use tidegate_shared::bundle::{Allowance, Cost, Limit, Route, Scope};
+use tidegate_shared::units::Rate;
 
 use crate::Ir;
 use crate::diagnostic::Diagnostic;
@@ -69,8 +70,7 @@ fn refuses_before(ir: &Ir, first: &Limit, then: &Limit) -> bool {
             && !strict.shadow
             && !loose.shadow
             && strict.accuracy == loose.accuracy
-            && strict.burst <= loose.burst
-            && per_both_periods(strict, loose) <= per_both_periods(loose, strict)
+            && allows_no_more(strict.allows, loose.allows)
             && strict.key.iter().all(|part| loose.key.contains(part))
             && takes_no_less(&strict.cost, &loose.cost)
             && is_no_narrower(&strict.scope, &loose.scope)
@@ -84,9 +84,32 @@ fn refuses_before(ir: &Ir, first: &Limit, then: &Limit) -> bool {
     holds(first, then) && (!holds(then, first) || defined(first) < defined(then))
 }
 
-/// What a limit admits in as many seconds as the product of both periods.
-fn per_both_periods(limit: &Limit, other: &Limit) -> u64 {
-    u64::from(limit.rate.count).saturating_mul(u64::from(other.rate.period))
+/// Whether what the one allows is never more than what the other does. Different things are not
+/// compared.
+fn allows_no_more(strict: Allowance, loose: Allowance) -> bool {
+    match (strict, loose) {
+        (
+            Allowance::Rate { rate, burst },
+            Allowance::Rate {
+                rate: loose,
+                burst: most,
+            },
+        ) => burst <= most && in_both_periods(rate, loose) <= in_both_periods(loose, rate),
+        (
+            Allowance::Quota { units, calendar },
+            Allowance::Quota {
+                units: loose,
+                calendar: other,
+            },
+        ) => calendar == other && units <= loose,
+        (Allowance::AtOnce(units), Allowance::AtOnce(loose)) => units <= loose,
+        (Allowance::Rate { .. } | Allowance::Quota { .. } | Allowance::AtOnce(_), _) => false,
+    }
+}
+
+/// What a rate admits in as many seconds as the product of both periods.
+fn in_both_periods(rate: Rate, other: Rate) -> u64 {
+    u64::from(rate.count).saturating_mul(other.period.into())
 }
 
 fn takes_no_less(strict: &Cost, loose: &Cost) -> bool {

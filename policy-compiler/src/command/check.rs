@@ -47,7 +47,10 @@ impl Check {
                         ir.route_count()
                     ));
                     // A limit may stand there several times, once for each scope.
-                    let promises: BTreeSet<String> = ir.tables.limits.iter().map(promise).collect();
+                    let promises: BTreeSet<String> = {
+                        let limits = ir.tables.limits.iter();
+                        limits.map(|limit| promise(limit, &ir.tables)).collect()
+                    };
                     for promise in promises {
                         output::print(&promise);
                     }

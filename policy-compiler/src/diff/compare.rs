@@ -34,7 +34,7 @@ pub(super) fn meanings(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> 
         // Compared with what refers to its parameters.
         pattern: _,
         // Compared with the limits that refer to them.
-        expressions: _,
+        tables: _,
         caller,
         conditions: _,
         shadow,

@@ -158,14 +158,14 @@ impl Facts<'_> {
             limits => words::list(
                 limits
                     .iter()
-                    .map(|limit| words::limit(limit, meaning.expressions)),
+                    .map(|limit| words::limit(limit, meaning.tables)),
             ),
         });
         let plan = self.seen.record.plan.as_deref().map(|name| {
             self.said(|meaning| {
                 let limits = meaning.plans.get(name);
                 let limits = limits.map(Vec::as_slice).unwrap_or_default();
-                format!("; {}", words::plan(name, limits, meaning.expressions))
+                format!("; {}", words::plan(name, limits, meaning.tables))
             })
         });
         let limits = limits + &plan.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Limits, as each stands on a route: what it counts by may depend on the route's path and caller.
 
+mod allowance;
+
 use tidegate_shared::bundle::{self, Accuracy, Auth, Cost, KeyPart, Tables, Unreachable};
 
 use super::condition::Asked;
@@ -8,36 +10,35 @@ use crate::cel::Type;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope, Mode, Policy};
+use allowance::Stated;
 
 const MAX_BURST: u64 = 1_000_000_000;
 
 /// Reports what is wrong with a limit wherever it stands.
-pub(super) fn check(limit: &Limit, cx: &mut Context<'_>) {
-    let burst = burst(limit);
-    if let Some(given) = &limit.burst
-        && !(1..=MAX_BURST).contains(&burst)
+pub(super) fn check(name: &Spanned<String>, limit: &Limit, cx: &mut Context<'_>) {
+    allowance::check(name, limit, cx);
+    if let Some(stated) = Stated::of(limit)
+        && let Some(LimitCost::Fixed(cost)) = &limit.cost
+        && !(1..=stated.most(limit)).contains(&cost.value)
     {
-        cx.error(
-            "invalid-value",
-            given.span,
-            format!("`burst` is 1 to {MAX_BURST}"),
-        );
-    }
-    if let Some(LimitCost::Fixed(cost)) = &limit.cost
-        && !(1..=burst).contains(&cost.value)
-    {
+        let most = stated.most(limit);
+        let (full, bound) = match stated {
+            Stated::Rate(_) => (format!("a full bucket holds {most}"), "the burst"),
+            Stated::Quota(_) => (format!("a whole period has {most}"), "the quota"),
+            Stated::Concurrency(_) => (format!("all at once may take {most}"), "the concurrency"),
+        };
         let message = format!(
             "a request that takes {} is {}",
             cost.value,
             if cost.value == 0 {
                 "not limited".to_owned()
             } else {
-                format!("never admitted: a full bucket holds {burst}")
+                format!("never admitted: {full}")
             }
         );
         cx.diagnostics.push(
             Diagnostic::error("invalid-value", cost.span, message)
-                .help(format!("let `cost` be 1 to the burst, here {burst}")),
+                .help(format!("let `cost` be 1 to {bound}, here {most}")),
         );
     }
     check_accuracy(limit, cx);
@@ -66,7 +67,11 @@ fn check_accuracy(limit: &Limit, cx: &mut Context<'_>) {
 
 fn accuracy(limit: &Limit) -> LimitAccuracy {
     let accuracy = limit.accuracy.as_ref();
-    accuracy.map_or(LimitAccuracy::Local, |accuracy| accuracy.value)
+    let absent = match limit.quota {
+        Some(_) => LimitAccuracy::Leased,
+        None => LimitAccuracy::Local,
+    };
+    accuracy.map_or(absent, |accuracy| accuracy.value)
 }
 
 /// The definition that a name refers to.
@@ -128,10 +133,10 @@ pub(super) fn lower(
     };
     let rule = limit.when_unreachable.as_ref();
     let rule = rule.map_or(Unreachable::Refuse, |rule| rule.value.0);
+    let allows = allowance::lower(limit, tables)?;
     let lowered = bundle::Limit {
         name: name.value.clone(),
-        rate: limit.rate.value,
-        burst: u32::try_from(burst(limit)).unwrap_or(u32::MAX),
+        allows,
         key,
         cost,
         scope,
@@ -149,11 +154,6 @@ pub(super) fn lower(
         tables.limits.len().saturating_sub(1)
     });
     u32::try_from(index).ok()
-}
-
-fn burst(limit: &Limit) -> u64 {
-    let rate = u64::from(limit.rate.value.count);
-    limit.burst.as_ref().map_or(rate, |burst| burst.value)
 }
 
 /// Whether the route has what the limit counts by.

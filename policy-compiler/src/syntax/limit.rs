@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use tidegate_shared::bundle::{KeyPart, Unreachable};
+use tidegate_shared::bundle::{KeyPart, Period, Unreachable};
 use tidegate_shared::units::Rate;
 
 use super::Mode;
@@ -16,8 +16,15 @@ use crate::yaml::{Kind, Node};
 record! {
     /// How much callers may call.
     struct Limit {
-        /// The steady rate, as `60/m`.
-        rate: Parsed<Rate>,
+        /// The steady rate, as `60/m`. A limit has a rate, a quota or a concurrency.
+        rate: Option<Parsed<Rate>>,
+        /// How much in each day or month of the calendar, as `10000/day` or `100000/month`.
+        quota: Option<Parsed<Quota>>,
+        /// The time zone of the quota's calendar, by its name in the IANA database, as
+        /// `Europe/Zurich`; `UTC` if absent.
+        zone: Option<Spanned<String>>,
+        /// How many requests may be under way at once, as each place counts them for itself.
+        concurrency: Option<Spanned<u64>>,
         /// What may be taken at once from a full bucket; the rate's count if absent.
         burst: Option<Spanned<u64>>,
         /// What is counted apart: `auth.subject`, `auth.issuer`, `client.address`,
@@ -29,14 +36,40 @@ record! {
         cost: Option<LimitCost>,
         /// What counts together: `gateway`, `api` or `route`; `gateway` if absent.
         scope: Option<Parsed<LimitScope>>,
-        /// How exactly it holds over many places: `local`, `leased` or `strict`; `local` if absent,
-        /// where each place counts for itself.
+        /// How exactly it holds over many places: `local`, `leased` or `strict`; if absent, `leased`
+        /// for a quota, and else `local`, where each place counts for itself.
         accuracy: Option<Parsed<LimitAccuracy>>,
         /// What happens while the authority of a `leased` or `strict` limit does not answer:
         /// `refuse`, `local` or `allow`; `refuse` if absent.
         when_unreachable: Option<Parsed<WhenUnreachable>>,
         /// Whether it counts: `enforce` if absent, or `shadow`.
         mode: Option<Parsed<Mode>>,
+    }
+}
+
+/// How much in each period of a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) units: u32,
+    pub(crate) period: Period,
+}
+
+impl FromStr for Quota {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let quota = text.split_once('/').and_then(|(units, period)| {
+            let digits = units.bytes().all(|octet| octet.is_ascii_digit());
+            let units: u32 = units.parse().ok().filter(|units| digits && *units > 0)?;
+            let period = period.parse().ok()?;
+            Some(Self { units, period })
+        });
+        quota.ok_or_else(|| {
+            format!(
+                "`{text}` is not a quota: write a count of at least 1 and a period, as `10000/day` \
+                 or `100000/month`"
+            )
+        })
     }
 }
 

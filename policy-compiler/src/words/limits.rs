@@ -1,7 +1,9 @@
 //! Limits.
 
 use tidegate_limits::{Contract, LIFETIME, horizon};
-use tidegate_shared::bundle::{Accuracy, Cost, KeyPart, Limit, Scope, Unreachable};
+use tidegate_shared::bundle::{
+    Accuracy, Allowance, Cost, KeyPart, Limit, Scope, Tables, Unreachable,
+};
 use tidegate_shared::condition::Condition;
 
 use super::{code, list};
@@ -9,17 +11,18 @@ use super::{code, list};
 /// For how many locations a cost is told, each with the same part of half of what the limit admits.
 const LOCATIONS: u32 = 30;
 
-pub(crate) fn limit(limit: &Limit, expressions: &[Condition]) -> String {
+pub(crate) fn limit(limit: &Limit, tables: &Tables) -> String {
     let Limit {
         name,
-        rate,
-        burst,
+        allows,
         key,
         cost,
         scope,
         accuracy,
         shadow,
     } = limit;
+    let expressions = tables.conditions.as_slice();
+    let allows = allowance(*allows, tables);
     let key = if key.is_empty() {
         "altogether".to_owned()
     } else {
@@ -43,7 +46,7 @@ pub(crate) fn limit(limit: &Limit, expressions: &[Condition]) -> String {
     };
     let shadow = if *shadow { ", in shadow" } else { "" };
     format!(
-        "{}: {rate}, burst {burst}, {key}{scope}{cost}{accuracy}{shadow}",
+        "{}: {allows}, {key}{scope}{cost}{accuracy}{shadow}",
         code(name)
     )
 }
@@ -56,12 +59,28 @@ fn unreachable(rule: Unreachable) -> &'static str {
     }
 }
 
+fn allowance(allows: Allowance, tables: &Tables) -> String {
+    match allows {
+        Allowance::Rate { rate, burst } => format!("{rate}, burst {burst}"),
+        Allowance::Quota { units, calendar } => quota(units, calendar, tables),
+        Allowance::AtOnce(units) => format!("{units} at once"),
+    }
+}
+
+/// As the language has it, with its zone.
+fn quota(units: u32, calendar: u32, tables: &Tables) -> String {
+    let calendar = usize::try_from(calendar).ok();
+    let calendar = calendar.and_then(|index| tables.calendars.get(index));
+    calendar.map_or_else(String::new, |calendar| {
+        format!("{units}/{} in {}", calendar.period, calendar.zone)
+    })
+}
+
 /// What a limit's accuracy guarantees, and what it costs.
-pub fn promise(limit: &Limit) -> String {
+pub fn promise(limit: &Limit, tables: &Tables) -> String {
     let Limit {
         name,
-        rate,
-        burst,
+        allows,
         key,
         cost: _,
         scope: _,
@@ -69,20 +88,35 @@ pub fn promise(limit: &Limit) -> String {
         shadow,
     } = limit;
     let key = if key.is_empty() { "" } else { " for each key" };
-    let most = format!("at most {burst} + {rate}{key}");
-    let contract = Contract::new(*rate, *burst);
+    let (most, contract) = match allows {
+        Allowance::Rate { rate, burst } => (
+            format!("at most {burst} + {rate}{key}"),
+            Some(Contract::new(*rate, *burst)),
+        ),
+        Allowance::Quota { units, calendar } => {
+            let quota = quota(*units, *calendar, tables);
+            (format!("at most {quota}{key}"), None)
+        }
+        Allowance::AtOnce(units) => (format!("at most {units} at once{key}"), None),
+    };
     let (promise, rule) = match accuracy {
         Accuracy::Local => (
             format!("{most}, in each place by itself; no remote calls"),
             None,
         ),
         Accuracy::Leased(rule) => {
-            let calls = calls(contract);
-            let promise = format!(
-                "{most} altogether; about {calls} a request at {LOCATIONS} locations that use half \
-                 of it"
-            );
-            (promise, Some(rule))
+            let calls = match contract {
+                Some(contract) => format!(
+                    "about {} a request at {LOCATIONS} locations that use half of it",
+                    calls(contract)
+                ),
+                None => format!(
+                    "a remote call in {} s at each location that is used, and what a location that \
+                     ends has left is used up",
+                    LIFETIME * 3 / 4_000
+                ),
+            };
+            (format!("{most} altogether; {calls}"), Some(rule))
         }
         Accuracy::Strict(rule) => (
             format!("{most} altogether; a remote call for each request, which waits for it"),
@@ -94,7 +128,7 @@ pub fn promise(limit: &Limit) -> String {
         Some(Unreachable::Refuse) => "; nothing more while the authority is away".to_owned(),
         Some(Unreachable::Local) => format!(
             "; while the authority is away {} + {} s of the rate more",
-            burst.div_ceil(3),
+            allows.most().div_ceil(3),
             2 * LIFETIME / 1_000
         ),
         Some(Unreachable::Allow) => "; everything while the authority is away".to_owned(),
@@ -158,11 +192,13 @@ mod tests {
             ("60/m", 20, Strict(Unreachable::Refuse)),
         ]
         .map(|(rate, burst, accuracy)| {
-            promise(&Limit {
-                burst,
+            let rate = rate.parse().unwrap();
+            let limit = Limit {
+                allows: Allowance::Rate { rate, burst },
                 accuracy,
-                ..Limit::new("l", rate.parse().unwrap())
-            })
+                ..Limit::new("l", rate)
+            };
+            promise(&limit, &Tables::default())
         });
         expect![[r#"
             limit `l`: at most 20 + 60/m, in each place by itself; no remote calls

@@ -1,12 +1,11 @@
 //! Plans.
 
-use tidegate_shared::bundle::{Limit, PlanClaim};
-use tidegate_shared::condition::Condition;
+use tidegate_shared::bundle::{Limit, PlanClaim, Tables};
 
 use super::{code, limit, list};
 
-pub(crate) fn plan(name: &str, limits: &[&Limit], expressions: &[Condition]) -> String {
-    let limits = limits.iter().map(|own| limit(own, expressions));
+pub(crate) fn plan(name: &str, limits: &[&Limit], tables: &Tables) -> String {
+    let limits = limits.iter().map(|own| limit(own, tables));
     format!("the plan {}: {}", code(name), list(limits))
 }
 

@@ -10,10 +10,8 @@ use crate::units::Rate;
 pub struct Limit {
     /// The name in the policy. Together with the scope and the key's value it names the bucket.
     pub name: String,
-    /// The steady rate.
-    pub rate: Rate,
-    /// What a full bucket holds; at least 1.
-    pub burst: u32,
+    /// What it allows.
+    pub allows: Allowance,
     /// What is counted apart; empty for one bucket altogether.
     pub key: Vec<KeyPart>,
     /// What a request takes from the bucket.
@@ -30,10 +28,14 @@ impl Limit {
     /// A limit whose full bucket holds what the rate admits in a period, for all callers together
     /// and one for each request; each isolate or process counts for itself.
     pub fn new(name: impl Into<String>, rate: Rate) -> Self {
+        Self::bursting(name, rate, rate.count)
+    }
+
+    /// The same with another burst.
+    pub fn bursting(name: impl Into<String>, rate: Rate, burst: u32) -> Self {
         Self {
             name: name.into(),
-            rate,
-            burst: rate.count,
+            allows: Allowance::Rate { rate, burst },
             key: Vec::new(),
             cost: Cost::Fixed(1),
             scope: Scope::Gateway,
@@ -59,9 +61,45 @@ impl Limit {
         key.chain(cost)
     }
 
-    pub(super) fn refers_within(&self, expressions: usize) -> bool {
-        let has = |index| usize::try_from(index).is_ok_and(|index| index < expressions);
-        self.expressions().all(has)
+    pub(super) fn refers_within(&self, expressions: usize, calendars: usize) -> bool {
+        let within = |index, of| usize::try_from(index).is_ok_and(|index| index < of);
+        let calendar = match self.allows {
+            Allowance::Quota { calendar, .. } => within(calendar, calendars),
+            Allowance::Rate { .. } | Allowance::AtOnce(_) => true,
+        };
+        calendar && self.expressions().all(|index| within(index, expressions))
+    }
+}
+
+/// What a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Allowance {
+    /// A bucket that drains.
+    Rate {
+        /// The steady rate.
+        rate: Rate,
+        /// What a full bucket holds; at least 1.
+        burst: u32,
+    },
+    /// So much in each period of a calendar. It is leased or strict.
+    Quota {
+        /// Units; at least 1.
+        units: u32,
+        /// The index of the calendar.
+        calendar: u32,
+    },
+    /// So much under way at once, in each isolate or process by itself; at least 1.
+    AtOnce(u32),
+}
+
+impl Allowance {
+    /// The most that one request can take.
+    pub fn most(self) -> u32 {
+        match self {
+            Self::Rate { burst, .. } => burst,
+            Self::Quota { units, .. } => units,
+            Self::AtOnce(units) => units,
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
-    Accuracy, ApiKeyRing, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys, Limit,
-    ListLocation, RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
+    Accuracy, ApiKeyRing, Calendar, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys,
+    Limit, ListLocation, RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
 };
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
@@ -34,6 +34,8 @@ pub struct Tables {
     pub conditions: Vec<Condition>,
     /// The names of the plans.
     pub plans: Vec<String>,
+    /// The calendars that quotas count by.
+    pub calendars: Vec<Calendar>,
     /// How callers are held against a list of revocations.
     pub revocations: Option<RevocationRules>,
 }
@@ -145,6 +147,7 @@ impl Tables {
             cors,
             conditions,
             plans,
+            calendars,
             revocations: _,
         } = self;
         [
@@ -158,6 +161,7 @@ impl Tables {
             cors.len(),
             conditions.len(),
             plans.len(),
+            calendars.len(),
         ]
         .into_iter()
         .max()

@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::phase::accept::{Target as RequestTarget, accept, identify};
 use crate::phase::authenticate::{Incoming, authenticate};
 use crate::phase::authorise::{authorise, meet, watch};
-use crate::phase::limit::{Count, Counted, count};
+use crate::phase::limit::{Count, Counted, Taken, count};
 use crate::phase::request::Request;
 use crate::phase::route::{Matched, route, table};
 use crate::phase::shape::{caller::tell, credential::Carriers};
@@ -143,6 +143,8 @@ impl Gateway {
                 let counted = Counted {
                     request: &request,
                     programs: &self.conditions,
+                    calendars: &self.tables.calendars,
+                    now: exchange.started,
                 };
                 Some(count(limits, &self.tables, &counted)?)
             }
@@ -153,9 +155,16 @@ impl Gateway {
                 state,
                 ports,
             };
-            let mut shadow = Vec::new();
-            let response = &mut exchange.response;
-            counts.take(&count, response, &mut shadow).await?;
+            let mut taken = Taken::default();
+            let verdict = counts.take(&count, &mut taken).await;
+            let Taken {
+                response,
+                shadow,
+                slots,
+            } = taken;
+            exchange.response.extend(&response);
+            exchange.slots = slots;
+            verdict?;
             exchange.watch(shadow);
         }
 
@@ -269,6 +278,7 @@ fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
         problem: None,
         reason: None,
         shadow: Vec::new(),
+        slots: Vec::new(),
         response: HeadEdits::default(),
     }
 }

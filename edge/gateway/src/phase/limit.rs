@@ -7,8 +7,9 @@ mod settle;
 
 use http::header::RETRY_AFTER;
 use smallvec::SmallVec;
-use tidegate_shared::bundle::{Limit, Tables};
+use tidegate_shared::bundle::{Calendar, Limit, Tables};
 use tidegate_shared::problem::Problem;
+use tidegate_shared::time::UnixMillis;
 
 use crate::condition::Program;
 use crate::decision::HeadEdits;
@@ -16,9 +17,9 @@ use crate::head::RequestHead;
 use crate::phase::request::Request;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::{Slot, State};
 use announce::announce;
-use measure::{Measured, measure};
+use measure::{Kind, Measured, measure};
 use settle::{Told, settle};
 
 /// Seconds after which to try again where an authority does not answer.
@@ -29,6 +30,9 @@ pub(crate) struct Counted<'a, H> {
     pub(crate) request: &'a Request<'a, H>,
     /// What limits' expressions refer to.
     pub(crate) programs: &'a [Program],
+    /// What quotas count by.
+    pub(crate) calendars: &'a [Calendar],
+    pub(crate) now: UnixMillis,
 }
 
 /// What a request takes from the limits that stand on it.
@@ -77,52 +81,66 @@ pub(crate) fn count<'l, H: RequestHead>(
     Ok(counts)
 }
 
+/// What came of a request's counting, beside whether it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// How the caller stands with the limits that count.
+    pub(crate) response: HeadEdits,
+    /// What limits in shadow would have refused.
+    pub(crate) shadow: Vec<Refusal>,
+    /// What the request holds until it is over.
+    pub(crate) slots: Vec<Slot>,
+}
+
 impl Counts<'_> {
     /// Takes what the request costs from every limit, or from none; then from each limit in
-    /// shadow, which has no part in that. The answer says how the caller stands with those that
-    /// count; what limits in shadow would have refused goes to `shadow`.
+    /// shadow, which has no part in that.
     pub(crate) async fn take<P: Ports>(
         self,
         count: &Count<'_, P>,
-        response: &mut HeadEdits,
-        shadow: &mut Vec<Refusal>,
+        taken: &mut Taken,
     ) -> Result<(), Refusal> {
-        let told = settle(self.limits, count).await;
-        let standings = told.iter().filter_map(|(limit, told)| match told {
-            Told::Standing(standing) => Some((*limit, *standing)),
-            Told::Failed(_) | Told::Unknown => None,
-        });
-        announce(&standings.collect::<Vec<_>>(), response);
-        verdict(&told)?;
+        let settled = settle(self.limits, count).await;
+        announce(&settled.told, &mut taken.response);
+        verdict(&settled.told)?;
+        taken.slots = settled.slots;
         for measured in self.watched {
             let verdict = match measured {
-                Ok(measured) => verdict(&settle(vec![measured], count).await),
+                Ok(measured) => {
+                    let settled = settle(vec![measured], count).await;
+                    taken.slots.extend(settled.slots);
+                    verdict(&settled.told)
+                }
                 Err(refusal) => Err(refusal),
             };
-            shadow.extend(verdict.err());
+            taken.shadow.extend(verdict.err());
         }
         Ok(())
     }
 }
 
-fn verdict(told: &[(&Limit, Told)]) -> Result<(), Refusal> {
-    let refusing = told.iter().filter(|(_, told)| told.refuses());
+fn verdict(told: &[(&Limit, Kind, Told)]) -> Result<(), Refusal> {
+    let refusing = told.iter().filter(|(.., told)| told.refuses());
     // What is never admitted is waited for in vain.
-    let last = refusing.max_by_key(|(_, told)| match told {
+    let last = refusing.max_by_key(|(.., told)| match told {
         Told::Standing(standing) => standing.reset.unwrap_or(u64::MAX),
         Told::Failed(_) | Told::Unknown => 0,
     });
     match last {
-        None | Some((_, Told::Unknown)) => Ok(()),
-        Some((limit, Told::Standing(standing))) => {
-            let cause = format!("limit `{}` is used up", limit.name);
-            let refusal = Refusal::new(Problem::RateLimited, cause);
+        None | Some((.., Told::Unknown)) => Ok(()),
+        Some((limit, kind, Told::Standing(standing))) => {
+            let problem = match kind {
+                Kind::Rate(_) => Problem::RateLimited,
+                Kind::Quota(..) => Problem::QuotaExceeded,
+                Kind::AtOnce(_) => Problem::ConcurrencyLimited,
+            };
+            let refusal = Refusal::new(problem, format!("limit `{}` is used up", limit.name));
             Err(match standing.reset {
                 Some(wait) => refusal.with(RETRY_AFTER, wait.to_string()),
                 None => refusal,
             })
         }
-        Some((limit, Told::Failed(error))) => {
+        Some((limit, _, Told::Failed(error))) => {
             let cause = format!("the authority of limit `{}`: {error}", limit.name);
             Err(Refusal::new(Problem::LimitUnavailable, cause).with(RETRY_AFTER, RETRY))
         }

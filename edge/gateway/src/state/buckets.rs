@@ -41,12 +41,13 @@ fn admit(contract: Contract, used_until: u64, cost: u64, now: u64) -> (u64, Stan
 
 /// What a request takes from a bucket.
 #[derive(Clone, Debug)]
-pub(crate) struct Take {
-    pub(crate) contract: Contract,
+pub struct Take {
+    /// What the limit allows.
+    pub contract: Contract,
     /// Names the bucket; its limit is a part.
-    pub(crate) key: Vec<u8>,
+    pub key: Vec<u8>,
     /// How many units.
-    pub(crate) cost: u64,
+    pub cost: u64,
 }
 
 pub(crate) fn seconds_up(nanos: u64) -> u64 {
@@ -55,14 +56,14 @@ pub(crate) fn seconds_up(nanos: u64) -> u64 {
 
 /// How a key stands with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// Whether the limit has what the request takes.
-    pub(crate) admitted: bool,
+    pub admitted: bool,
     /// Units that could still be taken at once.
-    pub(crate) remaining: u64,
+    pub remaining: u64,
     /// Seconds until the bucket is full again; where the request was refused, until it would be
     /// admitted, and `None` where it takes more than a full bucket holds.
-    pub(crate) reset: Option<u64>,
+    pub reset: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,13 +76,14 @@ struct Slot {
 /// The buckets of all keys: a table of fixed size. Where a set is full, the key that has used
 /// least is forgotten, which costs the least.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub struct Buckets {
     seed: [u8; 16],
     sets: Mutex<Box<[[Slot; WAYS]]>>,
 }
 
 impl Buckets {
-    pub(crate) fn new(seed: [u8; 16]) -> Self {
+    /// A table without keys. The seed must be unpredictable.
+    pub fn new(seed: [u8; 16]) -> Self {
         Self {
             seed,
             sets: Mutex::new(vec![[Slot::default(); WAYS]; SETS].into_boxed_slice()),
@@ -90,7 +92,7 @@ impl Buckets {
 
     /// Takes from each bucket, or from none of them: all were admitted, or some standing says
     /// which was not.
-    pub(crate) fn take(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
+    pub fn take(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let (standings, changes) = self.look(&sets, takes, now);
         if standings.iter().all(|standing| standing.admitted) {

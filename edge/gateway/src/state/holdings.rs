@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use tidegate_limits::{Ask, BucketId, Contract, Holding, Question, Renewal};
-use tidegate_shared::bundle::Limit;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Rate;
 
@@ -34,13 +33,26 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) struct Holder {
     pub(crate) holding: Holding,
-    rate: Rate,
-    burst: u32,
+    terms: Terms,
+}
+
+/// What a limit allows, as its authority is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// A count of zero where nothing drains.
+    pub(crate) rate: Rate,
+    pub(crate) burst: u32,
+}
+
+impl Terms {
+    pub(crate) fn contract(self) -> Contract {
+        Contract::new(self.rate, self.burst)
+    }
 }
 
 impl Holder {
     pub(crate) fn contract(&self) -> Contract {
-        Contract::new(self.rate, self.burst)
+        self.terms.contract()
     }
 }
 
@@ -53,8 +65,8 @@ impl Held {
     pub(crate) fn question(&self, holder: &Holder, ask: Ask) -> Question {
         Question {
             bucket: self.bucket,
-            rate: holder.rate,
-            burst: holder.burst,
+            rate: holder.terms.rate,
+            burst: holder.terms.burst,
             ask,
         }
     }
@@ -104,7 +116,7 @@ impl Holdings {
     }
 
     /// What is held of a limit's bucket.
-    pub(crate) fn find(&self, bucket: BucketId, limit: &Limit, now: UnixMillis) -> Arc<Held> {
+    pub(crate) fn find(&self, bucket: BucketId, terms: Terms, now: UnixMillis) -> Arc<Held> {
         let mut table = self.lock();
         let held = match table.recall(&bucket) {
             Some(held) => held,
@@ -114,8 +126,7 @@ impl Holdings {
                     bucket,
                     inner: Mutex::new(Holder {
                         holding: Holding::new(id, now).at_most(self.most),
-                        rate: limit.rate,
-                        burst: limit.burst,
+                        terms,
                     }),
                 });
                 table.try_out(bucket, Arc::clone(&held));
@@ -123,10 +134,8 @@ impl Holdings {
             }
         };
         drop(table);
-        let mut holder = held.lock();
         // Another bundle may say otherwise of the same bucket.
-        (holder.rate, holder.burst) = (limit.rate, limit.burst);
-        drop(holder);
+        held.lock().terms = terms;
         held
     }
 
@@ -231,18 +240,18 @@ mod tests {
             count: 1,
             period: 1,
         };
-        let limit = Limit::new("l", rate);
+        let terms = Terms { rate, burst: 1 };
         let holdings = Holdings::new([7; 16]);
-        let honest = holdings.find(bucket(0), &limit, NOW);
-        holdings.find(bucket(0), &limit, NOW);
+        let honest = holdings.find(bucket(0), terms, NOW);
+        holdings.find(bucket(0), terms, NOW);
         for number in 1..100_000 {
-            holdings.find(bucket(number), &limit, NOW);
+            holdings.find(bucket(number), terms, NOW);
         }
-        let found = holdings.find(bucket(0), &limit, NOW);
+        let found = holdings.find(bucket(0), terms, NOW);
         assert!(Arc::ptr_eq(&found, &honest));
         for number in 0..100_000 {
-            holdings.find(bucket(number), &limit, NOW);
-            holdings.find(bucket(number), &limit, NOW);
+            holdings.find(bucket(number), terms, NOW);
+            holdings.find(bucket(number), terms, NOW);
         }
         let table = holdings.lock();
         assert_eq!(

@@ -18,10 +18,9 @@ fn limit(name: &str, burst: u32, accuracy: Accuracy) -> Limit {
         period: 60,
     };
     Limit {
-        burst,
         key: vec![KeyPart::Address],
         accuracy,
-        ..Limit::new(name, rate)
+        ..Limit::bursting(name, rate, burst)
     }
 }
 
@@ -120,11 +119,7 @@ fn a_refusal_takes_nothing_from_other_limits() {
         limit("strict", 20, Accuracy::Strict(Unreachable::Refuse)),
         limit("local", 20, Accuracy::Local),
     ];
-    let narrow = |limit: &Limit| Limit {
-        burst: 1,
-        name: "narrow".to_owned(),
-        ..limit.clone()
-    };
+    let narrow = |other: &Limit| limit("narrow", 1, other.accuracy);
     let wide = [&leased, &strict, &local];
     for refusing in wide {
         for other in wide {

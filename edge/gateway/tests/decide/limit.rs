@@ -7,9 +7,8 @@ use crate::kit::*;
 fn limit(name: &str, count: u32, burst: u32, key: Vec<KeyPart>) -> Limit {
     let rate = Rate { count, period: 60 };
     Limit {
-        burst,
         key,
-        ..Limit::new(name, rate)
+        ..Limit::bursting(name, rate, burst)
     }
 }
 

@@ -18,14 +18,14 @@ const LIMITED: &str = "429 rate-limited";
 
 fn limit(name: &str, burst: u32) -> Limit {
     Limit {
-        burst,
         key: vec![KeyPart::Subject],
-        ..Limit::new(
+        ..Limit::bursting(
             name,
             Rate {
                 count: 1,
                 period: 60,
             },
+            burst,
         )
     }
 }

@@ -4,7 +4,7 @@ use tidegate_shared::bundle::Unreachable;
 use tidegate_shared::time::UnixMillis;
 
 use crate::LIFETIME;
-use crate::contract::{Contract, EmptyAt, level};
+use crate::contract::{Contract, EmptyAt};
 use crate::message::WHOLE;
 
 /// The part of the rate that the holder had when the authority last answered.
@@ -40,6 +40,10 @@ impl Fallback {
     }
 
     fn admit_locally(&mut self, contract: Contract, tokens: u32, now: UnixMillis) -> bool {
+        // Nothing comes back of which there could be a part.
+        if contract.lasts().is_some() {
+            return false;
+        }
         let halvings = now.since(self.reached) / LIFETIME;
         let share = u32::try_from(halvings)
             .ok()
@@ -54,7 +58,7 @@ impl Fallback {
             return false;
         };
         let room = (contract.capacity() / 3).max(cost);
-        let fits = level(self.bucket, now).saturating_add(cost) <= room;
+        let fits = contract.level(self.bucket, now).saturating_add(cost) <= room;
         if fits {
             self.bucket = EmptyAt(
                 self.bucket

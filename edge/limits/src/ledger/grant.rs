@@ -1,6 +1,6 @@
 //! How much of what is free a holder gets.
 
-use crate::contract::{Contract, millis_up};
+use crate::contract::Contract;
 use crate::message::WHOLE;
 use crate::{LIFETIME, horizon};
 
@@ -78,9 +78,8 @@ pub(super) fn divide(contract: Contract, claim: &Claim, free: u32) -> Portion {
         };
     }
     // The holder's part of the rate fills the gap in this time.
-    let gap = millis_up(contract.drain(missing.into()))
-        .saturating_mul(all)
-        .div_ceil(own);
+    let gap = contract.wait(missing.into()).unwrap_or(u64::MAX);
+    let gap = gap.saturating_mul(all).div_ceil(own);
     let retry_after = gap.min(horizon(contract) / CUT).max(1);
     Portion {
         tokens,

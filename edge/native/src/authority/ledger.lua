@@ -3,10 +3,13 @@
 --
 -- KEYS: the bucket, and since when this server remembers buckets
 -- ARGV: the server's run; nanoseconds in which a token drains; the burst; milliseconds until a lease
---       has ended; how many leases there may be; milliseconds of a horizon; then `spend` and the
---       tokens, or `renew` and holder, sequence, used, left, want, demand
+--       has ended; how many leases there may be; milliseconds of a horizon; for how many milliseconds
+--       a bucket that does not drain is of use, or 0; then `spend` and the tokens, or `renew` and
+--       holder, sequence, used, left, want, demand
 local run, interval, burst = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lifetime, most, horizon = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local lasts = tonumber(ARGV[7])
+local drains = lasts == 0
 local MILLI = 1000000
 local HASTE, CUT, WHOLE = 4, 4, 65536
 
@@ -26,26 +29,35 @@ if not since then
   redis.call('SET', KEYS[2], run .. ' ' .. string.format('%.0f', now))
 end
 
--- `empty`: nanoseconds from the clock until the bucket is empty.
+-- `empty`: nanoseconds from the clock until the bucket is empty; what was used of one that does not
+-- drain, of which nothing is granted until `closed`. Of that, an old copy is better than nothing.
 local ledger = redis.call('GET', KEYS[1])
 ledger = ledger and cmsgpack.unpack(ledger)
 if not ledger or ledger.clock < since then
-  ledger = { clock = since, empty = lifetime * MILLI + burst * interval, leases = {} }
+  if drains then
+    ledger = { clock = since, empty = lifetime * MILLI + burst * interval, leases = {} }
+  else
+    ledger = ledger or { clock = since, empty = 0, leases = {} }
+    ledger.closed = since + lifetime
+  end
 end
+local closed = ledger.closed or 0
 
 local passed = math.max(now - ledger.clock, 0)
 local clock, empty = ledger.clock + passed, ledger.empty
 local leases = {}
 for _, lease in ipairs(ledger.leases) do
   if lease.ends <= clock then
-    empty = math.max(empty, (lease.ends - ledger.clock) * MILLI) + lease.tokens * interval
+    if drains then empty = math.max(empty, (lease.ends - ledger.clock) * MILLI) end
+    empty = empty + lease.tokens * interval
   else
     leases[#leases + 1] = lease
   end
 end
-empty = math.max(empty - passed * MILLI, 0)
+if drains then empty = math.max(empty - passed * MILLI, 0) end
 
 local function free()
+  if clock < closed then return 0 end
   local outstanding = 0
   for _, lease in ipairs(leases) do outstanding = outstanding + lease.tokens end
   local space = math.floor(math.max(burst * interval - empty, 0) / interval)
@@ -58,7 +70,8 @@ local function spend(tokens)
     empty = empty + tokens * interval
     return { tokens, 0, left - tokens }
   end
-  return { 0, math.ceil((tokens - left) * interval / MILLI), left }
+  local wait = drains and math.ceil((tokens - left) * interval / MILLI) or lifetime - 1000
+  return { 0, wait, left }
 end
 
 local function divide(want, own, all, left)
@@ -69,7 +82,8 @@ local function divide(want, own, all, left)
   end
   local tokens = math.min(want, portion)
   if tokens == want then return tokens, 0 end
-  local gap = math.ceil(math.ceil((want - tokens) * interval / MILLI) * all / own)
+  local wait = drains and math.ceil((want - tokens) * interval / MILLI) or math.huge
+  local gap = math.ceil(wait * all / own)
   return tokens, math.max(math.min(gap, math.floor(horizon / CUT)), 1)
 end
 
@@ -109,18 +123,18 @@ local function renew(holder, sequence, used, left, want, demand)
 end
 
 local answer
-if ARGV[7] == 'spend' then
-  answer = spend(tonumber(ARGV[8]))
+if ARGV[8] == 'spend' then
+  answer = spend(tonumber(ARGV[9]))
 else
-  answer = renew(ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]),
-    tonumber(ARGV[12]), tonumber(ARGV[13]))
+  answer = renew(ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]),
+    tonumber(ARGV[13]), tonumber(ARGV[14]))
 end
 
 -- Forgotten when it says no more than a new one does.
-local idle = empty
+local idle = drains and empty or math.max(lasts, closed - clock) * MILLI
 for _, lease in ipairs(leases) do
-  idle = math.max(idle, (lease.ends - clock) * MILLI) + lease.tokens * interval
+  if drains then idle = math.max(idle, (lease.ends - clock) * MILLI) + lease.tokens * interval end
 end
-local stored = cmsgpack.pack({ clock = clock, empty = empty, leases = leases })
+local stored = cmsgpack.pack({ clock = clock, empty = empty, closed = closed, leases = leases })
 redis.call('SET', KEYS[1], stored, 'PX', string.format('%.0f', math.ceil(idle / MILLI) + 1))
 return answer

@@ -72,7 +72,8 @@ impl RedisAuthority {
             .arg(contract.burst())
             .arg(LIFETIME + GRACE)
             .arg(MAX_HOLDERS)
-            .arg(horizon(contract));
+            .arg(horizon(contract))
+            .arg(contract.lasts().unwrap_or(0));
         match &question.ask {
             Ask::Spend(tokens) => call.arg("spend").arg(*tokens),
             Ask::Renew(renewal) => call

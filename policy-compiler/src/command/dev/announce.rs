@@ -42,7 +42,7 @@ pub(super) fn text(ir: &Ir, credentials: &Credentials, address: SocketAddr) -> S
          curl -i -H 'Host: {host}' -H \"Authorization: Bearer $TOKEN\" {url}\n"
     );
     if let Some(limit) = limit {
-        let more = u64::from(limit.burst).saturating_add(1);
+        let more = u64::from(limit.allows.most()).saturating_add(1);
         let _ = write!(
             text,
             "\nOnce more than `{}` allows, with its headers (429):\n\n  \

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_shared::bundle::{Accuracy, Cost, KeyPart, Limit, Unreachable};
-use tidegate_shared::condition::Condition;
+use tidegate_shared::bundle::{
+    Accuracy, Allowance, Calendar, Cost, KeyPart, Limit, Tables, Unreachable,
+};
 use tidegate_shared::units::Rate;
 
 use super::super::change::{ChangeKind, Severity};
@@ -63,7 +64,7 @@ fn by_name<'s>(meaning: &Meaning<'s>) -> BTreeMap<&'s str, Counted<'s>> {
 /// What a limit counts.
 struct Counted<'s> {
     limit: &'s Limit,
-    expressions: &'s [Condition],
+    tables: &'s Tables,
     /// Parts of the key; a path parameter by its place, so that its name tells nothing.
     key: BTreeSet<Part<'s>>,
     cost: Units<'s>,
@@ -85,7 +86,7 @@ enum Units<'s> {
 impl<'s> Counted<'s> {
     fn of(limit: &'s Limit, meaning: &Meaning<'s>) -> Self {
         let pattern = meaning.pattern;
-        let expressions = meaning.expressions;
+        let expressions = meaning.tables.conditions.as_slice();
         let asked = |index: u32| {
             let expression = expressions.get(usize::try_from(index).ok()?)?;
             Some(Asked::of(expression, meaning))
@@ -102,7 +103,7 @@ impl<'s> Counted<'s> {
         };
         Self {
             limit,
-            expressions,
+            tables: meaning.tables,
             key: limit.key.iter().map(part).collect(),
             cost: match limit.cost {
                 Cost::Fixed(units) => Units::Fixed(units),
@@ -111,24 +112,34 @@ impl<'s> Counted<'s> {
         }
     }
 
+    fn allows(&self) -> Allowed<'s> {
+        match self.limit.allows {
+            Allowance::Rate { rate, burst } => Allowed::Rate(rate, burst),
+            Allowance::AtOnce(units) => Allowed::AtOnce(units),
+            Allowance::Quota { units, calendar } => {
+                let calendar = usize::try_from(calendar).ok();
+                let calendar = calendar.and_then(|index| self.tables.calendars.get(index));
+                Allowed::Quota(units, calendar)
+            }
+        }
+    }
+
     fn words(&self) -> String {
-        words::limit(self.limit, self.expressions)
+        words::limit(self.limit, self.tables)
     }
 
     /// Whether both are equal but for the name.
     fn is_like(&self, other: &Self) -> bool {
         let Limit {
             name: _,
-            rate,
-            burst,
+            allows: _,
             key: _,
             cost: _,
             scope: _,
             accuracy,
             shadow,
         } = self.limit;
-        *rate == other.limit.rate
-            && *burst == other.limit.burst
+        self.allows() == other.allows()
             && *accuracy == other.limit.accuracy
             && *shadow == other.limit.shadow
             && self.counts_like(other)
@@ -145,22 +156,50 @@ impl<'s> Counted<'s> {
         if self.is_like(new) {
             return None;
         }
-        let (old_rate, new_rate) = (self.limit.rate, new.limit.rate);
-        let scaled = |rate: Rate, other: Rate| u64::from(rate.count) * u64::from(other.period);
-        let rate = scaled(old_rate, new_rate).cmp(&scaled(new_rate, old_rate));
-        let burst = self.limit.burst.cmp(&new.limit.burst);
+        let [much, most] = self.allows().more_than(&new.allows());
         let beyond = beyond(self.limit.accuracy).cmp(&beyond(new.limit.accuracy));
         let shadow = self.limit.shadow.cmp(&new.limit.shadow);
-        let orders = [rate, burst, beyond, shadow];
-        let order = orders.into_iter().fold(Ordering::Equal, Ordering::then);
-        let comparable =
-            self.counts_like(new) && orders.into_iter().all(|own| own.is_eq() || own == order);
+        let orders = [much, most, Some(beyond), Some(shadow)];
+        let known = orders
+            .into_iter()
+            .map(|order| order.unwrap_or(Ordering::Equal));
+        let order = known.fold(Ordering::Equal, Ordering::then);
+        let agrees = |own: Option<Ordering>| own.is_some_and(|own| own.is_eq() || own == order);
+        let comparable = self.counts_like(new) && orders.into_iter().all(agrees);
         Some(Difference::new(
             ChangeKind::LimitChanged,
             sets::severity(comparable.then_some(order)),
             self.words(),
             new.words(),
         ))
+    }
+}
+
+/// What a limit allows, with its calendar in place of the reference to it.
+#[derive(PartialEq, Eq)]
+enum Allowed<'s> {
+    Rate(Rate, u32),
+    Quota(u32, Option<&'s Calendar>),
+    AtOnce(u32),
+}
+
+impl Allowed<'_> {
+    /// Whether it allows more than another: in the long run, and at once. `None` for what cannot be
+    /// compared.
+    fn more_than(&self, other: &Self) -> [Option<Ordering>; 2] {
+        match (self, other) {
+            (Self::Rate(old, burst), Self::Rate(new, other)) => {
+                let scaled =
+                    |rate: &Rate, other: &Rate| u64::from(rate.count) * u64::from(other.period);
+                let rate = scaled(old, new).cmp(&scaled(new, old));
+                [Some(rate), Some(burst.cmp(other))]
+            }
+            (Self::Quota(old, before), Self::Quota(new, after)) if before == after => {
+                [Some(old.cmp(new)); 2]
+            }
+            (Self::AtOnce(old), Self::AtOnce(new)) => [Some(old.cmp(new)); 2],
+            (Self::Rate(..) | Self::Quota(..) | Self::AtOnce(_), _) => [None; 2],
+        }
     }
 }
 

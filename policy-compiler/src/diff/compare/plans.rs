@@ -17,7 +17,7 @@ pub(super) fn compare(old: &Meaning<'_>, new: &Meaning<'_>) -> Vec<Difference> {
             differences.extend(changed.map(|difference| on_plan(difference, name)));
         } else {
             let words = |side: Option<Meaning<'_>>| {
-                side.map(|side| words::plan(name, &side.limits, side.expressions))
+                side.map(|side| words::plan(name, &side.limits, side.tables))
             };
             differences.push(Difference {
                 kind: ChangeKind::Plans,

@@ -3,29 +3,39 @@
 use http::header::{HeaderName, HeaderValue};
 use tidegate_shared::bundle::Limit;
 
+use super::measure::Kind;
+use super::settle::Told;
 use crate::decision::HeadEdits;
 use crate::state::Standing;
 
-/// `RateLimit-Policy` says what is allowed (`q` units in `w` seconds), `RateLimit` what is left
-/// (`r` units, fully replenished in `t` seconds).
-pub(super) fn announce(standings: &[(&Limit, Standing)], response: &mut HeadEdits) {
-    if standings.is_empty() {
+/// `RateLimit-Policy` says what is allowed (`q` units in `w` seconds, or at once), `RateLimit` what
+/// is left (`r` units, fully replenished in `t` seconds).
+pub(super) fn announce(told: &[(&Limit, Kind, Told)], response: &mut HeadEdits) {
+    let known = told.iter().filter_map(|(limit, kind, told)| match told {
+        Told::Standing(standing) => Some((limit.name.as_str(), *kind, *standing)),
+        Told::Failed(_) | Told::Unknown => None,
+    });
+    let known: Vec<(&str, Kind, Standing)> = known.collect();
+    if known.is_empty() {
         return;
     }
-    let list = |item: fn(&(&Limit, Standing)) -> String| {
-        let items: Vec<String> = standings.iter().map(item).collect();
+    let list = |item: fn(&(&str, Kind, Standing)) -> String| {
+        let items: Vec<String> = known.iter().map(item).collect();
         HeaderValue::from_str(&items.join(", ")).ok()
     };
-    let policy = list(|(limit, _)| {
-        format!(
-            "\"{}\";q={};w={}",
-            limit.name, limit.rate.count, limit.rate.period
-        )
+    let policy = list(|(name, kind, _)| match kind {
+        Kind::Rate(terms) => format!("\"{name}\";q={};w={}", terms.rate.count, terms.rate.period),
+        Kind::Quota(terms, period) => format!("\"{name}\";q={};w={}", terms.burst, period.seconds),
+        Kind::AtOnce(most) => format!("\"{name}\";q={most};qu=\"concurrent-requests\""),
     });
-    let standing = list(|(limit, standing)| {
-        let reset = standing.reset.map(|reset| format!(";t={reset}"));
-        let reset = reset.unwrap_or_default();
-        format!("\"{}\";r={}{reset}", limit.name, standing.remaining)
+    let standing = list(|(name, kind, standing)| {
+        let reset = match kind {
+            Kind::Rate(_) | Kind::Quota(..) => standing.reset,
+            // Nobody knows when other requests end.
+            Kind::AtOnce(_) => None,
+        };
+        let reset = reset.map(|reset| format!(";t={reset}")).unwrap_or_default();
+        format!("\"{name}\";r={}{reset}", standing.remaining)
     });
     let names = [
         HeaderName::from_static("ratelimit-policy"),

@@ -1,33 +1,63 @@
 //! Which bucket a request takes from, and how much.
 
 use http::header::HeaderName;
-use tidegate_limits::Contract;
-use tidegate_shared::bundle::{Cost, KeyPart, Limit, Scope};
+use tidegate_shared::bundle::{Allowance, CalendarPeriod, Cost, KeyPart, Limit, Scope};
 use tidegate_shared::problem::Problem;
+use tidegate_shared::units::Rate;
 
 use super::Counted;
 use crate::condition::{EvaluationError, Program, Value};
 use crate::head::RequestHead;
 use crate::refusal::Refusal;
-use crate::state::Take;
+use crate::state::Terms;
 
 /// What a request takes by a limit.
 #[derive(Debug)]
 pub(super) struct Measured<'l> {
     pub(super) limit: &'l Limit,
-    pub(super) take: Take,
+    pub(super) kind: Kind,
+    /// Names what is counted together; the limit is a part.
+    pub(super) key: Vec<u8>,
+    /// How many units.
+    pub(super) cost: u64,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// Units of a bucket that drains.
+    Rate(Terms),
+    /// Units of a period of the calendar.
+    Quota(Terms, CalendarPeriod),
+    /// Requests under way, up to so many units.
+    AtOnce(u32),
 }
 
 pub(super) fn measure<'l, H: RequestHead>(
     limit: &'l Limit,
     counted: &Counted<'_, H>,
 ) -> Result<Measured<'l>, Refusal> {
-    let take = Take {
-        contract: Contract::new(limit.rate, limit.burst),
-        key: counted.key(limit)?,
-        cost: counted.cost(limit)?,
+    let mut key = counted.key(limit)?;
+    let kind = match limit.allows {
+        Allowance::Rate { rate, burst } => Kind::Rate(Terms { rate, burst }),
+        Allowance::Quota { units, calendar } => {
+            let period = counted.period(calendar)?;
+            // Each period has a bucket of its own, which never drains.
+            mark(&mut key, &period.begins.0.to_string());
+            let rate = Rate {
+                count: 0,
+                period: period.seconds,
+            };
+            Kind::Quota(Terms { rate, burst: units }, period)
+        }
+        Allowance::AtOnce(units) => Kind::AtOnce(units),
     };
-    Ok(Measured { limit, take })
+    Ok(Measured {
+        limit,
+        kind,
+        key,
+        cost: counted.cost(limit)?,
+    })
 }
 
 impl<H: RequestHead> Counted<'_, H> {
@@ -127,6 +157,15 @@ impl<H: RequestHead> Counted<'_, H> {
         let program = self.program(index)?;
         let value = program.evaluate(self.request);
         value.map_err(|error| unevaluated(limit, program, error))
+    }
+
+    fn period(&self, calendar: u32) -> Result<CalendarPeriod, Refusal> {
+        let calendar = usize::try_from(calendar).ok();
+        let calendar = calendar.and_then(|index| self.calendars.get(index));
+        let calendar = calendar.ok_or_else(|| {
+            Refusal::new(Problem::Internal, "a limit refers to a missing calendar")
+        })?;
+        Ok(calendar.period_at(self.now))
     }
 
     fn program(&self, index: u32) -> Result<&Program, Refusal> {
