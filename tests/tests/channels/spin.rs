@@ -67,6 +67,7 @@ async fn host(options: Options<'_>) -> SpinHost {
         trust: key().trust_key().to_string(),
         secrets: &[],
         stores: &[],
+        limits: None,
         world: &stage.world,
         tables: &stage.tables,
     };

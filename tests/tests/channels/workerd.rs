@@ -35,6 +35,8 @@ impl Worker {
                 .into(),
             secrets: vec![],
             stores: vec![],
+            limits: None,
+            isolates: 1,
             platform_header: None,
         };
         let workerd = Workerd::start(&config).await.unwrap();

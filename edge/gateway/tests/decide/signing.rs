@@ -77,10 +77,11 @@ fn destination(
     forward: &mut Forward,
     last: Option<(AttemptOutcome, bool)>,
 ) -> Destination {
-    match forward.plan.next(&world.state, last, world.now.get()) {
-        Attempt::Send(destination, _) => destination,
-        other => panic!("{other:?}"),
-    }
+    let attempt = forward.plan.next(&world.state, last, world.now.get());
+    let Attempt::Send(destination, _) = attempt else {
+        panic!("{attempt:?}");
+    };
+    destination
 }
 
 fn received(request: &Request, forward: Forward, destination: &Destination) -> Received {
