@@ -93,17 +93,19 @@ fn the_answer_says_how_many_may_be_under_way() {
 fn what_another_limit_refuses_holds_no_place_and_the_reverse() {
     let everyone = Limit {
         key: vec![],
-        ..each(1)
+        ..each(2)
     };
     let gateway = gateway_with(vec![at_once("reports", 1), everyone]);
     let world = World::new();
     let held = begin(&world, &gateway, "one").unwrap();
-    // Refused by the places, so that nothing is taken of the rate, of which nothing is left.
-    assert_eq!(
-        begin(&world, &gateway, "one").unwrap_err(),
-        "concurrency-limited"
-    );
+    // Refused by the places, so that nothing is taken of the rate.
+    for _ in 0..3 {
+        let refused = begin(&world, &gateway, "one").unwrap_err();
+        assert_eq!(refused, "concurrency-limited");
+    }
     drop(held);
+    drop(begin(&world, &gateway, "one").unwrap());
+    // Refused by the rate, so that no place is held.
     for _ in 0..3 {
         assert_eq!(begin(&world, &gateway, "one").unwrap_err(), "rate-limited");
     }

@@ -69,23 +69,31 @@ fn admitted(world: &World, gateway: &Gateway, requests: usize, millis: u64) -> u
 
 #[test]
 fn each_day_has_its_own_also_where_clocks_change() {
-    for accuracy in [
-        Accuracy::Strict(Unreachable::Refuse),
-        Accuracy::Leased(Unreachable::Refuse),
-    ] {
-        let (world, gateway) = (World::new(), gateway_with(quota(40, accuracy)));
-        // Nothing comes back as the day goes on.
-        assert_eq!(admitted(&world, &gateway, 50, 0), 40);
-        assert_eq!(admitted(&world, &gateway, 5, 12 * HOUR), 0);
-        assert_eq!(admitted(&world, &gateway, 5, 24 * HOUR - 1), 0);
-        // A day of 23 hours.
-        assert_eq!(admitted(&world, &gateway, 30, 24 * HOUR), 30);
-        assert_eq!(
-            admitted(&world, &gateway, 30, (24 + 23) * HOUR - 30_000),
-            10
-        );
-        assert_eq!(admitted(&world, &gateway, 50, (24 + 23) * HOUR), 40);
-        assert_eq!(admitted(&world, &gateway, 5, (24 + 23 + 24) * HOUR - 1), 0);
+    let gateway = gateway_with(quota(40, Accuracy::Strict(Unreachable::Refuse)));
+    let world = World::new();
+    // Nothing comes back as the day goes on.
+    assert_eq!(admitted(&world, &gateway, 50, 0), 40);
+    assert_eq!(admitted(&world, &gateway, 5, 12 * HOUR), 0);
+    assert_eq!(admitted(&world, &gateway, 5, 24 * HOUR - 1), 0);
+    // A day of 23 hours.
+    assert_eq!(admitted(&world, &gateway, 30, 24 * HOUR), 30);
+    assert_eq!(
+        admitted(&world, &gateway, 30, (24 + 23) * HOUR - 30_000),
+        10
+    );
+    assert_eq!(admitted(&world, &gateway, 50, (24 + 23) * HOUR), 40);
+    assert_eq!(admitted(&world, &gateway, 5, (24 + 23 + 24) * HOUR - 1), 0);
+}
+
+#[test]
+fn a_leased_quota_is_used_up_and_no_more() {
+    let gateway = gateway_with(quota(40, Accuracy::Leased(Unreachable::Refuse)));
+    let world = World::new();
+    for day in [0, 24 * HOUR, (24 + 23) * HOUR] {
+        // Where tokens are scarce, a holder gets some and comes again.
+        let used = (0..60).map(|turn| admitted(&world, &gateway, 50, day + turn * 5_000));
+        assert_eq!(used.sum::<usize>(), 40);
+        assert_eq!(admitted(&world, &gateway, 50, day + 22 * HOUR), 0);
     }
 }
 
@@ -174,5 +182,6 @@ fn leases_of_a_day_that_is_over_are_not_of_the_next() {
     let world = World::new();
     assert_eq!(admitted(&world, &gateway, 1, 24 * HOUR - 1_000), 1);
     // What is left of the lease is of yesterday.
-    assert_eq!(admitted(&world, &gateway, 20, 24 * HOUR), 10);
+    let today = (0..20).map(|turn| admitted(&world, &gateway, 5, 24 * HOUR + turn * 5_000));
+    assert_eq!(today.sum::<usize>(), 10);
 }
