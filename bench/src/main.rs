@@ -7,8 +7,10 @@ mod authenticate;
 mod compile;
 mod condition;
 mod decide;
+mod limit;
 mod load;
 mod measure;
+mod native;
 mod policy;
 mod report;
 mod request;
@@ -53,6 +55,8 @@ fn main() -> Result<()> {
         load::rows(),
         authenticate::rows(),
         condition::rows(),
+        limit::rows(),
+        native::rows(),
         compile::rows(),
         workers.unwrap_or_default(),
     ];

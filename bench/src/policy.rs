@@ -5,8 +5,9 @@ use http::Method;
 use serde_bytes::ByteBuf;
 use tidegate_edge::Gateway;
 use tidegate_shared::bundle::{
-    Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer, IssuerKeys,
-    KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target, Upstream,
+    Accuracy, Algorithm, Auth, Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, Issuer,
+    IssuerKeys, KeyPart, Limit, Origin, PathEntry, Reply, Retry, RetryOn, Route, Tables, Target,
+    Unreachable, Upstream,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{self, Signed, Verified};
@@ -149,6 +150,33 @@ impl SignedBundle {
         Self::new(
             tables,
             vec![section(0, [(forward, forwarding), (reply, replying)])?],
+        )
+    }
+
+    /// One host with two routes to an origin: one that is limited by the client's address over many
+    /// places, so that it is never used up, and one that is not.
+    pub(crate) fn leased(limited: &str, origin: &str, unlimited: &str) -> Result<Self> {
+        let rate = Rate {
+            count: 60_000_000,
+            period: 60,
+        };
+        let tables = Tables {
+            upstreams: vec![upstream(origin)],
+            limits: vec![Limit {
+                key: vec![KeyPart::Address],
+                accuracy: Accuracy::Leased(Unreachable::Refuse),
+                ..Limit::bursting("everybody", rate, 10_000_000)
+            }],
+            ..Tables::default()
+        };
+        let [mut one, mut other] = ["limited", "unlimited"].map(|name| route(name.to_owned()));
+        one.limits = vec![0];
+        for route in [&mut one, &mut other] {
+            route.target = Target::Upstream(0);
+        }
+        Self::new(
+            tables,
+            vec![section(0, [(limited, one), (unlimited, other)])?],
         )
     }
 

@@ -4,8 +4,9 @@
 mod cold;
 mod contest;
 mod hono;
-mod http;
-mod process;
+pub(crate) mod http;
+pub(crate) mod leased;
+pub(crate) mod process;
 
 use std::path::Path;
 
@@ -19,5 +20,6 @@ const ANSWERED: &str = "/v1/status";
 pub(crate) fn rows(directory: &Path) -> Vec<Row> {
     let mut rows = hono::rows(directory);
     rows.extend(cold::rows(directory));
+    rows.push(leased::row(directory));
     rows
 }

@@ -25,7 +25,8 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         let mut command = cargo();
-        command.args(["run", "--release", "--package", "tidegate-bench", "--"]);
+        command.args(["run", "--release", "--package", "tidegate-bench"]);
+        command.args(["--features", "governor", "--"]);
         if self.compares_workers() {
             command.arg("--workers").arg(workers::build()?);
         }

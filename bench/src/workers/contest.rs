@@ -12,7 +12,7 @@ use crate::measure::{Outcome, median};
 use crate::policy::SignedBundle;
 
 /// How often each Worker takes its turn.
-const ROUNDS: usize = 15;
+pub(super) const ROUNDS: usize = 15;
 /// Requests in a turn: a process' time is counted in hundredths of a second.
 pub(super) const REQUESTS: usize = 2_000;
 

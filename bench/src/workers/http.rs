@@ -14,7 +14,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
     content-length: 26\r\n\r\n{\"id\":7,\"balance\":\"12.50\"}";
 
 /// Starts an origin that answers every request alike, for as long as the process runs.
-pub(super) fn serve() -> Result<SocketAddr> {
+pub(crate) fn serve() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
@@ -36,7 +36,7 @@ fn answer(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// A request as it goes over the wire.
-pub(super) fn request(host: &str, path: &str, token: &str) -> String {
+pub(crate) fn request(host: &str, path: &str, token: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\
          user-agent: BankApp/7.1 (iOS 26.1; iPhone17,2)\r\nauthorization: Bearer {token}\r\n\r\n"
@@ -44,12 +44,12 @@ pub(super) fn request(host: &str, path: &str, token: &str) -> String {
 }
 
 /// Sends one request and gives the status.
-pub(super) fn send(address: SocketAddr, request: &str) -> Result<u16> {
+pub(crate) fn send(address: SocketAddr, request: &str) -> Result<u16> {
     exchange(&mut BufReader::new(connect(address)?), request)
 }
 
 /// Sends the requests over a few connections, and requires that each succeeds.
-pub(super) fn load(address: SocketAddr, requests: &[String]) -> Result<()> {
+pub(crate) fn load(address: SocketAddr, requests: &[String]) -> Result<()> {
     let share = requests.len().div_ceil(CONNECTIONS).max(1);
     thread::scope(|scope| {
         let clients: Vec<_> = requests

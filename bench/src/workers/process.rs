@@ -1,4 +1,4 @@
-//! The processor time of another process.
+//! The processor time of another process, or of a thread.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,20 +7,28 @@ use anyhow::{Context, Result};
 use rustix::param::clock_ticks_per_second;
 
 #[derive(Debug)]
-pub(super) struct Processor {
+pub(crate) struct Processor {
     statistics: PathBuf,
 }
 
 impl Processor {
-    pub(super) fn of(process: u32) -> Self {
+    pub(crate) fn of(process: u32) -> Self {
         Self {
             statistics: format!("/proc/{process}/stat").into(),
         }
     }
 
+    /// The thread that asks.
+    pub(crate) fn of_this_thread() -> Result<Self> {
+        let thread = fs::read_link("/proc/thread-self")?;
+        Ok(Self {
+            statistics: PathBuf::from("/proc").join(thread).join("stat"),
+        })
+    }
+
     /// Nanoseconds that all its threads have run, in user space and in the kernel (proc(5)).
     #[expect(clippy::cast_precision_loss, reason = "exact for years")]
-    pub(super) fn nanos(&self) -> Result<f64> {
+    pub(crate) fn nanos(&self) -> Result<f64> {
         let statistics = fs::read_to_string(&self.statistics)?;
         // The second field, the program's name in parentheses, may hold anything.
         let (_, rest) = statistics
