@@ -28,7 +28,7 @@ pub(super) struct Diff {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Human,
     /// One JSON document

@@ -5,13 +5,13 @@ use std::io::{BufReader, stdin};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tidegate_policy_compiler::diff::Severity;
 use tidegate_policy_compiler::replay::{
     Played, Read, read, render_human, render_json, render_markdown, replay,
 };
 
-use super::diff::{FailOn, TROUBLE};
+use super::diff::{FailOn, Format, TROUBLE};
 use super::explain::Caller;
 use super::{Failure, output, side};
 
@@ -41,16 +41,6 @@ pub(super) struct Replay {
     /// The keys that bundles must be signed with
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// One JSON document
-    Json,
-    /// A table for a comment
-    Markdown,
 }
 
 impl Replay {

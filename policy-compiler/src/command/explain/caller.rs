@@ -46,8 +46,16 @@ pub(in crate::command) enum InvalidCaller {
     Form(String),
     #[error("nothing is `revoked` here: the policy asks for no list of revocations")]
     NoList,
-    #[error("there is no {0} `{1}`; known here: `{known}`", known = .2.join("`, `"))]
+    #[error("there is no {0} `{1}`; {known}", known = known(.2))]
     Unknown(&'static str, String, Vec<String>),
+}
+
+/// What there is instead.
+fn known(names: &[String]) -> String {
+    match names {
+        [] => "the policy has none".to_owned(),
+        names => format!("known here: `{}`", names.join("`, `")),
+    }
 }
 
 impl FromStr for Caller {
