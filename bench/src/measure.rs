@@ -49,9 +49,8 @@ impl Contest {
         let mut turns = contestants.into_iter().map(|contestant| contestant.turns);
         let ours = turns.next().unwrap_or_default();
         let peer = turns.next().unwrap_or_default();
-        let ratios = ours.iter().zip(&peer).map(|(ours, peer)| ours / peer);
         Outcome {
-            ratio: median(ratios.collect()),
+            ratio: ratio(&ours, &peer),
             ours: median(ours),
             peer: median(peer),
             parts: names.into_iter().zip(turns.map(median)).collect(),
@@ -101,6 +100,12 @@ impl Contestant {
 fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The median of the ratios of each round.
+pub(crate) fn ratio(ours: &[f64], peer: &[f64]) -> f64 {
+    let ratios = ours.iter().zip(peer).map(|(ours, peer)| ours / peer);
+    median(ratios.collect())
 }
 
 /// The middle value; of an even number the upper one of the two.

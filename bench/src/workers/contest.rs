@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::http;
 use super::process::Processor;
-use crate::measure::{Outcome, median};
+use crate::measure::{Outcome, median, ratio};
 use crate::policy::SignedBundle;
 
 /// How often each Worker takes its turn.
@@ -53,12 +53,8 @@ impl Contest {
             pairs.map(|(all, bare)| all - bare).collect()
         };
         let (added_ours, added_peer) = (added(&ours), added(&peer));
-        let ratios = added_ours
-            .iter()
-            .zip(&added_peer)
-            .map(|(ours, peer)| ours / peer);
         Ok(Outcome {
-            ratio: median(ratios.collect()),
+            ratio: ratio(&added_ours, &added_peer),
             ours: median(added_ours),
             peer: median(added_peer),
             parts: vec![

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::contest::{REQUESTS, ROUNDS};
 use super::http;
 use super::process::Processor;
-use crate::measure::{Outcome, median};
+use crate::measure::{Outcome, median, ratio};
 use crate::policy::{self, SignedBundle};
 use crate::report::{Row, Unit};
 
@@ -71,12 +71,8 @@ pub(crate) fn compare(processor: &Processor, gateway: std::net::SocketAddr) -> R
         }
     }
     let [limited, unlimited] = turns;
-    let ratios = limited
-        .iter()
-        .zip(&unlimited)
-        .map(|(one, other)| one / other);
     Ok(Outcome {
-        ratio: median(ratios.collect()),
+        ratio: ratio(&limited, &unlimited),
         ours: median(limited),
         peer: median(unlimited),
         parts: vec![],
