@@ -48,25 +48,34 @@ pub(super) enum FailOn {
 }
 
 impl FailOn {
-    /// The mildest severity that does.
-    pub(super) fn least(self) -> Severity {
-        match self {
+    /// The exit status for changes of these severities.
+    pub(super) fn status(self, mut severities: impl Iterator<Item = Severity>) -> ExitCode {
+        let mildest = match self {
             Self::Exposes => Severity::Exposes,
             Self::Loosens => Severity::Loosens,
             Self::Any => Severity::Changes,
+        };
+        if severities.any(|severity| severity <= mildest) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         }
     }
 }
 
-/// The exit status for trouble, as `diff` has it.
-pub(super) const TROUBLE: u8 = 2;
+/// The exit status of a comparison: for trouble another one than for changes, as `diff` has it.
+pub(super) fn status(compared: Result<ExitCode, Failure>) -> ExitCode {
+    compared.unwrap_or_else(|failure| {
+        output::complain(&format!("error: {failure}"));
+        ExitCode::from(TROUBLE)
+    })
+}
+
+const TROUBLE: u8 = 2;
 
 impl Diff {
     pub(super) fn run(&self) -> ExitCode {
-        self.compare().unwrap_or_else(|failure| {
-            output::complain(&format!("error: {failure}"));
-            ExitCode::from(TROUBLE)
-        })
+        status(self.compare())
     }
 
     fn compare(&self) -> Result<ExitCode, Failure> {
@@ -79,13 +88,8 @@ impl Diff {
         if !report.is_empty() {
             output::print(report.trim_end());
         }
-        let least = self.fail_on.least();
-        let fails = changes.iter().any(|change| change.severity <= least);
-        Ok(if fails {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        })
+        let severities = changes.iter().map(|change| change.severity);
+        Ok(self.fail_on.status(severities))
     }
 
     fn side(&self, path: &Path) -> Result<Side, Failure> {

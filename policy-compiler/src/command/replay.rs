@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use tidegate_policy_compiler::diff::Severity;
 use tidegate_policy_compiler::replay::{
     Played, Read, read, render_human, render_json, render_markdown, replay,
 };
 
-use super::diff::{FailOn, Format, TROUBLE};
+use super::diff::{self, FailOn, Format};
 use super::explain::Caller;
 use super::{Failure, output, side};
 
@@ -45,10 +44,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(&self) -> ExitCode {
-        self.compare().unwrap_or_else(|failure| {
-            output::complain(&format!("error: {failure}"));
-            ExitCode::from(TROUBLE)
-        })
+        diff::status(self.compare())
     }
 
     fn compare(&self) -> Result<ExitCode, Failure> {
@@ -70,14 +66,8 @@ impl Replay {
             Format::Markdown => render_markdown(&replayed),
         };
         output::print(report.trim_end());
-        let least = self.fail_on.least();
-        let fails = |severity: Severity| severity <= least;
-        let differences = replayed.differences.iter();
-        Ok(if differences.map(|group| group.severity).any(fails) {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        })
+        let severities = replayed.differences.iter().map(|group| group.severity);
+        Ok(self.fail_on.status(severities))
     }
 
     fn read(&self) -> Result<Read, Failure> {
