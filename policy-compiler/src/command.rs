@@ -69,6 +69,10 @@ enum Command {
     /// Exit status: 0 where no verdict changes, 1 where one does, 2 for trouble.
     Replay(replay::Replay),
     /// Put a bundle into a store, and into force on a channel
+    ///
+    /// Exit status: 0 where it is in force; with `--watch`, 0 once it is for all gateways, 3 where it
+    /// was rolled back, 4 where nothing could be decided and the roll-out stays where it is; 1 for
+    /// trouble, as where someone else published meanwhile.
     Publish(publish::Publish),
     /// Put into force again what was before, under a new sequence
     Rollback(rollback::Rollback),

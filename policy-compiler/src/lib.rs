@@ -33,6 +33,7 @@ pub mod proof;
 pub mod publish;
 pub mod replay;
 pub mod revocations;
+pub mod rollout;
 pub mod source;
 mod syntax;
 pub mod token_key;

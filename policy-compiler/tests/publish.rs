@@ -16,3 +16,5 @@ mod kit;
 mod servers;
 #[path = "publish/suite.rs"]
 mod suite;
+#[path = "publish/watch.rs"]
+mod watch;

@@ -35,7 +35,7 @@ pub(super) struct Place {
 pub(super) struct Holds {
     /// The share of gateways that take the bundle; the others stay on the one before
     #[arg(long, value_name = "P%", default_value = "100%")]
-    rollout: Percent,
+    pub(super) rollout: Percent,
     /// How long the statement holds: publish again before, or gateways report a freeze
     #[arg(long, value_name = "SPAN", default_value = "30d")]
     expires: Span,
@@ -68,6 +68,7 @@ impl Holds {
             now: now(),
             validity: self.expires,
             rollout: self.rollout,
+            after: None,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! `tidegate publish`
 
+mod show;
+mod watch;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::channel::{self, Holds, Place};
+use super::history::Format;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
@@ -16,6 +20,11 @@ pub(super) struct Publish {
     place: Place,
     #[command(flatten)]
     holds: Holds,
+    #[command(flatten)]
+    watch: watch::Watch,
+    /// How to show what came of it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 impl Publish {
@@ -23,9 +32,17 @@ impl Publish {
         let bundle = std::fs::read(&self.file)
             .map_err(|error| format!("cannot read `{}`: {error}", self.file.display()))?;
         let key = self.place.key()?;
-        let (store, terms) = (self.place.channel()?, self.holds.terms(&key));
-        let statement = channel::wait(store.publish(&bundle, &terms))??;
-        output::print(&channel::show(&statement));
+        let store = self.place.channel()?;
+        if self.watch.is_asked_for() {
+            return self
+                .watch
+                .run(&bundle, store, &key, &self.holds, self.format);
+        }
+        let statement = channel::wait(store.publish(&bundle, &self.holds.terms(&key)))??;
+        output::print(&match self.format {
+            Format::Human => channel::show(&statement),
+            Format::Json => serde_json::to_string_pretty(&channel::document(&statement))?,
+        });
         Ok(ExitCode::SUCCESS)
     }
 }

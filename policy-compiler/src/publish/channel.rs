@@ -34,6 +34,8 @@ pub struct Terms<'k> {
     pub validity: Span,
     /// The share of readers.
     pub rollout: Percent,
+    /// Only where this sequence is in force, for who goes on with what they have begun.
+    pub after: Option<u64>,
 }
 
 /// The statement that is in force.
@@ -78,6 +80,18 @@ pub enum PublishError {
     /// Nothing is in force.
     #[error("nothing was published on channel `{0}` yet")]
     Empty(ChannelName),
+    /// Something else is in force than what the publisher goes on with.
+    #[error(
+        "someone else published meanwhile: sequence {found} is in force on channel `{channel}`, not {expected}"
+    )]
+    Overtaken {
+        /// The channel.
+        channel: ChannelName,
+        /// What should be in force.
+        expected: u64,
+        /// What is; 0 where nothing is.
+        found: u64,
+    },
     /// There is nothing to go back to.
     #[error("channel `{0}` has had one bundle only: there is nothing to go back to")]
     NothingBefore(ChannelName),
@@ -221,6 +235,14 @@ impl<S: Sink> Channel<S> {
         terms: &Terms<'_>,
     ) -> Result<Statement, PublishError> {
         let current = current.map(|current| &current.statement);
+        let found = current.map_or(0, |current| current.sequence);
+        if let Some(expected) = terms.after.filter(|after| *after != found) {
+            return Err(PublishError::Overtaken {
+                channel: self.name.clone(),
+                expected,
+                found,
+            });
+        }
         // What all readers run, or those whom the roll-out has not reached.
         let settled = current.and_then(|current| {
             if current.rollout.0 < 100 {
@@ -236,9 +258,7 @@ impl<S: Sink> Channel<S> {
         Ok(Statement {
             format: FORMAT_VERSION,
             channel: self.name.clone(),
-            sequence: current
-                .map_or(0, |current| current.sequence)
-                .saturating_add(1),
+            sequence: found.saturating_add(1),
             issued: terms.now,
             expires: terms.now.plus(terms.validity.0),
             bundle,

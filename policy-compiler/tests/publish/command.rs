@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::kit::{bundle, digest, key};
 
 /// The exit status, standard output and standard error.
-fn tidegate(folder: &Path, arguments: &str) -> (Option<i32>, String, String) {
+pub(crate) fn tidegate(folder: &Path, arguments: &str) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(arguments.split_whitespace())
         .env_remove("CLOUDFLARE_API_TOKEN")
@@ -23,7 +23,7 @@ fn tidegate(folder: &Path, arguments: &str) -> (Option<i32>, String, String) {
     )
 }
 
-fn prepared() -> tempfile::TempDir {
+pub(crate) fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tidegate.key"), key().to_secret_text()).unwrap();
     for name in ["one", "two"] {

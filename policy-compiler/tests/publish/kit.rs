@@ -49,6 +49,7 @@ pub(crate) fn terms(key: &SigningKey) -> Terms<'_> {
         now: NOW,
         validity: Span(3_600_000),
         rollout: Percent(100),
+        after: None,
     }
 }
 

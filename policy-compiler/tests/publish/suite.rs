@@ -115,6 +115,20 @@ async fn publishers(sink: &impl Sink) {
         .unwrap();
     let late = sink.replace(path, b"late", Some(&before.version)).await;
     assert_eq!(late, Err(SinkError::Changed(path.to_owned())));
+    let found = Reader::default().read(sink).await.unwrap().sequence;
+    let goes_on = Terms {
+        after: Some(found - 1),
+        ..terms(&key)
+    };
+    for outcome in [
+        channel.publish(&bundle("five"), &goes_on).await,
+        channel.roll_back(None, &goes_on).await,
+    ] {
+        assert!(matches!(
+            outcome,
+            Err(PublishError::Overtaken { found: told, .. }) if told == found
+        ));
+    }
     assert_eq!(
         Reader::default().read(sink).await.unwrap().bundle,
         digest("four")
