@@ -7,7 +7,7 @@ use js_sys::Promise;
 use js_sys::futures::future_to_promise;
 use tidegate_edge::{Gateway, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle, Tables};
-use tidegate_shared::channel::{Follower, OtherBundle, open_bundle};
+use tidegate_shared::channel::{OtherBundle, open_bundle};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
 use tidegate_shared::time::UnixMillis;
@@ -15,7 +15,7 @@ use tidegate_shared::trust::{InvalidKey, TrustKeys};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::channel::{ChannelError, Wanted};
+use crate::channel::{Channel, ChannelError, Wanted};
 use crate::log;
 use crate::ports::{LIMITS, WorkerPorts, binding_name};
 
@@ -32,7 +32,7 @@ pub(crate) struct Isolate {
     pub(crate) state: State,
     pub(crate) ports: WorkerPorts,
     /// Where a channel is followed.
-    pub(crate) follower: RefCell<Option<Follower>>,
+    pub(crate) channel: RefCell<Option<Channel>>,
     /// When leases were last looked after.
     pub(crate) tended: Cell<UnixMillis>,
     gateway: RefCell<Option<Rc<Gateway>>>,
@@ -137,7 +137,7 @@ impl Isolate {
                 Rc::new(Self {
                     state: State::new(seed),
                     ports,
-                    follower: RefCell::default(),
+                    channel: RefCell::default(),
                     tended: Cell::default(),
                     gateway: RefCell::default(),
                 })
@@ -176,8 +176,8 @@ impl Isolate {
         let octets = octets.ok_or(BundleError::Missing)?;
         let bundle = open_bundle(&octets, expected, &self.trust()?)?;
         let gateway = self.put(self.prepare(bundle)?);
-        if let Some(follower) = self.follower.borrow_mut().as_mut() {
-            follower.runs(expected);
+        if let Some(channel) = self.channel.borrow_mut().as_mut() {
+            channel.follower.runs(expected);
         }
         Ok(Some(gateway))
     }

@@ -27,7 +27,7 @@ mod webcrypto;
 
 pub use attempt::Attempt;
 pub use authority::{Answered, answer};
-pub use channel::{Wanted, follow, statement_key};
+pub use channel::{Wanted, follow, memory_due, memory_key, recall, remember, statement_key};
 pub use decide::{decide, failed};
 pub use isolate::{load, ready, refresh};
 pub use leases::carry;

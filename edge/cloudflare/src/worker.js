@@ -2,8 +2,8 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import {
-  __wbg_reset_state as restart, carry, decide, failed, followChannel, load, ready, refresh,
-  statementKey,
+  __wbg_reset_state as restart, carry, decide, failed, followChannel, load, memoryDue, memoryKey, ready,
+  recallChannel, refresh, rememberChannel, statementKey,
 } from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
 import { Stalled, within } from "./patience.js";
@@ -21,10 +21,13 @@ let refreshDue = 0;
 export default {
   fetch(request, env, ctx) {
     if (!ready()) {
-      return loadBundle(env).then(() => serve(request, ctx));
+      return loadBundle(env).then(() => {
+        ctx.waitUntil(remember(env));
+        return serve(request, ctx);
+      });
     }
     if (Date.now() >= refreshDue) {
-      ctx.waitUntil(loadBundle(env).then(refresh));
+      ctx.waitUntil(loadBundle(env).then(() => remember(env)).then(refresh));
     }
     return serve(request, ctx);
   },
@@ -38,21 +41,66 @@ async function loadBundle(env) {
       load(env, await value(env, env.TIDEGATE_BUNDLE ?? "bundle"));
       return;
     }
-    const wanted = followChannel(env, await value(env, key));
+    await followed(env, key);
+  } catch (error) {
+    unread(error);
+  }
+}
+
+// Takes what the channel names into use; at the beginning, else, what isolates before this one ran.
+async function followed(env, key) {
+  const statement = value(env, key);
+  const remembered = ready() ? undefined : await recall(env, statement);
+  try {
+    const wanted = followChannel(env, await statement);
     if (wanted !== undefined) {
       load(env, await value(env, wanted.key), wanted);
     }
   } catch (error) {
-    const refused = error instanceof Stalled ? "stalled" : "unreachable";
-    report("the KV namespace cannot be read", error, { refused });
+    unread(error);
   }
+  if (remembered !== undefined && !ready()) {
+    load(env, await value(env, remembered.key), remembered);
+  }
+}
+
+// What isolates before this one ran. Asked for at once with the statement, which may fail first.
+async function recall(env, statement) {
+  const [memory] = await Promise.allSettled([value(env, memoryKey(env)), statement]);
+  if (memory.status === "rejected") {
+    unread(memory.reason);
+  }
+  return recallChannel(env, memory.value);
+}
+
+// Writes down what is in force, for isolates to come, where it is not written yet.
+async function remember(env) {
+  try {
+    if (memoryDue(env)) {
+      const key = memoryKey(env);
+      const memory = rememberChannel(env, await value(env, key));
+      if (memory !== undefined) {
+        await within(env.BUNDLES.put(key, memory), patience(env), `\`${key}\``);
+      }
+    }
+  } catch (error) {
+    report("the channel is not remembered", error);
+  }
+}
+
+function unread(error) {
+  const refused = error instanceof Stalled ? "stalled" : "unreachable";
+  report("the KV namespace cannot be read", error, { refused });
 }
 
 // What the namespace has under a key; undefined where it has nothing.
 async function value(env, key) {
-  const patience = Number(env.TIDEGATE_PATIENCE ?? PATIENCE);
-  const octets = await within(env.BUNDLES.get(key, "arrayBuffer"), patience, `\`${key}\``);
+  const octets = await within(env.BUNDLES.get(key, "arrayBuffer"), patience(env), `\`${key}\``);
   return octets === null ? undefined : new Uint8Array(octets);
+}
+
+function patience(env) {
+  return Number(env.TIDEGATE_PATIENCE ?? PATIENCE);
 }
 
 // Says behind the answer what is to be said about limits.

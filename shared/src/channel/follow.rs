@@ -17,6 +17,8 @@ pub struct Follower {
     /// Invariant: below 100. Kept for all statements, so that a roll-out only widens.
     draw: u8,
     seen: Option<Seen>,
+    /// The statement that `seen` tells from others.
+    accepted: Option<Statement>,
     in_force: Option<Digest>,
 }
 
@@ -29,6 +31,7 @@ impl Follower {
             minimum,
             draw: u8::try_from(entropy % 100).unwrap_or_default(),
             seen: None,
+            accepted: None,
             in_force: None,
         }
     }
@@ -50,8 +53,7 @@ impl Follower {
             .content()
             .issued;
         let statement = self.verify(statement, issued)?;
-        self.seen = Some((&statement).into());
-        Ok(statement.content().bundle_for(self.draw))
+        Ok(self.accept(statement))
     }
 
     /// Takes note of a statement. Says which bundle to fetch, unless that one is in force.
@@ -61,9 +63,21 @@ impl Follower {
     pub fn statement(&mut self, octets: &[u8], now: UnixMillis) -> Result<Option<Digest>, Refused> {
         let statement = self.verify(octets, now)?;
         // Also where its bundle cannot be had yet: an older statement is no way back.
-        self.seen = Some((&statement).into());
-        let bundle = statement.content().bundle_for(self.draw);
+        let bundle = self.accept(statement);
         Ok(Some(bundle).filter(|bundle| self.in_force != Some(*bundle)))
+    }
+
+    fn accept(&mut self, statement: Verified<Statement>) -> Digest {
+        self.seen = Some((&statement).into());
+        let statement = self.accepted.insert(statement.into_content());
+        statement.bundle_for(self.draw)
+    }
+
+    /// The newest statement that it accepted, once its bundle is in force.
+    pub fn settled(&self) -> Option<&Statement> {
+        let statement = self.accepted.as_ref()?;
+        let bundle = statement.bundle_for(self.draw);
+        Some(statement).filter(|_| self.in_force == Some(bundle))
     }
 
     fn verify(&self, octets: &[u8], now: UnixMillis) -> Result<Verified<Statement>, Refused> {

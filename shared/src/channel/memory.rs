@@ -3,7 +3,7 @@
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::MAX_STATEMENT;
+use super::{MAX_STATEMENT, Statement};
 use crate::cbor::{self, Bounds, InvalidCbor};
 use crate::time::UnixMillis;
 
@@ -45,6 +45,16 @@ impl Memory {
         self.tag = tag.filter(|tag| tag.len() <= MAX_TAG);
     }
 
+    /// When a reader is to write a statement down where very many readers share a store that bears
+    /// few writes: at a moment of its own in the first half of the statement's time. The first
+    /// one writes, and those after it find it written.
+    pub fn due(statement: &Statement, entropy: u64) -> UnixMillis {
+        let half = statement.expires.since(statement.issued) / 2;
+        let share = (u128::from(half) * u128::from(entropy)) >> 64;
+        // Less than half.
+        statement.issued.plus(u64::try_from(share).unwrap_or(half))
+    }
+
     /// As it lies in the store.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
@@ -61,7 +71,36 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::channel::FORMAT_VERSION;
+    use crate::digest::Digest;
+    use crate::units::Percent;
+
+    proptest! {
+        #[test]
+        fn readers_write_down_within_the_first_half(
+            entropy: u64,
+            issued in 0..u64::MAX / 2,
+            validity in 1..40_000_000_000_u64,
+        ) {
+            let statement = Statement {
+                format: FORMAT_VERSION,
+                channel: "production".parse().unwrap(),
+                sequence: 1,
+                issued: UnixMillis(issued),
+                expires: UnixMillis(issued + validity),
+                bundle: Digest::of(b"new"),
+                rollout: Percent(100),
+                previous: None,
+            };
+            let due = Memory::due(&statement, entropy).since(statement.issued);
+            prop_assert!(due <= validity / 2);
+            let share = u64::MAX / validity.max(2) * 2;
+            prop_assert!(due.abs_diff(entropy / share) <= 1 + entropy / share / 1_000_000);
+        }
+    }
 
     #[test]
     fn what_is_kept_is_read_again_and_nothing_else() {

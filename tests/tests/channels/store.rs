@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::{ETAG, IF_NONE_MATCH};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -60,7 +60,7 @@ impl Store {
                 let store = store.clone();
                 let service = service_fn(move |request| {
                     let store = store.clone();
-                    async move { Ok::<_, Infallible>(store.answer(&request).await) }
+                    async move { Ok::<_, Infallible>(store.answer(request).await) }
                 });
                 let http = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
@@ -69,9 +69,21 @@ impl Store {
         address
     }
 
-    async fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
+    /// What was put at a path, by a test or by a gateway that writes to a key-value store.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let answers = self.answers.lock().unwrap();
+        answers.contains_key(&format!("/{path}"))
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         // A key is one segment of a path.
         let path = request.uri().path().replace("%2F", "/");
+        if request.method() == Method::PUT {
+            let octets = request.into_body().collect().await.unwrap().to_bytes();
+            let mut answers = self.answers.lock().unwrap();
+            answers.insert(path, Answer::Octets(octets.to_vec()));
+            return Response::new(whole(vec![]));
+        }
         let path = path.strip_prefix("/edge").unwrap_or(&path);
         let answer = self.answers.lock().unwrap().get(path).cloned();
         let (status, body) = match answer {

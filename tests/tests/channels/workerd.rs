@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tidegate_shared::channel::{self, Memory, Statement};
+use tidegate_shared::digest::Digest;
+use tidegate_shared::trust::SigningKey;
 use tidegate_tests::workerd::{WorkerConfig, Workerd};
 
 use crate::attacks::{self, Followed, Kind};
-use crate::kit::{key, status};
+use crate::kit::{STATEMENT, bundle, key, now, signed, statement, status};
 use crate::store::{Answer, Store};
 
 struct Worker {
@@ -18,6 +21,10 @@ impl Worker {
     async fn start(minimum: &str) -> Self {
         let store = Store::default();
         attacks::publish_five(&mut |path, answer| store.put(path, answer));
+        Self::on(store, minimum).await
+    }
+
+    async fn on(store: Store, minimum: &str) -> Self {
         let variables = [
             ("TIDEGATE_CHANNEL", "production"),
             ("TIDEGATE_MINIMUM_SEQUENCE", minimum),
@@ -43,6 +50,12 @@ impl Worker {
         Self { store, workerd }
     }
 
+    /// Refuses what it is shown, and answers with what was good.
+    async fn refuses_with(&mut self, text: &str, name: &str) {
+        assert_eq!(status(self.workerd.address()).await, (200, text.to_owned()));
+        self.logged(&format!("\"refused\":\"{name}\"")).await;
+    }
+
     /// Waits for a line of the log with a text.
     async fn logged(&mut self, text: &str) {
         let find = async { while !self.workerd.log().recv().await.unwrap().contains(text) {} };
@@ -57,11 +70,7 @@ impl Followed for Worker {
     }
 
     async fn refuses(&mut self, name: &str) {
-        assert_eq!(
-            status(self.workerd.address()).await,
-            (200, "five".to_owned())
-        );
-        self.logged(&format!("\"refused\":\"{name}\"")).await;
+        self.refuses_with("five", name).await;
     }
 
     async fn answer(&mut self) -> String {
@@ -83,4 +92,59 @@ async fn an_isolate_that_has_just_begun_is_held_by_the_pinned_sequence() {
     let mut worker = Worker::start("6").await;
     assert_eq!(status(worker.workerd.address()).await.0, 503);
     worker.logged("\"refused\":\"below-minimum\"").await;
+}
+
+/// What was accepted in its time is run by isolates to come when it has expired, and nothing older.
+#[tokio::test]
+async fn the_last_good_bundle_outlives_its_statement_and_the_isolate() {
+    let mut before = Worker::start("0").await;
+    let store = before.store.clone();
+    assert_eq!(
+        status(before.workerd.address()).await,
+        (200, "five".to_owned())
+    );
+    before.logged("bundle loaded").await;
+    // Who begins takes its time: what holds for a moment is published now.
+    let six = bundle("six");
+    let short = Statement {
+        expires: now().plus(4_000),
+        ..statement(6, &six)
+    };
+    let path = channel::bundle_path(Digest::of(&six));
+    store.put(&path, Answer::Octets(six));
+    store.put(STATEMENT, Answer::Octets(signed(&short)));
+    assert_eq!(before.answer().await, "six");
+    let mut written = false;
+    while now() < short.expires {
+        written |= store.has("readers/production.memory");
+        assert_eq!(
+            status(before.workerd.address()).await,
+            (200, "six".to_owned())
+        );
+    }
+    assert!(written, "not within the first half of its time");
+    drop(before);
+
+    for (statement, refused) in [
+        (signed(&short), "frozen"),
+        (signed(&statement(5, &bundle("five"))), "rollback"),
+    ] {
+        store.put(STATEMENT, Answer::Octets(statement));
+        let mut after = Worker::on(store.clone(), "0").await;
+        after.refuses_with("six", refused).await;
+        store.put(STATEMENT, Answer::Silence);
+        let mut stalled = Worker::on(store.clone(), "0").await;
+        stalled.refuses_with("six", "stalled").await;
+    }
+
+    // The memory is believed as far as its signature goes.
+    let seven = statement(7, &bundle("seven"));
+    let forged = seven.sign(&SigningKey::from_seed([8; 32])).unwrap();
+    let mut memory = Memory::new(0);
+    memory.keep(forged, None);
+    store.put("readers/production.memory", Answer::Octets(memory.encode()));
+    store.put(STATEMENT, Answer::Octets(signed(&short)));
+    let mut fooled = Worker::on(store, "0").await;
+    assert_eq!(status(fooled.workerd.address()).await.0, 503);
+    fooled.logged("\"refused\":\"unknown-key\"").await;
 }
