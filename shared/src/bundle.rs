@@ -1,8 +1,8 @@
 //! The bundle: a compiled policy as the gateway runs it.
 //!
 //! The payload is an array of a [`Header`], the [`Tables`] that all hosts share, and for each
-//! host its routes as embedded CBOR, which is decoded when that host is first asked for. Records
-//! are arrays; a reference is an index into a table or list.
+//! host its routes as embedded CBOR (`bundle/section.rs`), which is decoded when that host is first
+//! asked for. Records are arrays; a reference is an index into a table or list.
 
 mod api_keys;
 mod auth;
@@ -12,10 +12,12 @@ mod certificate;
 mod introspection;
 mod issuer;
 mod limit;
+mod name;
 mod plan;
 mod possession;
 mod revocations;
 mod route;
+mod section;
 mod signature;
 mod signing;
 mod tables;
@@ -40,6 +42,7 @@ pub use issuer::{
     PublicKey, RemoteKeys, TokenRules, TokenSource, TokenType, UnknownAlgorithm, UnknownTokenType,
 };
 pub use limit::{Accuracy, Allowance, Cost, KeyPart, Limit, Scope, Unreachable};
+pub use name::of as derived_name;
 pub use plan::{PlanClaim, PlanLimits};
 pub use possession::{Binding, Possession, UnknownBinding};
 pub use revocations::{ListLocation, RevocationRules, UnknownWhenStale, WhenStale};
@@ -72,6 +75,8 @@ pub mod bounds {
     pub const HOSTS: usize = 10_000;
     /// Routes, and path entries, of one host.
     pub const ROUTES: usize = 50_000;
+    /// What the routes of one host hold altogether, in octets, where each has all for itself.
+    pub const ROUTES_OCTETS: usize = 16 * 1024 * 1024;
     /// Credentials in one combination.
     pub const COMBINED: usize = 8;
     /// Entries of any shared table.
@@ -118,6 +123,16 @@ impl HostSection {
         cbor::check(&section.1, &bounds::SECTION).map_err(|error| section.invalid(error))?;
         section.within("routes", routes.routes.len())?;
         section.within("path entries", routes.paths.len())?;
+        let patterns = routes
+            .paths
+            .iter()
+            .map(|entry| entry.pattern.as_str().len());
+        let octets = routes.routes.iter().map(Route::octets).chain(patterns);
+        if octets.fold(0, usize::saturating_add) > bounds::ROUTES_OCTETS {
+            let host = format!("the routes of host `{}`", section.0);
+            let bound = bounds::ROUTES_OCTETS;
+            return Err(InvalidBundle::TooMany("octets", host, bound));
+        }
         Ok(section)
     }
 

@@ -24,7 +24,7 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 /// A span of time in milliseconds, written `250ms`, `3s`, `5m`, `2h` or `1d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub u64);
 

@@ -165,7 +165,7 @@ impl Scope<'_> {
         };
         let name = match &route.name {
             Some(name) => name.value.clone(),
-            None => format!("{} {} {pattern}", self.name.value, label(methods)),
+            None => bundle::derived_name(&self.name.value, methods, &pattern),
         };
         let auth = self.auth(route, path.span, tables, cx);
         let asked = auth.as_ref().map(|auth| condition::Asked {
@@ -370,25 +370,6 @@ fn served(route: &Route) -> Option<(MethodSet, &Spanned<String>)> {
         .filter_map(|(path, methods)| Some((methods, path?)));
     let only = given.next().filter(|(methods, _)| !methods.is_empty());
     only.filter(|_| given.next().is_none() && route.path.is_some() == route.methods.is_some())
-}
-
-/// The methods in a route's name: HEAD, which comes with GET, is left out.
-fn label(methods: MethodSet) -> String {
-    if methods == MethodSet::ANY {
-        return "ANY".to_owned();
-    }
-    let get = MethodSet::of(&Method::GET);
-    let implied = if methods.intersection(get).is_empty() {
-        MethodSet::EMPTY
-    } else {
-        MethodSet::of(&Method::HEAD)
-    };
-    let names: Vec<String> = methods
-        .without(implied)
-        .iter()
-        .map(|method| method.to_string())
-        .collect();
-    names.join("|")
 }
 
 fn reply_of(reply: &Spanned<Reply>, cx: &mut Context<'_>) -> Option<bundle::Reply> {

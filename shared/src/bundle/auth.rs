@@ -10,7 +10,7 @@ use super::{ApiKeySource, Tables, TokenSource, bounds};
 /// Invariant: at most an [`Any`](Self::Any) of [`All`](Self::All)s of single credentials, none of
 /// them empty or longer than [`bounds::COMBINED`]; in [`Shadow`](Self::Shadow) is the whole, or
 /// what an [`All`](Self::All) has beside its first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Auth {
     /// Everyone; credentials are not looked at.
     Public,
@@ -35,7 +35,9 @@ pub enum Auth {
 }
 
 /// Which tokens are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct JwtAuth {
     /// The issuers, by index. Never empty; where there are several, a token's `iss` picks one.
     pub issuers: Vec<u32>,
@@ -44,7 +46,9 @@ pub struct JwtAuth {
 }
 
 /// Which API keys are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct ApiKeyAuth {
     /// The ring, by index.
     pub ring: u32,
@@ -53,7 +57,9 @@ pub struct ApiKeyAuth {
 }
 
 /// Which server is asked, and what its tokens must be good for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct IntrospectAuth {
     /// The server, by index.
     pub introspection: u32,
@@ -168,6 +174,23 @@ impl Auth {
             | Self::All(_)
             | Self::Anonymous
             | Self::Shadow(_) => &[],
+        }
+    }
+
+    /// Visits the scopes of every single credential, in the order of
+    /// [`credentials`](Self::credentials); those of one that has none are an empty list.
+    pub(super) fn each_scopes(&mut self, visit: &mut impl FnMut(&mut Vec<String>)) {
+        match self {
+            Self::Jwt(jwt) => visit(&mut jwt.scopes),
+            Self::Introspect(asked) => visit(&mut asked.scopes),
+            Self::ApiKey(key) => visit(&mut key.scopes),
+            Self::Public | Self::Signature(_) | Self::Certificate(_) | Self::Anonymous => {
+                visit(&mut Vec::new());
+            }
+            Self::Any(several) | Self::All(several) => {
+                several.iter_mut().for_each(|one| one.each_scopes(visit));
+            }
+            Self::Shadow(rule) => rule.each_scopes(visit),
         }
     }
 

@@ -3,7 +3,9 @@
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// The limits of a plan on a route. They hold together with the route's own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct PlanLimits {
     /// The name of the plan.
     pub plan: String,

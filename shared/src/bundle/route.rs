@@ -10,7 +10,7 @@ use crate::pattern::PathPattern;
 use crate::units::Span;
 
 /// The routes of a host, arranged by path so that the gateway has nothing to work out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostRoutes {
     /// Each path pattern once.
     pub paths: Vec<PathEntry>,
@@ -64,7 +64,7 @@ impl HostRoutes {
 }
 
 /// A path pattern and what is served there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathEntry {
     /// The pattern.
     pub pattern: PathPattern,
@@ -77,7 +77,7 @@ pub struct PathEntry {
 }
 
 /// What happens to a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The name in records, unique in the policy.
     pub name: String,
@@ -138,6 +138,73 @@ impl Route {
     }
 }
 
+impl Route {
+    /// What it holds of text and other data, in octets.
+    pub(super) fn octets(&self) -> usize {
+        let Self {
+            name,
+            methods: _,
+            headers,
+            query,
+            auth,
+            conditions,
+            shadow_conditions,
+            limits,
+            plans,
+            anonymous_plan,
+            cors: _,
+            target,
+            rewrite,
+            timeout: _,
+            request_headers,
+            response_headers,
+        } = self;
+        let predicates = headers.iter().chain(query).map(|predicate| {
+            let test = match &predicate.test {
+                FieldTest::Present => 0,
+                FieldTest::Exact(value) => value.len(),
+                FieldTest::Matches(automaton) => automaton.len(),
+            };
+            predicate.name.len().saturating_add(test)
+        });
+        let scopes = auth.credentials().flat_map(Auth::scopes).map(String::len);
+        let edits = [request_headers, response_headers];
+        let removed = edits.iter().flat_map(|edits| &edits.remove);
+        let written = edits
+            .iter()
+            .flat_map(|edits| edits.set.iter().chain(&edits.add));
+        let (reply, body) = match target {
+            Target::Reply(reply) => (reply.headers.as_slice(), reply.body.len()),
+            Target::Upstream(_) => (Default::default(), 0),
+        };
+        let pair = |(name, value): &(String, String)| name.len().saturating_add(value.len());
+        let rewrite = rewrite.iter().flat_map(|template| &template.0);
+        let rewrite = rewrite.map(|part| match part {
+            TemplatePart::Literal(text) | TemplatePart::Parameter(text) => text.len(),
+            TemplatePart::Rest => 0,
+        });
+        let numbers = [conditions, shadow_conditions, limits].map(Vec::len);
+        let plans = plans
+            .iter()
+            .map(|plan| plan.plan.len().saturating_add(plan.limits.len()));
+        let single = [
+            name.len(),
+            body,
+            anonymous_plan.as_ref().map_or(0, String::len),
+        ];
+        single
+            .into_iter()
+            .chain(numbers)
+            .chain(plans)
+            .chain(predicates)
+            .chain(scopes)
+            .chain(removed.map(String::len))
+            .chain(written.chain(reply).map(pair))
+            .chain(rewrite)
+            .fold(0, usize::saturating_add)
+    }
+}
+
 /// A predicate on a header or a query parameter.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
@@ -162,7 +229,7 @@ pub enum FieldTest {
 }
 
 /// Who answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// The gateway itself.
     Reply(Reply),
@@ -171,7 +238,9 @@ pub enum Target {
 }
 
 /// A fixed reply.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
+)]
 pub struct Reply {
     /// The status.
     pub status: u16,
@@ -183,7 +252,7 @@ pub struct Reply {
 
 /// Changes to header fields, in this order: remove, set, add. Names in lower case.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple,
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple,
 )]
 pub struct HeaderEdits {
     /// Fields to remove.
