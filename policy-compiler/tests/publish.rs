@@ -6,10 +6,14 @@
 mod cloudflare;
 #[path = "publish/command.rs"]
 mod command;
+#[path = "publish/deaths.rs"]
+mod deaths;
 #[path = "publish/document.rs"]
 mod document;
 #[path = "publish/faults.rs"]
 mod faults;
+#[path = "publish/killed.rs"]
+mod killed;
 #[path = "publish/kit.rs"]
 mod kit;
 #[path = "publish/servers.rs"]

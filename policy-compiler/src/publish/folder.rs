@@ -107,9 +107,8 @@ impl Sink for Folder {
         let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         let names = names.collect::<io::Result<Vec<_>>>();
         let names = names.map_err(|error| self.failed(folder, &error))?;
-        Ok(names
-            .into_iter()
-            .map(|name| format!("{folder}{name}"))
-            .collect())
+        // What a publisher was writing when it was killed lies about under such a name.
+        let whole = names.into_iter().filter(|name| !name.starts_with('.'));
+        Ok(whole.map(|name| format!("{folder}{name}")).collect())
     }
 }

@@ -3,75 +3,26 @@
 //! reported as published is lost.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fastrand::Rng;
+use object_store::memory::InMemory;
 use tidegate_policy_compiler::publish::{
-    Channel, PublishError, Retrying, Sink, SinkError, Stored, Terms, Version,
+    Folder, Objects, PublishError, Retrying, Sink, SinkError, Stored, Terms, Version,
 };
 
 use crate::kit::{NOW, Reader, bundle, channel, key, terms};
 
-const RUNS: u64 = 1000;
-
-#[derive(Debug, Default)]
-struct Memory {
-    contents: RefCell<BTreeMap<String, Vec<u8>>>,
-    writes: Cell<usize>,
-}
-
-impl Sink for Memory {
-    async fn read(&self, path: &str) -> Result<Option<Stored>, SinkError> {
-        Ok(self.contents.borrow().get(path).map(|octets| Stored {
-            octets: octets.clone(),
-            version: Version::of(octets),
-        }))
-    }
-
-    async fn create(&self, path: &str, octets: &[u8]) -> Result<(), SinkError> {
-        let mut contents = self.contents.borrow_mut();
-        let stored = contents
-            .entry(path.to_owned())
-            .or_insert_with(|| octets.to_vec());
-        if stored == octets {
-            self.writes.set(self.writes.get() + 1);
-            Ok(())
-        } else {
-            Err(SinkError::Occupied(path.to_owned()))
-        }
-    }
-
-    async fn replace(
-        &self,
-        path: &str,
-        octets: &[u8],
-        expected: Option<&Version>,
-    ) -> Result<(), SinkError> {
-        let mut contents = self.contents.borrow_mut();
-        let found = contents.get(path).map(|octets| Version::of(octets));
-        if found.as_ref() != expected {
-            return Err(SinkError::Changed(path.to_owned()));
-        }
-        self.writes.set(self.writes.get() + 1);
-        contents.insert(path.to_owned(), octets.to_vec());
-        Ok(())
-    }
-
-    async fn list(&self, folder: &str) -> Result<Vec<String>, SinkError> {
-        let contents = self.contents.borrow();
-        let below = contents.keys().filter(|path| path.starts_with(folder));
-        Ok(below.cloned().collect())
-    }
-}
-
 /// Fails before or after the work is done, or for ever, and lets others go first.
-struct Faulty<'m> {
-    memory: &'m Memory,
+struct Faulty<'s, S> {
+    sink: &'s S,
     rng: RefCell<Rng>,
     dead: Cell<bool>,
+    /// Counts what was done, heard of or not.
+    writes: &'s Cell<usize>,
 }
 
-impl Faulty<'_> {
+impl<S> Faulty<'_, S> {
     async fn disturbed<T>(
         &self,
         path: &str,
@@ -92,6 +43,7 @@ impl Faulty<'_> {
             return Err(SinkError::Transient { path, reason });
         }
         let done = work.await;
+        self.writes.set(self.writes.get() + 1);
         self.dead.set(dies);
         match fault {
             1 => Err(SinkError::Failed { path, reason }),
@@ -101,13 +53,13 @@ impl Faulty<'_> {
     }
 }
 
-impl Sink for Faulty<'_> {
+impl<S: Sink> Sink for Faulty<'_, S> {
     async fn read(&self, path: &str) -> Result<Option<Stored>, SinkError> {
-        self.disturbed(path, self.memory.read(path)).await
+        self.disturbed(path, self.sink.read(path)).await
     }
 
     async fn create(&self, path: &str, octets: &[u8]) -> Result<(), SinkError> {
-        self.disturbed(path, self.memory.create(path, octets)).await
+        self.disturbed(path, self.sink.create(path, octets)).await
     }
 
     async fn replace(
@@ -116,12 +68,12 @@ impl Sink for Faulty<'_> {
         octets: &[u8],
         expected: Option<&Version>,
     ) -> Result<(), SinkError> {
-        self.disturbed(path, self.memory.replace(path, octets, expected))
+        self.disturbed(path, self.sink.replace(path, octets, expected))
             .await
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<String>, SinkError> {
-        self.disturbed(folder, self.memory.list(folder)).await
+        self.disturbed(folder, self.sink.list(folder)).await
     }
 }
 
@@ -134,7 +86,7 @@ struct Tally {
 }
 
 /// Publishes three times, or rolls back, with a fresh program each time.
-async fn publisher(memory: &Memory, seed: u64, tally: &RefCell<Tally>) {
+async fn publisher(sink: &impl Sink, seed: u64, writes: &Cell<usize>, tally: &RefCell<Tally>) {
     let (mut rng, key) = (Rng::with_seed(seed), key());
     for attempt in 0..3 {
         // No two publish in the same moment: the same statement twice would be one.
@@ -143,11 +95,12 @@ async fn publisher(memory: &Memory, seed: u64, tally: &RefCell<Tally>) {
             ..terms(&key)
         };
         let faulty = Faulty {
-            memory,
+            sink,
             rng: RefCell::new(rng.fork()),
             dead: Cell::new(false),
+            writes,
         };
-        let channel: Channel<Retrying<Faulty<'_>>> = channel(Retrying(faulty));
+        let channel = channel(Retrying(faulty));
         let outcome = if rng.u8(..4) == 0 {
             channel.roll_back(None, &terms).await
         } else {
@@ -168,14 +121,15 @@ async fn publisher(memory: &Memory, seed: u64, tally: &RefCell<Tally>) {
     }
 }
 
-async fn run(seed: u64) -> Tally {
-    let (memory, tally) = (Memory::default(), RefCell::new(Tally::default()));
+/// Two publishers and a reader, on a store that is empty.
+async fn run(sink: &impl Sink, seed: u64) -> Tally {
+    let (writes, tally) = (Cell::new(0), RefCell::new(Tally::default()));
     let done = Cell::new(false);
     let publishers = async {
         let (one, two) = (seed * 2 + 1, seed * 2 + 2);
         tokio::join!(
-            publisher(&memory, one, &tally),
-            publisher(&memory, two, &tally)
+            publisher(sink, one, &writes, &tally),
+            publisher(sink, two, &writes, &tally)
         );
         done.set(true);
     };
@@ -184,9 +138,9 @@ async fn run(seed: u64) -> Tally {
         let mut seen = usize::MAX;
         while !done.get() {
             // Reads whenever something was written.
-            if seen != memory.writes.get() {
-                seen = memory.writes.get();
-                reader.read(&memory).await;
+            if seen != writes.get() {
+                seen = writes.get();
+                reader.read(sink).await;
             }
             tokio::task::yield_now().await;
             // Time passes only where nobody has anything to do.
@@ -194,7 +148,7 @@ async fn run(seed: u64) -> Tally {
         }
     };
     tokio::join!(publishers, reads);
-    let history = channel(&memory).history(usize::MAX).await.unwrap();
+    let history = channel(sink).history(usize::MAX).await.unwrap();
     let mut told: Vec<_> = history.iter().map(|statement| statement.sequence).collect();
     told.reverse();
     let mut tally = tally.into_inner();
@@ -214,21 +168,21 @@ async fn run(seed: u64) -> Tally {
     tally
 }
 
-#[tokio::test(start_paused = true)]
-async fn readers_see_whole_and_newest_bundles_whatever_fails() {
+/// So many runs, each on a new store.
+async fn runs<S: Sink>(count: u64, store: impl Fn() -> S) {
     let mut total = Tally::default();
-    for seed in 0..RUNS {
+    for seed in 0..count {
         let Tally {
             published,
             told,
             failed,
-        } = run(seed).await;
+        } = run(&store(), seed).await;
         total.published.extend(published);
         total.told += told;
         total.failed += failed;
     }
     // All three happened, and often: else the runs would show nothing.
-    let least = usize::try_from(RUNS / 10).unwrap();
+    let least = usize::try_from(count / 10).unwrap();
     assert!(
         total.published.len() > least,
         "{} published",
@@ -236,4 +190,21 @@ async fn readers_see_whole_and_newest_bundles_whatever_fails() {
     );
     assert!(total.told > least, "{} told", total.told);
     assert!(total.failed > least, "{} failed", total.failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_whole_and_newest_whatever_fails() {
+    runs(1000, || Objects::new(Arc::new(InMemory::new()), "")).await;
+}
+
+/// Fewer, for each write goes to the disk.
+#[tokio::test(start_paused = true)]
+async fn a_folder_is_whole_and_newest_whatever_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = Cell::new(0);
+    runs(100, || {
+        count.set(count.get() + 1);
+        Folder::new(folder.path().join(count.get().to_string()))
+    })
+    .await;
 }

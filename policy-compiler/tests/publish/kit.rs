@@ -60,6 +60,11 @@ pub(crate) struct Reader(pub(crate) Option<Seen>);
 impl Reader {
     /// Reads as a gateway does. Panics where what it finds is not whole, signed and newest.
     pub(crate) async fn read(&mut self, sink: &impl Sink) -> Option<Statement> {
+        self.read_at(sink, NOW).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn read_at(&mut self, sink: &impl Sink, now: UnixMillis) -> Option<Statement> {
         let name = "production".parse().unwrap();
         let trust = TrustKeys::from(key().trust_key());
         let stored = sink.read(&channel::statement_path(&name)).await.unwrap()?;
@@ -68,7 +73,7 @@ impl Reader {
             trust: &trust,
             seen: self.0,
             minimum: 0,
-            now: NOW,
+            now,
         };
         let statement = channel::verify(&stored.octets, &known).unwrap();
         self.0 = Some((&statement).into());

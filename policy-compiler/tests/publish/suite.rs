@@ -6,6 +6,7 @@ use object_store::memory::InMemory;
 use tidegate_policy_compiler::publish::{Folder, Objects, PublishError, Sink, SinkError, Terms};
 use tidegate_shared::units::Percent;
 
+use crate::deaths;
 use crate::kit::{Reader, bundle, channel, digest, key, terms};
 
 /// A store that is empty, and whether it writes on a condition.
@@ -13,6 +14,7 @@ pub(crate) async fn hold(sink: &impl Sink) {
     contents(sink).await;
     publications(sink).await;
     publishers(sink).await;
+    deaths::hold(sink).await;
 }
 
 async fn contents(sink: &impl Sink) {
