@@ -156,6 +156,9 @@ fn route() -> impl Strategy<Value = Route> {
             "{ jwt: [i0, i1], scopes: [write] }",
             "{ jwt: i1, scopes: [read, write] }",
             "{ api_key: ring }",
+            "{ any: [{ jwt: i0 }, { api_key: ring }] }",
+            "{ any: [{ jwt: i1, scopes: [read] }, anonymous] }",
+            "{ all: [{ jwt: i0 }, { api_key: ring }] }",
         ]),
         subsequence(vec![0, 1], 0..=1),
         select(&[
