@@ -25,6 +25,7 @@ mod replay;
 mod revocations;
 mod rollback;
 mod schema;
+mod shadow;
 mod side;
 mod status;
 mod store;
@@ -68,6 +69,10 @@ enum Command {
     ///
     /// Exit status: 0 where no verdict changes, 1 where one does, 2 for trouble.
     Replay(replay::Replay),
+    /// Show where a bundle in shadow would have done something else, from access records
+    ///
+    /// Exit status: 0 where nowhere, 1 where it would, 2 for trouble.
+    Shadow(shadow::Shadow),
     /// Put a bundle into a store, and into force on a channel
     ///
     /// Exit status: 0 where it is in force; with `--watch`, 0 once it is for all gateways, 3 where it
@@ -116,6 +121,7 @@ pub(crate) fn run(tidegate: Tidegate) -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::Diff(command) => return command.run(),
         Command::Replay(command) => return command.run(),
+        Command::Shadow(command) => return command.run(),
         Command::Publish(command) => command.run(),
         Command::Rollback(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -7,6 +7,7 @@
 
 mod caller;
 mod read;
+mod shadow;
 mod show;
 mod verdict;
 
@@ -22,6 +23,7 @@ use caller::Assumed;
 use verdict::Verdict;
 
 pub use read::{Call, Made, Malformed, Read, ReadError, Recorded, Requests, Who, read};
+pub use shadow::{Watched, watched};
 pub use show::{render_human, render_json, render_markdown};
 
 /// A policy on one side of the comparison.

@@ -14,6 +14,7 @@ mod record;
 pub use counts::{Counts, Durations, Share};
 pub use feed::{Feed, Records};
 pub use judge::{Compared, Finding, Judgement, Measure, Rules, Verdict, judge};
+pub(crate) use lines::Lines;
 pub use record::Tally;
 
 #[cfg(test)]

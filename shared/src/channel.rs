@@ -12,6 +12,7 @@ mod memory;
 mod name;
 mod source;
 mod verify;
+mod wire;
 
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -31,8 +32,10 @@ pub use verify::{
     CLOCK_SKEW, Knowledge, MAX_LEAP, OtherBundle, Refused, Seen, open_bundle, verify,
 };
 
-/// The format of statements that this code writes and reads.
+/// The format of statements.
 pub const FORMAT_VERSION: u16 = 1;
+/// The format of statements with a bundle in shadow, which readers of before do not know.
+pub const SHADOW_FORMAT_VERSION: u16 = 2;
 /// The largest statement in octets, with its envelope.
 pub const MAX_STATEMENT: usize = 1024;
 /// The longest time for which a statement holds, in milliseconds: 400 days.
@@ -44,9 +47,9 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// What is in force on a channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// [`FORMAT_VERSION`] of the writer.
+    /// [`FORMAT_VERSION`], or [`SHADOW_FORMAT_VERSION`] with a bundle in shadow.
     pub format: u16,
     /// The channel. A statement of one channel is none of another.
     pub channel: ChannelName,
@@ -62,6 +65,17 @@ pub struct Statement {
     pub rollout: Percent,
     /// What was in force before.
     pub previous: Option<Digest>,
+    /// What decides beside it, and is not followed.
+    pub shadow: Option<InShadow>,
+}
+
+/// A bundle in shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct InShadow {
+    /// The bundle.
+    pub bundle: Digest,
+    /// The share of requests that it decides about, on every reader.
+    pub share: Percent,
 }
 
 /// Why a payload is no usable statement.
@@ -71,8 +85,13 @@ pub enum InvalidStatement {
     #[error("malformed statement: {0}")]
     Payload(#[from] InvalidCbor),
     /// Written for another version of the reader.
-    #[error("statement format {0}, this program reads format {FORMAT_VERSION}")]
+    #[error(
+        "statement format {0}, this program reads {FORMAT_VERSION} and {SHADOW_FORMAT_VERSION}"
+    )]
     Format(u16),
+    /// A share above all requests.
+    #[error("a bundle in shadow for {0}% of requests")]
+    Shadow(u8),
     /// Sequences begin with 1.
     #[error("the statement has sequence 0, the first is 1")]
     Sequence,
@@ -86,8 +105,15 @@ pub enum InvalidStatement {
 
 impl Statement {
     fn check(&self) -> Result<(), InvalidStatement> {
-        if self.format != FORMAT_VERSION {
+        let format = match self.shadow {
+            None => FORMAT_VERSION,
+            Some(_) => SHADOW_FORMAT_VERSION,
+        };
+        if self.format != format {
             return Err(InvalidStatement::Format(self.format));
+        }
+        if let Some(shadow) = self.shadow.filter(|shadow| shadow.share.0 > 100) {
+            return Err(InvalidStatement::Shadow(shadow.share.0));
         }
         if self.sequence == 0 {
             return Err(InvalidStatement::Sequence);

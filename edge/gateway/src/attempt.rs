@@ -198,6 +198,11 @@ impl AttemptPlan {
         self.origin_of(self.made.checked_sub(1)?)
     }
 
+    /// Where the request goes.
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     /// The name of the origin that was tried last.
     pub fn origin(&self) -> Option<&str> {
         let origin = self.upstream.origins.get(self.last_origin()?)?;

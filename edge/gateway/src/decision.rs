@@ -14,6 +14,7 @@ use crate::hosts::{Route, Table};
 use crate::phase::Phase;
 use crate::record::{MAX_SHADOWED, Shadowed, Verdict};
 use crate::refusal::Refusal;
+use crate::shadow_bundle::ShadowVerdict;
 use crate::state::Slot;
 
 /// What to do with a request. Both arms carry the [`Exchange`] that
@@ -24,6 +25,15 @@ pub enum Decision {
     Respond(Reply, Exchange),
     /// Pass the request on.
     Forward(Forward),
+}
+
+impl Decision {
+    pub(crate) fn exchange_mut(&mut self) -> &mut Exchange {
+        match self {
+            Self::Respond(_, exchange) => exchange,
+            Self::Forward(forward) => &mut forward.exchange,
+        }
+    }
 }
 
 /// A complete answer.
@@ -107,6 +117,8 @@ pub struct Exchange {
     pub(crate) problem: Option<Problem>,
     pub(crate) reason: Option<String>,
     pub(crate) shadow: Vec<Shadowed>,
+    /// What a bundle in shadow would have done. Mostly absent, and large.
+    pub(crate) shadow_bundle: Option<Box<ShadowVerdict>>,
     /// What the request holds of limits on requests at once; given back when the exchange is over.
     pub(crate) slots: Vec<Slot>,
     /// Fields that the phases want in the answer, whoever gives it: CORS, limits.

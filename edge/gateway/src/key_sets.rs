@@ -190,6 +190,19 @@ impl KeySets {
         Some(Ok(keys))
     }
 
+    /// Learns what another memory knows of the same locations.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let known = other.lock();
+        let mut sets = self.lock();
+        for (location, known) in &*known {
+            let same = |own: &Entry| own.since == known.since && own.fetched == known.fetched;
+            if !sets.get(location).is_some_and(same) {
+                sets.insert(location.clone(), known.clone());
+            }
+        }
+        sets.retain(|location, _| known.contains_key(location));
+    }
+
     /// Forgets the sets that a policy no longer has.
     pub(crate) fn retain(&self, issuers: &[Issuer]) {
         let remotes = || issuers.iter().filter_map(|issuer| issuer.remote.as_ref());

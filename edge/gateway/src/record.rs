@@ -6,6 +6,7 @@ use serde::Serialize;
 use tidegate_shared::time::UnixMillis;
 
 use crate::attempt::AttemptPlan;
+use crate::shadow_bundle::ShadowVerdict;
 
 /// What became of a request. Serialises to one JSON object; absent facts are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +54,9 @@ pub struct AccessRecord {
     /// What rules in shadow would have refused, at most [`MAX_SHADOWED`] of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow: Vec<Shadowed>,
+    /// What a bundle in shadow would have done, where that is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_bundle: Option<Box<ShadowVerdict>>,
     /// The status that the client got.
     pub status: u16,
     /// The upstream.

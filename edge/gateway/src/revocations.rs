@@ -146,6 +146,19 @@ impl Lists {
         }
     }
 
+    /// Learns what another memory knows.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let known = other.lock();
+        let mut own = self.lock();
+        let since = |entry: &Option<Entry>| {
+            let newest = entry.as_ref().and_then(|entry| entry.newest.as_ref());
+            newest.map(|newest| (newest.seen, newest.since))
+        };
+        if known.is_some() && since(&own) != since(&known) {
+            own.clone_from(&known);
+        }
+    }
+
     /// Whether the list is in use, and better asked for anew.
     pub(crate) fn due(&self, rules: &RevocationRules, now: UnixMillis) -> bool {
         let slot = self.lock();

@@ -35,6 +35,8 @@ mod route;
 mod screen;
 #[path = "decide/shadow.rs"]
 mod shadow;
+#[path = "decide/shadow_bundle.rs"]
+mod shadow_bundle;
 #[path = "decide/shape.rs"]
 mod shape;
 #[path = "decide/signing.rs"]

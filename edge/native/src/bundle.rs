@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use tidegate_edge::{Gateway, LoadError};
+use tidegate_edge::{Gateway, LoadError, ShadowBundle};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::trust::TrustKeys;
+use tidegate_shared::units::Percent;
 use tracing::{info, warn};
 
 use crate::client::Clients;
@@ -28,6 +29,13 @@ pub struct Loaded {
     clients: HashMap<String, Clients>,
     pub(crate) secrets: HashMap<String, Vec<u8>>,
     pub(crate) credentials: Option<CredentialFolder>,
+}
+
+/// A bundle that decides in shadow, with the secrets that it names. It reaches no origins.
+#[derive(Debug)]
+pub(crate) struct LoadedShadow {
+    pub(crate) bundle: ShadowBundle,
+    pub(crate) secrets: HashMap<String, Vec<u8>>,
 }
 
 /// Why a bundle is not used.
@@ -112,6 +120,14 @@ impl Loader {
 }
 
 impl Loaded {
+    /// Lets it decide in shadow. The seed must be unpredictable.
+    pub(crate) fn into_shadow(self, seed: [u8; 16], share: Percent) -> LoadedShadow {
+        LoadedShadow {
+            bundle: ShadowBundle::new(self.gateway, seed, share),
+            secrets: self.secrets,
+        }
+    }
+
     pub(crate) fn clients(&self, upstream: &str) -> Option<&Clients> {
         self.clients.get(upstream)
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request, response};
@@ -19,7 +20,7 @@ use tracing::debug;
 
 use crate::authority::LimitAuthority;
 use crate::body::{OriginBody, RequestBody, ResponseBody};
-use crate::bundle::Loaded;
+use crate::bundle::{Loaded, LoadedShadow};
 use crate::fetch::Fetcher;
 use crate::ports::{Ports, now};
 use crate::records::Records;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) records: Arc<dyn Records>,
     pub(crate) fetcher: Fetcher,
     pub(crate) authority: Arc<LimitAuthority>,
+    /// What decides in shadow.
+    pub(crate) shadow: ArcSwapOption<LoadedShadow>,
 }
 
 /// Who is at the other end of a connection.
@@ -146,8 +149,15 @@ pub(crate) async fn handle(
         peer,
         certificate: certificate.as_deref(),
     };
-    let decision = loaded.gateway.decide(&shared.state, &ports, &head).await;
+    let mut decision = loaded.gateway.decide(&shared.state, &ports, &head).await;
     leases::carry(&loaded, &shared);
+    if let Some(shadow) = shared.shadow.load_full() {
+        let ports = Ports::of_shadow(&shadow, &shared, entropy);
+        let watched = shadow
+            .bundle
+            .watch(&mut decision, &shared.state, &ports, &head);
+        watched.await;
+    }
     match decision {
         Decision::Respond(reply, exchange) => Ending::new(loaded, shared, exchange).reply(reply),
         Decision::Forward(forward) => {

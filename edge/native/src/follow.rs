@@ -2,6 +2,7 @@
 //! good bundle stays whatever comes.
 
 mod memory;
+mod shadow;
 mod source;
 
 use std::path::PathBuf;
@@ -17,8 +18,10 @@ use tidegate_shared::trust::TrustKeys;
 use tracing::{info, warn};
 
 use crate::bundle::{LoadFailure, Loaded, Loader};
+use crate::exchange::Shared;
 use crate::ports::now;
 use memory::Memory;
+use shadow::Shadow;
 use source::{Got, Place};
 
 pub use source::{InvalidSource, Source};
@@ -82,6 +85,7 @@ pub struct Following {
     every: Duration,
     /// The last statement, for a source that says that it is unchanged: it may expire meanwhile.
     statement: Vec<u8>,
+    shadow: Shadow,
 }
 
 /// A bundle to put into force.
@@ -119,6 +123,7 @@ impl Following {
             memory,
             every,
             statement: Vec::new(),
+            shadow: Shadow::default(),
         };
         let remembered = following.remembered();
         let next = match (following.next(now()).await, remembered) {
@@ -154,12 +159,18 @@ impl Following {
         let Some(digest) = self.follower.statement(&self.statement, now)? else {
             return Ok(None);
         };
+        let octets = self.bundle(digest).await?;
+        Ok(Some(Next { digest, octets }))
+    }
+
+    /// A bundle that a statement names.
+    async fn bundle(&mut self, digest: Digest) -> Result<Vec<u8>, FollowError> {
         let path = channel::bundle_path(digest);
         let Got::Octets(octets) = self.place.get(&path, MAX_ENVELOPE, false).await? else {
             return Err(SourceError::Missing(path).into());
         };
         self.follower.open(&octets, digest)?;
-        Ok(Some(Next { digest, octets }))
+        Ok(octets)
     }
 
     /// Takes note that a bundle is in force, and remembers it.
@@ -173,7 +184,12 @@ impl Following {
     }
 
     /// Follows for ever.
-    pub(crate) async fn run(mut self, loader: Loader, current: Arc<ArcSwap<Loaded>>) {
+    pub(crate) async fn run(
+        mut self,
+        loader: Loader,
+        current: Arc<ArcSwap<Loaded>>,
+        shared: Arc<Shared>,
+    ) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = None;
@@ -195,6 +211,7 @@ impl Following {
                     );
                 }
             }
+            self.follow_shadow(&loader, &shared.shadow).await;
         }
     }
 
@@ -206,14 +223,18 @@ impl Following {
         let Some(next) = self.next(now()).await? else {
             return Ok(());
         };
-        // A verification and many certificates may take a while: not on a thread that serves.
-        let (with, octets) = (loader.clone(), next.octets.clone());
-        let loaded = tokio::task::spawn_blocking(move || with.load(&octets)).await;
-        let loaded = loaded.map_err(|error| FollowError::Here(error.to_string()))??;
+        let loaded = load(loader, next.octets.clone()).await?;
         let (digest, sequence) = (next.digest, self.follower.sequence());
         info!(%digest, sequence, policy = loaded.gateway.policy(), "new bundle in force");
         current.store(Arc::new(loaded));
         self.runs(&next);
         Ok(())
     }
+}
+
+async fn load(loader: &Loader, octets: Vec<u8>) -> Result<Loaded, FollowError> {
+    // A verification and many certificates may take a while: not on a thread that serves.
+    let with = loader.clone();
+    let loaded = tokio::task::spawn_blocking(move || with.load(&octets)).await;
+    Ok(loaded.map_err(|error| FollowError::Here(error.to_string()))??)
 }

@@ -12,7 +12,7 @@ use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
 use crate::authority::LimitAuthority;
-use crate::bundle::Loaded;
+use crate::bundle::{Loaded, LoadedShadow};
 use crate::credentials::CredentialFolder;
 use crate::exchange::Shared;
 use crate::fetch::Fetcher;
@@ -83,6 +83,21 @@ impl<'s> Ports<'s> {
             secrets: &loaded.secrets,
             fetcher: &shared.fetcher,
             credentials: loaded.credentials.as_ref(),
+            authority: &shared.authority,
+            entropy,
+        }
+    }
+
+    /// For a bundle in shadow, which has secrets of its own and asks nobody.
+    pub(crate) fn of_shadow(
+        shadow: &'s LoadedShadow,
+        shared: &'s Shared,
+        entropy: [u8; 24],
+    ) -> Self {
+        Self {
+            secrets: &shadow.secrets,
+            fetcher: &shared.fetcher,
+            credentials: None,
             authority: &shared.authority,
             entropy,
         }

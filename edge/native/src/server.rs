@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper_util::server::graceful::GracefulShutdown;
 use tidegate_edge::{Scheme, State};
 use tidegate_shared::trust::TrustKeys;
@@ -135,6 +135,7 @@ impl NativeGateway {
                 records,
                 fetcher: Fetcher::new()?,
                 authority: limits,
+                shadow: ArcSwapOption::empty(),
             }),
         })
     }
@@ -174,7 +175,11 @@ impl NativeGateway {
 
     /// Follows a channel, whose bundle it began with.
     pub fn follow(&self, following: Following) {
-        tokio::spawn(following.run(self.loader.clone(), Arc::clone(&self.current)));
+        tokio::spawn(following.run(
+            self.loader.clone(),
+            Arc::clone(&self.current),
+            Arc::clone(&self.shared),
+        ));
     }
 
     /// Serves until `shutdown` is ready, then lets the requests under way end.

@@ -48,6 +48,7 @@ fn statement(sequence: u64) -> Option<Statement> {
         bundle: Digest::of(b"new"),
         rollout: Percent(10),
         previous: Some(Digest::of(b"old")),
+        shadow: None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use serde_json::{Value, json};
 use tidegate_policy_compiler::publish::{Channel, Retrying, Store, Target, Terms};
-use tidegate_shared::channel::{ChannelName, Statement};
+use tidegate_shared::channel::{ChannelName, InShadow, Statement};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{SigningKey, TrustKeys};
 use tidegate_shared::units::{Percent, Span};
@@ -98,11 +98,15 @@ pub(super) fn show(statement: &Statement) -> String {
         bundle,
         rollout,
         previous,
+        shadow,
     } = statement;
     let others = previous.filter(|_| rollout.0 < 100);
     let others = others.map_or(String::new(), |previous| format!("\nothers    {previous}"));
+    let shadow = shadow.map_or(String::new(), |InShadow { bundle, share }| {
+        format!("\nshadow    {bundle}, for {}% of requests", share.0)
+    });
     format!(
-        "channel   {channel}\nsequence  {sequence}\nbundle    {bundle}\nrollout   {}%{others}\nissued    {}\nexpires   {}",
+        "channel   {channel}\nsequence  {sequence}\nbundle    {bundle}\nrollout   {}%{others}{shadow}\nissued    {}\nexpires   {}",
         rollout.0,
         moment(*issued),
         until(*expires, now())
@@ -137,6 +141,9 @@ pub(super) fn document(statement: &Statement) -> Value {
         "bundle": statement.bundle,
         "rollout": statement.rollout.0,
         "previous": statement.previous,
+        "shadow": statement.shadow.map(|InShadow { bundle, share }| {
+            json!({ "bundle": bundle, "share": share.0 })
+        }),
         "issued": statement.issued.0,
         "expires": statement.expires.0,
         "expired": now() >= statement.expires,

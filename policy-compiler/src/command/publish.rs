@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tidegate_shared::units::Percent;
 
 use super::channel::{self, Holds, Place};
 use super::history::Format;
@@ -20,6 +21,17 @@ pub(super) struct Publish {
     place: Place,
     #[command(flatten)]
     holds: Holds,
+    /// Let it decide in shadow, for this share of requests, 100% if absent: gateways follow what is in
+    /// force, and their access records say where this one would have done something else
+    #[arg(
+        long,
+        value_name = "P%",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "100%",
+        conflicts_with_all = ["rollout", "records"]
+    )]
+    shadow: Option<Percent>,
     #[command(flatten)]
     watch: watch::Watch,
     /// How to show what came of it
@@ -38,7 +50,13 @@ impl Publish {
                 .watch
                 .run(&bundle, store, &key, &self.holds, self.format);
         }
-        let statement = channel::wait(store.publish(&bundle, &self.holds.terms(&key)))??;
+        let terms = self.holds.terms(&key);
+        let statement = channel::wait(async {
+            match self.shadow {
+                None => store.publish(&bundle, &terms).await,
+                Some(share) => store.shadow(&bundle, share, &terms).await,
+            }
+        })??;
         output::print(&match self.format {
             Format::Human => channel::show(&statement),
             Format::Json => serde_json::to_string_pretty(&channel::document(&statement))?,

@@ -2,7 +2,8 @@
 
 use tidegate_shared::bundle::InvalidBundle;
 use tidegate_shared::channel::{
-    self, ChannelName, FORMAT_VERSION, InvalidStatement, OtherBundle, Statement,
+    self, ChannelName, FORMAT_VERSION, InShadow, InvalidStatement, OtherBundle,
+    SHADOW_FORMAT_VERSION, Statement,
 };
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
@@ -36,6 +37,15 @@ pub struct Terms<'k> {
     pub rollout: Percent,
     /// Only where this sequence is in force, for who goes on with what they have begun.
     pub after: Option<u64>,
+}
+
+impl Terms<'_> {
+    fn for_all(&self) -> Self {
+        Self {
+            rollout: Percent(100),
+            ..self.clone()
+        }
+    }
 }
 
 /// The statement that is in force.
@@ -178,10 +188,7 @@ impl<S: Sink> Channel<S> {
         bundle: &[u8],
         terms: &Terms<'_>,
     ) -> Result<Statement, PublishError> {
-        let signed = Signed::parse(bundle)?;
-        let digest = signed
-            .verify::<tidegate_shared::bundle::Bundle>(&self.trust)?
-            .digest();
+        let digest = self.acceptable(bundle)?;
         let current = self.current().await?;
         let statement = self.next(current.as_ref(), digest, terms)?;
         let octets = statement.sign(terms.key)?;
@@ -190,6 +197,48 @@ impl<S: Sink> Channel<S> {
             .await?;
         self.put(current, &octets).await?;
         Ok(statement)
+    }
+
+    /// Puts a bundle into the store, and into shadow for a share of requests, beside what is in
+    /// force. What is published next ends that.
+    ///
+    /// # Errors
+    /// [`PublishError`]; what was in force then still is.
+    pub async fn shadow(
+        &self,
+        bundle: &[u8],
+        share: Percent,
+        terms: &Terms<'_>,
+    ) -> Result<Statement, PublishError> {
+        let digest = self.acceptable(bundle)?;
+        let current = self.current().await?;
+        let current = current.ok_or_else(|| PublishError::Empty(self.name.clone()))?;
+        let before = &current.statement;
+        // In time and order as any other, and all else stays.
+        let statement = Statement {
+            format: SHADOW_FORMAT_VERSION,
+            bundle: before.bundle,
+            rollout: before.rollout,
+            previous: before.previous,
+            shadow: Some(InShadow {
+                bundle: digest,
+                share,
+            }),
+            ..self.next(Some(&current), before.bundle, &terms.for_all())?
+        };
+        let octets = statement.sign(terms.key)?;
+        self.sink
+            .create(&channel::bundle_path(digest), bundle)
+            .await?;
+        self.put(Some(current), &octets).await?;
+        Ok(statement)
+    }
+
+    /// The digest of a bundle that readers would accept.
+    fn acceptable(&self, bundle: &[u8]) -> Result<Digest, PublishError> {
+        let signed = Signed::parse(bundle)?;
+        let verified = signed.verify::<tidegate_shared::bundle::Bundle>(&self.trust)?;
+        Ok(verified.digest())
     }
 
     /// Publishes again what was in force at that sequence, or else before the last change, under
@@ -267,6 +316,7 @@ impl<S: Sink> Channel<S> {
                 let before = current.and_then(|current| current.previous);
                 before.filter(|before| *before != bundle)
             }),
+            shadow: None,
         })
     }
 

@@ -5,7 +5,7 @@ pub(super) const MAX_LINE: usize = 1024 * 1024;
 
 /// Puts pieces together to lines. What it holds is bounded.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     /// The beginning of a line. Invariant: at most [`MAX_LINE`] octets.
     begun: Vec<u8>,
     /// Whether the line is too long: the rest of it is passed over.
@@ -14,7 +14,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes a piece, and gives each line that it ends: `None` for one that is too long.
-    pub(super) fn take(&mut self, mut piece: &[u8], mut line: impl FnMut(Option<&[u8]>)) {
+    pub(crate) fn take(&mut self, mut piece: &[u8], mut line: impl FnMut(Option<&[u8]>)) {
         while let Some(end) = piece.iter().position(|octet| *octet == b'\n') {
             let (last, rest) = piece.split_at(end);
             piece = rest.get(1..).unwrap_or_default();
@@ -31,7 +31,7 @@ impl Lines {
     }
 
     /// Forgets the beginning of a line, as where a file begins anew.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.begun.clear();
         self.too_long = false;
     }

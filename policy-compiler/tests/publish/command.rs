@@ -62,6 +62,37 @@ fn publish_status_rollback_and_history() {
 }
 
 #[test]
+fn a_bundle_in_shadow_is_beside_what_is_in_force() {
+    let folder = prepared();
+    let run = |arguments: &str| {
+        let (status, output, error) = tidegate(folder.path(), arguments);
+        assert_eq!(status, Some(0), "{arguments}: {error}");
+        output
+    };
+    let status =
+        || -> Value { serde_json::from_str(&run("status --to site --format json")).unwrap() };
+    let (code, _, error) = tidegate(folder.path(), "publish two --to site --shadow");
+    assert_eq!(code, Some(1));
+    assert!(error.contains("nothing was published"), "{error}");
+    run("publish one --to site");
+    let [one, two] = ["one", "two"].map(|name| digest(name).to_string());
+    for (arguments, share) in [("--shadow", 100), ("--shadow=5%", 5)] {
+        let shown = run(&format!("publish two --to site {arguments}"));
+        let line = format!("shadow    {two}, for {share}% of requests\n");
+        assert!(shown.contains(&line), "{shown}");
+        let status = status();
+        assert_eq!(status["bundle"], one);
+        assert_eq!(status["shadow"]["bundle"], two);
+        assert_eq!(status["shadow"]["share"], share);
+    }
+    run("publish one --to site");
+    assert_eq!(status()["shadow"], Value::Null);
+    let (code, _, error) = tidegate(folder.path(), "publish two --to site --shadow --rollout 5%");
+    assert_eq!(code, Some(2));
+    assert!(error.contains("cannot be used with"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let folder = prepared();
     let says = |arguments: &str, expected: &str| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use tidegate_policy_compiler::publish::{Folder, Objects, PublishError, Sink, SinkError, Terms};
+use tidegate_shared::channel::{InShadow, SHADOW_FORMAT_VERSION, Statement};
 use tidegate_shared::units::Percent;
 
 use crate::deaths;
@@ -135,6 +136,36 @@ async fn publishers(sink: &impl Sink) {
         Reader::default().read(sink).await.unwrap().bundle,
         digest("four")
     );
+    // In shadow, beside what is in force in part; a roll-out goes on, and ends it.
+    let part = Terms {
+        rollout: Percent(10),
+        ..terms(&key)
+    };
+    channel.publish(&bundle("five"), &part).await.unwrap();
+    let before = Reader::default().read(sink).await.unwrap();
+    let (beside, terms_of_all) = (bundle("shadow"), terms(&key));
+    let beside = channel.shadow(&beside, Percent(30), &terms_of_all);
+    beside.await.unwrap();
+    let read = Reader::default().read(sink).await.unwrap();
+    let shadow = InShadow {
+        bundle: digest("shadow"),
+        share: Percent(30),
+    };
+    assert_eq!(
+        read,
+        Statement {
+            format: SHADOW_FORMAT_VERSION,
+            sequence: before.sequence + 1,
+            shadow: Some(shadow),
+            ..before
+        }
+    );
+    channel
+        .publish(&bundle("five"), &terms(&key))
+        .await
+        .unwrap();
+    let read = Reader::default().read(sink).await.unwrap();
+    assert_eq!((read.rollout, read.shadow), (Percent(100), None));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A reader of a channel: what it has seen, what it runs, and what it should fetch next.
 
 use super::verify::{Knowledge, OtherBundle, Refused, Seen, open_bundle, verify};
-use super::{ChannelName, Statement};
+use super::{ChannelName, InShadow, Statement};
 use crate::bundle::Bundle;
 use crate::digest::Digest;
 use crate::envelope::Verified;
@@ -89,6 +89,11 @@ impl Follower {
             now,
         };
         verify(octets, &known)
+    }
+
+    /// What is to decide in shadow, beside the bundle that is in force.
+    pub fn shadow(&self) -> Option<InShadow> {
+        self.settled()?.shadow
     }
 
     /// Opens the bundle that was to be fetched.

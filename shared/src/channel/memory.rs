@@ -94,6 +94,7 @@ mod tests {
                 bundle: Digest::of(b"new"),
                 rollout: Percent(100),
                 previous: None,
+                shadow: None,
             };
             let due = Memory::due(&statement, entropy).since(statement.issued);
             prop_assert!(due <= validity / 2);

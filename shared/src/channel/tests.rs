@@ -33,6 +33,18 @@ fn statement(sequence: u64) -> Statement {
         bundle: Digest::of(b"new"),
         rollout: Percent(100),
         previous: Some(Digest::of(b"old")),
+        shadow: None,
+    }
+}
+
+fn shadowing(share: u8) -> Statement {
+    Statement {
+        format: SHADOW_FORMAT_VERSION,
+        shadow: Some(InShadow {
+            bundle: Digest::of(b"shadow"),
+            share: Percent(share),
+        }),
+        ..statement(6)
     }
 }
 
@@ -183,6 +195,14 @@ fn what_no_reader_takes_is_not_signed() {
             },
             InvalidStatement::Format(2),
         ),
+        (
+            Statement {
+                format: 1,
+                ..shadowing(100)
+            },
+            InvalidStatement::Format(1),
+        ),
+        (shadowing(101), InvalidStatement::Shadow(101)),
         (statement(0), InvalidStatement::Sequence),
         (
             Statement {
@@ -221,6 +241,51 @@ fn what_no_reader_takes_is_not_signed() {
         let refused = read(&octets, None, 0, NOW).unwrap_err();
         assert_eq!(refused, Refused::NotOurs(expected.to_string()));
     }
+}
+
+/// Arrays of eight members, as readers of before know them, and of nine.
+#[test]
+fn a_bundle_in_shadow_is_one_more_member() {
+    for (statement, first) in [(statement(6), 0x88), (shadowing(10), 0x89)] {
+        let octets = cbor::encode(&statement);
+        assert_eq!(octets[0], first);
+        assert_eq!(Statement::decode(octets.clone()), Ok(statement.clone()));
+        // Neither fewer nor more, nor null for one that is absent.
+        for (members, rest) in [
+            (first - 1, &[][..]),
+            (first + 1, &[0xf6]),
+            (first + 1, &[0]),
+        ] {
+            let mut other = [&octets[..], rest].concat();
+            other[0] = members;
+            assert!(Statement::decode(other).is_err(), "{members:x} {rest:x?}");
+        }
+    }
+}
+
+#[test]
+fn a_bundle_in_shadow_counts_beside_one_that_is_in_force() {
+    let trust = TrustKeys::from(key(1).trust_key());
+    let mut follower = Follower::new(channel("production"), trust, 0, 0);
+    let statement = shadowing(10);
+    let octets = signed(&statement);
+    let wanted = follower.statement(&octets, NOW).unwrap();
+    assert_eq!(
+        (wanted, follower.shadow()),
+        (Some(Digest::of(b"new")), None)
+    );
+    follower.runs(Digest::of(b"new"));
+    assert_eq!(follower.shadow(), statement.shadow);
+    // It goes with its statement, and stays with one that is refused.
+    let late = NOW.plus(HOUR);
+    assert!(follower.statement(&octets, late).is_err());
+    assert_eq!(follower.shadow(), statement.shadow);
+    let next = signed(&Statement {
+        bundle: Digest::of(b"new"),
+        ..self::statement(7)
+    });
+    assert_eq!(follower.statement(&next, NOW), Ok(None));
+    assert_eq!(follower.shadow(), None);
 }
 
 fn signed_bundle(name: &str, key: &SigningKey) -> Vec<u8> {

@@ -35,12 +35,21 @@ pub(crate) fn policy(text: &str) -> String {
 }
 
 pub(crate) fn bundle(text: &str) -> Vec<u8> {
+    compiled(policy(text), &key())
+}
+
+/// One that refuses `/status`.
+pub(crate) fn closed(key: &SigningKey) -> Vec<u8> {
+    compiled(policy("closed").replace("/status,", "/other,"), key)
+}
+
+fn compiled(text: String, key: &SigningKey) -> Vec<u8> {
     let source = Source {
         path: "policy.yaml".into(),
-        text: policy(text),
+        text,
     };
     let ir = compile(&[source]).ir.unwrap();
-    ir.sign(1, &key()).unwrap()
+    ir.sign(1, key).unwrap()
 }
 
 pub(crate) fn statement(sequence: u64, bundle: &[u8]) -> Statement {
@@ -53,6 +62,7 @@ pub(crate) fn statement(sequence: u64, bundle: &[u8]) -> Statement {
         bundle: Digest::of(bundle),
         rollout: Percent(100),
         previous: None,
+        shadow: None,
     }
 }
 

@@ -3,19 +3,22 @@
 use std::future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
+use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{
     Config, Follow, FollowError, Following, LimitAuthority, LogRecords, NativeGateway, Next,
-    Reloader, Secrets, Source,
+    Records, Reloader, Secrets, Source,
 };
-use tidegate_shared::channel;
+use tidegate_shared::channel::{self, InShadow, SHADOW_FORMAT_VERSION};
 use tidegate_shared::digest::Digest;
+use tidegate_shared::trust::SigningKey;
+use tidegate_shared::units::Percent;
 
 use crate::attacks::{self, Followed, Kind};
-use crate::kit::{HOUR, STATEMENT, bundle, key, now, signed, statement, status};
+use crate::kit::{HOUR, STATEMENT, bundle, closed, key, now, signed, statement, status};
 use crate::store::{Answer, Store};
 
 fn follow(source: Source, minimum: u64, state: Option<PathBuf>) -> Follow {
@@ -34,6 +37,10 @@ async fn start(follow: Follow) -> Result<(Following, Next), FollowError> {
 }
 
 async fn gateway(bundle: &[u8]) -> NativeGateway {
+    gateway_recording(bundle, Arc::new(LogRecords)).await
+}
+
+async fn gateway_recording(bundle: &[u8], records: Arc<dyn Records>) -> NativeGateway {
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         tls: None,
@@ -43,7 +50,7 @@ async fn gateway(bundle: &[u8]) -> NativeGateway {
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
     };
-    let gateway = NativeGateway::bind(config, bundle, Arc::new(LogRecords)).await;
+    let gateway = NativeGateway::bind(config, bundle, records).await;
     gateway.unwrap()
 }
 
@@ -185,4 +192,89 @@ async fn a_change_comes_into_force_and_takes_no_request_down() {
             assert_eq!(text, format!("number {}", sequence - 1));
         }
     }
+}
+
+/// Keeps access records.
+#[derive(Default)]
+struct Kept(Mutex<Vec<String>>);
+
+impl Records for Kept {
+    fn deliver(&self, record: &AccessRecord) {
+        let record = serde_json::to_string(record).unwrap();
+        self.0.lock().unwrap().push(record);
+    }
+}
+
+/// What the newest record says of the bundle in shadow, once a request leads to that.
+async fn shadow_says(address: SocketAddr, kept: &Kept, expected: Option<&str>) {
+    let said = async {
+        loop {
+            assert_eq!(status(address).await, (200, "old".to_owned()));
+            let newest = kept.0.lock().unwrap().pop().unwrap();
+            let newest: serde_json::Value = serde_json::from_str(&newest).unwrap();
+            if newest["shadow_bundle"]["bundle"].as_str() == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let said = tokio::time::timeout(Duration::from_secs(10), said).await;
+    said.unwrap_or_else(|_| panic!("never {expected:?}"));
+}
+
+/// What is in shadow comes and goes, and one that is no good does no harm.
+#[tokio::test]
+async fn a_bundle_in_shadow_decides_beside_the_one_in_force() {
+    let store = Store::default();
+    let put = |bundle: &[u8]| {
+        let path = channel::bundle_path(Digest::of(bundle));
+        store.put(&path, Answer::Octets(bundle.to_vec()));
+    };
+    let (old, closed_bundle) = (bundle("old"), closed(&key()));
+    put(&old);
+    put(&closed_bundle);
+    let say = |sequence, shadow: Option<&[u8]>| {
+        let mut statement = statement(sequence, &old);
+        statement.shadow = shadow.map(|shadow| InShadow {
+            bundle: Digest::of(shadow),
+            share: Percent(100),
+        });
+        if shadow.is_some() {
+            statement.format = SHADOW_FORMAT_VERSION;
+        }
+        store.put(STATEMENT, Answer::Octets(signed(&statement)));
+    };
+    say(1, None);
+    let source = Source::Url(format!("http://{}/edge", store.start().await));
+    let (mut following, first) = start(follow(source, 0, None)).await.unwrap();
+    following.runs(&first);
+    let kept = Arc::new(Kept::default());
+    let records = Arc::clone(&kept);
+    let gateway = gateway_recording(first.octets(), records).await;
+    let address = gateway.local_addr().unwrap();
+    gateway.follow(following);
+    tokio::spawn(gateway.run(future::pending()));
+
+    let digest = Digest::of(&closed_bundle).to_string();
+    shadow_says(address, &kept, None).await;
+    say(2, Some(&closed_bundle));
+    shadow_says(address, &kept, Some(&digest)).await;
+    // Missing, forged, cut short: nothing decides in shadow, and the rest goes on.
+    let forged = closed(&SigningKey::from_seed([9; 32]));
+    put(&forged);
+    let cut = &closed_bundle[..closed_bundle.len() - 1];
+    put(cut);
+    let mut sequence = 2;
+    for bad in [&b"missing"[..], &forged, cut] {
+        for (shadow, says) in [(bad, None), (&closed_bundle, Some(digest.as_str()))] {
+            sequence += 1;
+            say(sequence, Some(shadow));
+            shadow_says(address, &kept, says).await;
+        }
+    }
+    // What was accepted stays, also in shadow, and goes with the next statement.
+    store.put(STATEMENT, Answer::Status(StatusCode::NOT_FOUND));
+    shadow_says(address, &kept, Some(&digest)).await;
+    say(sequence + 1, None);
+    shadow_says(address, &kept, None).await;
 }

@@ -23,6 +23,7 @@ use crate::phase::{Phase, plan, screen, shape};
 use crate::ports::Ports;
 use crate::record::Verdict;
 use crate::refusal::Refusal;
+use crate::shadow_bundle::Would;
 use crate::signing::{self, Outgoing, Signer};
 use crate::state::{Memory, State};
 
@@ -58,6 +59,32 @@ impl Gateway {
             Ok(Way::Forward(passage)) => self.forward(&passage, state, ports, head, exchange),
             Err(refusal) => Decision::Respond(refuse(refusal, &mut exchange), exchange),
         }
+    }
+
+    /// What it would decide, up to *shape*; `None` where that is not the policy's to say. What the
+    /// exchange holds of limits goes with it.
+    pub(crate) async fn would(
+        &self,
+        state: &State,
+        ports: &impl Ports,
+        head: &impl RequestHead,
+    ) -> (Option<Would>, Exchange) {
+        let mut exchange = begin(ports, head);
+        let would = match self.admit(state, ports, head, &mut exchange).await {
+            Ok(Way::Reply(reply)) => Some(Would::reply(reply.status)),
+            Ok(Way::Forward(passage)) => {
+                let index = usize::try_from(passage.upstream).ok();
+                let upstream = index.and_then(|index| self.upstreams.get(index));
+                let Found { route, pattern, .. } = passage.found;
+                let path = shape::path(route.rules.rewrite.as_ref(), pattern, &passage.target.path);
+                upstream.map(|upstream| Would::forward(&upstream.name, &path))
+            }
+            Err(Refusal { problem, cause, .. }) => {
+                exchange.reason = Some(cause);
+                Would::refuse(problem).of_the_policy()
+            }
+        };
+        (would, exchange)
     }
 
     /// The phases *accept* to *limit*.
@@ -278,6 +305,7 @@ fn begin(ports: &impl Ports, head: &impl RequestHead) -> Exchange {
         problem: None,
         reason: None,
         shadow: Vec::new(),
+        shadow_bundle: None,
         slots: Vec::new(),
         response: HeadEdits::default(),
     }

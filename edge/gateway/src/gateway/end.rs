@@ -53,6 +53,7 @@ impl Gateway {
             problem: exchange.problem.map(Problem::name),
             reason: exchange.reason,
             shadow: exchange.shadow,
+            shadow_bundle: exchange.shadow_bundle,
             status: outcome.status,
             upstream: outcome
                 .plan
