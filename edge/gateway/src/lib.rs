@@ -48,4 +48,5 @@ pub use ports::{FetchBounds, PortError, Ports};
 pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};
 pub use refusal::problem_reply;
 pub use shadow_bundle::{ShadowBundle, ShadowVerdict, Would};
-pub use state::{Buckets, DueRenewal, Standing, State, Take};
+pub use state::{DueRenewal, State};
+pub use tidegate_limits::{Buckets, Standing, Take};

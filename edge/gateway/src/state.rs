@@ -2,7 +2,6 @@
 //! any time without harm.
 
 mod api_keys;
-mod buckets;
 mod health;
 mod holdings;
 mod in_flight;
@@ -11,6 +10,7 @@ mod seed;
 mod signing_keys;
 mod tokens;
 
+use tidegate_limits::Buckets;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::replay::{ReplayGuard, Room};
 
@@ -19,8 +19,6 @@ use crate::key_sets::KeySets;
 use crate::revocations::Lists;
 
 pub(crate) use api_keys::Recalled;
-pub(crate) use buckets::seconds_up;
-pub use buckets::{Buckets, Standing, Take};
 pub use holdings::DueRenewal;
 pub(crate) use holdings::{Held, Holdings, Terms};
 pub(crate) use in_flight::{InFlight, NoSlot, Slot};

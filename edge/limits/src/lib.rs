@@ -21,14 +21,18 @@
 #![warn(missing_docs)]
 
 mod authority;
+mod buckets;
 mod contract;
+mod fields;
 mod holding;
 mod ledger;
 mod message;
 mod reservation;
 
 pub use authority::{Authority, Full};
+pub use buckets::{Buckets, Standing, Take, seconds_up};
 pub use contract::{Contract, EmptyAt};
+pub use fields::{rate_item, standing_item};
 pub use holding::{Holding, Spend};
 pub use ledger::Ledger;
 pub use message::{Answer, Ask, BucketId, Grant, MAX_MESSAGE, Question, Renewal, Spent};

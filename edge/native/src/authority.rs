@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use ::redis::RedisError;
 use tidegate_edge::{InvalidLimitServer, LimitServer, PortError};
+use tidegate_follow::{Fetcher, now};
 use tidegate_limits::{Answer, Authority, Question};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
-use crate::fetch::Fetcher;
-use crate::ports::now;
+use crate::ports::fetch;
 use redis::RedisAuthority;
 
 pub use server::{AuthorityConfig, AuthorityServer, AuthorityToken, InvalidToken};
@@ -93,7 +93,7 @@ impl LimitAuthority {
             }
             Kind::Server(server) => {
                 let (server, fetcher) = &**server;
-                let fetch = |request, bounds| fetcher.fetch(request, bounds);
+                let fetch = |request, bounds| fetch(fetcher, request, bounds);
                 server.ask(question, time, fetch).await
             }
             Kind::Redis(authority) => {

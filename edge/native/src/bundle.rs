@@ -3,24 +3,21 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tidegate_edge::{Gateway, LoadError, ShadowBundle};
+use tidegate_follow::{BoxError, Runner};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
-use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::trust::TrustKeys;
 use tidegate_shared::units::Percent;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::client::Clients;
 use crate::credentials::CredentialFolder;
+use crate::exchange::Shared;
 use crate::identity::Identity;
 use crate::ports::Secrets;
-
-/// How often a bundle's file is looked at.
-const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A gateway and what it needs to reach origins. A request keeps the one it began with.
 #[derive(Debug)]
@@ -133,41 +130,36 @@ impl Loaded {
     }
 }
 
-/// Watches a bundle's file, and puts a changed one into force. One that cannot be used is logged
-/// with its reason, and the last good one stays.
-pub(crate) async fn watch(path: PathBuf, loader: Loader, current: Arc<ArcSwap<Loaded>>) {
-    let mut seen = stamp(&path).await;
-    let mut digest = current.load().gateway.digest();
-    let mut ticks = tokio::time::interval(INTERVAL);
-    loop {
-        ticks.tick().await;
-        let found = stamp(&path).await;
-        if found == seen || found.is_none() {
-            continue;
-        }
-        seen = found;
-        let Ok(octets) = tokio::fs::read(&path).await else {
-            continue;
-        };
-        if Digest::of(&octets) == digest {
-            continue;
-        }
-        // A verification and many certificates may take a while: not on a thread that serves.
-        let with = loader.clone();
-        let loaded = tokio::task::spawn_blocking(move || with.load(&octets)).await;
-        match loaded {
-            Ok(Ok(loaded)) => {
-                digest = loaded.gateway.digest();
-                info!(%digest, policy = loaded.gateway.policy(), "new bundle in force");
-                current.store(Arc::new(loaded));
-            }
-            Ok(Err(error)) => warn!(%error, in_force = %digest, "the new bundle cannot be used"),
-            Err(error) => warn!(%error, in_force = %digest, "the new bundle could not be loaded"),
-        }
-    }
+/// Puts bundles into force.
+pub(crate) struct Swap {
+    pub(crate) loader: Loader,
+    pub(crate) current: Arc<ArcSwap<Loaded>>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-async fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
-    let data = tokio::fs::metadata(path).await.ok()?;
-    Some((data.modified().ok()?, data.len()))
+impl Runner for Swap {
+    fn run(&self, bundle: &[u8]) -> Result<(), BoxError> {
+        let loaded = self.loader.load(bundle)?;
+        let (digest, policy) = (loaded.gateway.digest(), loaded.gateway.policy());
+        info!(%digest, policy, "bundle loaded");
+        self.current.store(Arc::new(loaded));
+        Ok(())
+    }
+
+    fn has_shadow(&self) -> bool {
+        true
+    }
+
+    fn run_shadow(&self, bundle: &[u8], share: Percent) -> Result<(), BoxError> {
+        let loaded = self.loader.load(bundle)?;
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed)?;
+        let shadow = loaded.into_shadow(seed, share);
+        self.shared.shadow.store(Some(Arc::new(shadow)));
+        Ok(())
+    }
+
+    fn end_shadow(&self) {
+        self.shared.shadow.store(None);
+    }
 }

@@ -1,30 +1,16 @@
 //! Connections to origins: pooled, over mutual TLS where the policy names an identity.
 
-use std::time::Duration;
-
-use hyper::body::Body;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use tidegate_follow::{HttpsConnector, pool, public_roots, tls_builder};
 use tidegate_shared::bundle::Upstream;
 
 use crate::body::RequestBody;
 use crate::bundle::LoadFailure;
 use crate::identity::Identity;
 
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(60);
-/// Idle connections kept to each origin.
-const MAX_IDLE: usize = 256;
-/// A connection that takes longer counts as not made; shorter than most timeouts, so that another
-/// origin still has its chance.
-const CONNECT: Duration = Duration::from_secs(2);
-
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
-type Pool = Client<Connector, RequestBody>;
+type Pool = Client<HttpsConnector, RequestBody>;
 
 /// The connections of one upstream.
 #[derive(Clone, Debug)]
@@ -45,45 +31,6 @@ impl Clients {
     }
 }
 
-pub(crate) fn pool<B>(tls: ClientConfig, http2: bool) -> Client<Connector, B>
-where
-    B: Body<Data: Send> + Send,
-{
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1();
-    let connector = if http2 {
-        connector.enable_http2().wrap_connector(tcp)
-    } else {
-        connector.wrap_connector(tcp)
-    };
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MAX_IDLE)
-        .build(connector)
-}
-
-/// TLS to servers with a certificate of a public authority.
-pub(crate) fn public_tls() -> Result<ClientConfig, rustls::Error> {
-    let builder = builder()?.with_root_certificates(public_roots());
-    Ok(builder.with_no_client_auth())
-}
-
-fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
-    let provider = rustls::crypto::ring::default_provider().into();
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-}
-
-fn public_roots() -> RootCertStore {
-    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
-}
-
 fn tls(upstream: &Upstream, identities: &[Identity]) -> Result<ClientConfig, LoadFailure> {
     let unusable = |error: rustls::Error| LoadFailure::Tls(upstream.name.clone(), error);
     let mut roots = if upstream.trust.is_empty() {
@@ -96,7 +43,9 @@ fn tls(upstream: &Upstream, identities: &[Identity]) -> Result<ClientConfig, Loa
             .add(CertificateDer::from(der.to_vec()))
             .map_err(unusable)?;
     }
-    let builder = builder().map_err(unusable)?.with_root_certificates(roots);
+    let builder = tls_builder()
+        .map_err(unusable)?
+        .with_root_certificates(roots);
     let Some(name) = &upstream.identity else {
         return Ok(builder.with_no_client_auth());
     };

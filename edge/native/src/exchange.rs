@@ -14,6 +14,7 @@ use tidegate_edge::{
     Attempt, AttemptOutcome, AttemptPlan, Decision, Destination, End, Exchange, Forward,
     HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply, Scheme, State, problem_reply,
 };
+use tidegate_follow::{Fetcher, chain, now};
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use tracing::debug;
@@ -21,8 +22,7 @@ use tracing::debug;
 use crate::authority::LimitAuthority;
 use crate::body::{OriginBody, RequestBody, ResponseBody};
 use crate::bundle::{Loaded, LoadedShadow};
-use crate::fetch::Fetcher;
-use crate::ports::{Ports, now};
+use crate::ports::Ports;
 use crate::records::Records;
 use crate::tls::Shown;
 use crate::tunnel;
@@ -288,18 +288,6 @@ impl Outgoing {
             ),
         }
     }
-}
-
-/// An error with its causes, for the operator.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Passes an origin's answer to the client.

@@ -8,7 +8,8 @@ use tracing::debug;
 
 use crate::bundle::Loaded;
 use crate::exchange::Shared;
-use crate::ports::{NO_REQUEST, Ports, now};
+use crate::ports::{NO_REQUEST, Ports};
+use tidegate_follow::now;
 
 /// Leases are renewed seconds before they end.
 const INTERVAL: Duration = Duration::from_secs(1);

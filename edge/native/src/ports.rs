@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::{Request, Response};
 use tidegate_edge::{FetchBounds, PortError};
+use tidegate_follow::{Fetcher, now};
 use tidegate_limits::{Answer, Question};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
@@ -15,7 +16,6 @@ use crate::authority::LimitAuthority;
 use crate::bundle::{Loaded, LoadedShadow};
 use crate::credentials::CredentialFolder;
 use crate::exchange::Shared;
-use crate::fetch::Fetcher;
 
 /// Where secrets are found by their names.
 #[derive(Clone)]
@@ -104,14 +104,6 @@ impl<'s> Ports<'s> {
     }
 }
 
-/// The time; at the epoch where the clock is before it.
-pub fn now() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
 impl tidegate_edge::Ports for Ports<'_> {
     const SHARES: bool = true;
 
@@ -147,6 +139,17 @@ impl tidegate_edge::Ports for Ports<'_> {
         request: Request<Vec<u8>>,
         bounds: FetchBounds,
     ) -> Result<Response<Vec<u8>>, PortError> {
-        self.fetcher.fetch(request, bounds).await
+        fetch(self.fetcher, request, bounds).await
     }
+}
+
+/// Fetches a document for the core.
+pub(crate) async fn fetch(
+    fetcher: &Fetcher,
+    request: Request<Vec<u8>>,
+    bounds: FetchBounds,
+) -> Result<Response<Vec<u8>>, PortError> {
+    let time = Duration::from_millis(bounds.time.0);
+    let fetched = fetcher.fetch(request, bounds.octets, time).await;
+    fetched.map_err(|error| PortError(error.to_string()))
 }

@@ -8,17 +8,16 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper_util::server::graceful::GracefulShutdown;
 use tidegate_edge::{Scheme, State};
+use tidegate_follow::{Fetcher, Following};
 use tidegate_shared::trust::TrustKeys;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::authority::LimitAuthority;
-use crate::bundle::{self, LoadFailure, Loaded, Loader};
+use crate::bundle::{LoadFailure, Loaded, Loader, Swap};
 use crate::connection::{self, Connection};
 use crate::credentials::CredentialFolder;
 use crate::exchange::Shared;
-use crate::fetch::Fetcher;
-use crate::follow::Following;
 use crate::identity::Identity;
 use crate::leases;
 use crate::listen;
@@ -166,20 +165,21 @@ impl NativeGateway {
 
     /// Follows the changes of a bundle's file.
     pub fn watch(&self, path: PathBuf) {
-        tokio::spawn(bundle::watch(
-            path,
-            self.loader.clone(),
-            Arc::clone(&self.current),
-        ));
+        let in_force = self.current.load().gateway.digest();
+        tokio::spawn(tidegate_follow::watch(path, Some(in_force), self.swap()));
     }
 
     /// Follows a channel, whose bundle it began with.
     pub fn follow(&self, following: Following) {
-        tokio::spawn(following.run(
-            self.loader.clone(),
-            Arc::clone(&self.current),
-            Arc::clone(&self.shared),
-        ));
+        tokio::spawn(following.run(self.swap()));
+    }
+
+    fn swap(&self) -> Arc<Swap> {
+        Arc::new(Swap {
+            loader: self.loader.clone(),
+            current: Arc::clone(&self.current),
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     /// Serves until `shutdown` is ready, then lets the requests under way end.

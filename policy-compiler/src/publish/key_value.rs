@@ -4,22 +4,22 @@
 //! publishers apart that are some seconds apart, and not two in the same moment: where several
 //! may publish at once, let them publish to an object store.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
-use tidegate_edge::FetchBounds;
-use tidegate_edge_native::Fetcher;
+use tidegate_follow::Fetcher;
 use tidegate_shared::envelope::MAX_ENVELOPE;
-use tidegate_shared::units::Span;
 
 use super::sink::{Sink, SinkError, Stored, Version};
 
 const API: &str = "https://api.cloudflare.com/client/v4";
-const BOUNDS: FetchBounds = FetchBounds {
-    octets: MAX_ENVELOPE,
-    time: Span(30_000),
-};
+/// The largest value that there is.
+const MOST: usize = MAX_ENVELOPE;
+/// How long the API may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A namespace of Workers KV.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ impl KeyValue {
             path: path.to_owned(),
             reason,
         };
-        let response = self.fetcher.fetch(request, BOUNDS).await;
+        let response = self.fetcher.fetch(request, MOST, PATIENCE).await;
         let response = response.map_err(|error| transient(error.to_string()))?;
         match response.status() {
             status if status.is_success() => Ok(Some(response.map(Bytes::from))),

@@ -1,12 +1,12 @@
 //! How the caller stands, by draft-ietf-httpapi-ratelimit-headers-10.
 
 use http::header::{HeaderName, HeaderValue};
+use tidegate_limits::{Standing, rate_item, standing_item};
 use tidegate_shared::bundle::Limit;
 
 use super::measure::Kind;
 use super::settle::Told;
 use crate::decision::HeadEdits;
-use crate::state::Standing;
 
 /// `RateLimit-Policy` says what is allowed (`q` units in `w` seconds, or at once), `RateLimit` what
 /// is left (`r` units, fully replenished in `t` seconds).
@@ -24,7 +24,7 @@ pub(super) fn announce(told: &[(&Limit, Kind, Told)], response: &mut HeadEdits) 
         HeaderValue::from_str(&items.join(", ")).ok()
     };
     let policy = list(|(name, kind, _)| match kind {
-        Kind::Rate(terms) => format!("\"{name}\";q={};w={}", terms.rate.count, terms.rate.period),
+        Kind::Rate(terms) => rate_item(name, terms.rate),
         Kind::Quota(terms, period) => format!("\"{name}\";q={};w={}", terms.burst, period.seconds),
         Kind::AtOnce(most) => format!("\"{name}\";q={most};qu=\"concurrent-requests\""),
     });
@@ -34,8 +34,7 @@ pub(super) fn announce(told: &[(&Limit, Kind, Told)], response: &mut HeadEdits) 
             // Nobody knows when other requests end.
             Kind::AtOnce(_) => None,
         };
-        let reset = reset.map(|reset| format!(";t={reset}")).unwrap_or_default();
-        format!("\"{name}\";r={}{reset}", standing.remaining)
+        standing_item(name, Standing { reset, ..*standing })
     });
     let names = [
         HeaderName::from_static("ratelimit-policy"),

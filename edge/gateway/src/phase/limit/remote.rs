@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use tidegate_limits::{Ask, Contract, Question, Renewal, Reservation, Spend, Spent, Unreachable};
+use tidegate_limits::{
+    Ask, Contract, Question, Renewal, Reservation, Spend, Spent, Standing, Unreachable, seconds_up,
+};
 use tidegate_shared::time::UnixMillis;
 
 use crate::authority;
 use crate::ports::Ports;
-use crate::state::{DueRenewal, Held, Holdings, Standing, seconds_up};
+use crate::state::{DueRenewal, Held, Holdings};
 
 /// What one request takes from a bucket with an authority.
 #[derive(Debug)]

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Request, StatusCode};
-use tidegate_edge::FetchBounds;
 use tidegate_shared::channel::SourceError;
-use tidegate_shared::units::Span;
 
 use crate::fetch::Fetcher;
 
@@ -43,7 +41,7 @@ impl FromStr for Source {
 
 /// What a source gave.
 #[derive(Debug)]
-pub(super) enum Got {
+pub(crate) enum Got {
     /// A content.
     Octets(Vec<u8>),
     /// The content has not changed since the last look.
@@ -52,13 +50,13 @@ pub(super) enum Got {
 
 /// A source that can be asked.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Folder(PathBuf),
     Web(Box<Web>),
 }
 
 #[derive(Debug)]
-pub(super) struct Web {
+pub(crate) struct Web {
     base: String,
     fetcher: Fetcher,
     patience: Duration,
@@ -67,7 +65,7 @@ pub(super) struct Web {
 }
 
 impl Place {
-    pub(super) fn new(source: Source, patience: Duration) -> Result<Self, SourceError> {
+    pub(crate) fn new(source: Source, patience: Duration) -> Result<Self, SourceError> {
         match source {
             Source::Path(folder) => Ok(Self::Folder(folder)),
             Source::Url(base) => Ok(Self::Web(Box::new(Web {
@@ -81,7 +79,7 @@ impl Place {
     }
 
     /// What lies at a path, or that it has not changed where `conditional` asks for that.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &mut self,
         path: &str,
         most: usize,
@@ -150,12 +148,8 @@ async fn fetch(
     if let Some(tag) = condition {
         request.headers_mut().insert(IF_NONE_MATCH, tag);
     }
-    let bounds = FetchBounds {
-        octets: most,
-        // The caller's patience ends before.
-        time: Span(u64::from(u32::MAX)),
-    };
-    let response = fetcher.fetch(request, bounds).await;
+    // The caller's patience ends before.
+    let response = fetcher.fetch(request, most, Duration::MAX).await;
     let response = response.map_err(|error| unreachable(error.to_string()))?;
     match response.status() {
         StatusCode::OK => {

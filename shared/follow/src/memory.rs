@@ -1,16 +1,16 @@
-//! What a gateway remembers between two starts: the statement that it followed last, with its
+//! What a reader remembers between two starts: the statement that it followed last, with its
 //! bundle, and which side of roll-outs it is on.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::FollowError;
+use crate::following::FollowError;
 
 /// The file: eight octets that decide the side, the length of the statement in four octets, the
 /// statement, the bundle. What is not as it was written is found out by the two signatures.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     file: Option<PathBuf>,
     entropy: [u8; 8],
     content: Option<Content>,
@@ -24,7 +24,7 @@ struct Content {
 
 impl Memory {
     /// Reads what is there; nothing is no error.
-    pub(super) fn open(file: Option<PathBuf>) -> Result<Self, FollowError> {
+    pub(crate) fn open(file: Option<PathBuf>) -> Result<Self, FollowError> {
         let octets = file.as_ref().and_then(|file| std::fs::read(file).ok());
         let (entropy, content) = octets.as_deref().and_then(parse).unzip();
         let entropy = match entropy {
@@ -39,18 +39,18 @@ impl Memory {
     }
 
     /// What decides the side of roll-outs.
-    pub(super) fn entropy(&self) -> u64 {
+    pub(crate) fn entropy(&self) -> u64 {
         u64::from_be_bytes(self.entropy)
     }
 
     /// The last statement and its bundle.
-    pub(super) fn last(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn last(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
         let content = self.content.take()?;
         Some((content.statement, content.bundle))
     }
 
     /// Remembers; the file is the old or the new one, whole.
-    pub(super) fn keep(&self, statement: &[u8], bundle: &[u8]) -> io::Result<()> {
+    pub(crate) fn keep(&self, statement: &[u8], bundle: &[u8]) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };

@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use tidegate_shared::channel::InShadow;
 use tracing::{info, warn};
 
-use super::{FollowError, Following, load};
-use crate::bundle::{LoadedShadow, Loader};
+use crate::following::{FollowError, Following, aside};
+use crate::runner::Runner;
 
 /// How far it is followed.
 #[derive(Debug, Default)]
-pub(super) struct Shadow {
+pub(crate) struct Shadow {
     runs: Option<InShadow>,
     /// What is known to be in trouble, and of which kind.
     trouble: Option<(InShadow, &'static str)>,
@@ -20,27 +19,21 @@ pub(super) struct Shadow {
 
 impl Following {
     /// Lets decide in shadow what the statement says, or nothing.
-    pub(super) async fn follow_shadow(
-        &mut self,
-        loader: &Loader,
-        slot: &ArcSwapOption<LoadedShadow>,
-    ) {
-        let wanted = self.follower.shadow();
+    pub(crate) async fn follow_shadow(&mut self, runner: &Arc<impl Runner>) {
+        let wanted = self.follower.shadow().filter(|_| runner.has_shadow());
         if wanted == self.shadow.runs {
             return;
         }
         // Of another statement: what it would do now is of no interest.
-        slot.store(None);
+        runner.end_shadow();
         self.shadow.runs = None;
         let Some(wanted) = wanted else {
             info!("no bundle in shadow");
             return;
         };
-        match self.load_shadow(wanted, loader).await {
-            Ok(loaded) => {
-                let digest = loaded.bundle.digest();
-                info!(%digest, share = wanted.share.0, "bundle in shadow");
-                slot.store(Some(Arc::new(loaded)));
+        match self.run_shadow(wanted, runner).await {
+            Ok(()) => {
+                info!(digest = %wanted.bundle, share = wanted.share.0, "bundle in shadow");
                 self.shadow.runs = Some(wanted);
                 self.shadow.trouble = None;
             }
@@ -54,16 +47,15 @@ impl Following {
         }
     }
 
-    async fn load_shadow(
+    async fn run_shadow(
         &mut self,
         wanted: InShadow,
-        loader: &Loader,
-    ) -> Result<LoadedShadow, FollowError> {
+        runner: &Arc<impl Runner>,
+    ) -> Result<(), FollowError> {
         let octets = self.bundle(wanted.bundle).await?;
-        let loaded = load(loader, octets).await?;
-        let mut seed = [0; 16];
-        getrandom::fill(&mut seed)
-            .map_err(|error| FollowError::Here(format!("no entropy: {error}")))?;
-        Ok(loaded.into_shadow(seed, wanted.share))
+        aside(runner, move |runner| {
+            runner.run_shadow(&octets, wanted.share)
+        })
+        .await
     }
 }

@@ -4,8 +4,9 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use tidegate_limits::Contract;
 use tidegate_shared::time::UnixMillis;
+
+use crate::contract::Contract;
 
 const SETS: usize = 4096;
 const WAYS: usize = 8;
@@ -50,7 +51,8 @@ pub struct Take {
     pub cost: u64,
 }
 
-pub(crate) fn seconds_up(nanos: u64) -> u64 {
+/// Seconds that `nanos` take, rounded up.
+pub fn seconds_up(nanos: u64) -> u64 {
     nanos.div_ceil(NANOS_PER_SECOND)
 }
 
@@ -106,7 +108,7 @@ impl Buckets {
     }
 
     /// What [`take`](Self::take) would say, taking nothing.
-    pub(crate) fn stand(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
+    pub fn stand(&self, takes: &[Take], now: UnixMillis) -> Vec<Standing> {
         let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         self.look(&sets, takes, now).0
     }

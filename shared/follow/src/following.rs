@@ -1,15 +1,10 @@
 //! Following a channel: statements and bundles come from a folder or a web server, and the last
 //! good bundle stays whatever comes.
 
-mod memory;
-mod shadow;
-mod source;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tidegate_shared::channel::{self, ChannelName, Follower, OtherBundle, Refused, SourceError};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::MAX_ENVELOPE;
@@ -17,14 +12,11 @@ use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::TrustKeys;
 use tracing::{info, warn};
 
-use crate::bundle::{LoadFailure, Loaded, Loader};
-use crate::exchange::Shared;
-use crate::ports::now;
-use memory::Memory;
-use shadow::Shadow;
-use source::{Got, Place};
-
-pub use source::{InvalidSource, Source};
+use crate::memory::Memory;
+use crate::now;
+use crate::runner::{BoxError, Runner};
+use crate::shadow::Shadow;
+use crate::source::{Got, Place, Source};
 
 /// A channel, and how to follow it.
 #[derive(Clone, Debug)]
@@ -56,8 +48,8 @@ pub enum FollowError {
     #[error(transparent)]
     Bundle(#[from] OtherBundle),
     /// The bundle cannot be used here.
-    #[error(transparent)]
-    Load(#[from] LoadFailure),
+    #[error("{0}")]
+    Unusable(BoxError),
     /// Something failed here.
     #[error("{0}")]
     Here(String),
@@ -70,7 +62,7 @@ impl FollowError {
             Self::Source(error) => error.name(),
             Self::Statement(refused) => refused.name(),
             Self::Bundle(error) => error.name(),
-            Self::Load(_) => "bundle-unusable",
+            Self::Unusable(_) => "bundle-unusable",
             Self::Here(_) => "here",
         }
     }
@@ -80,12 +72,13 @@ impl FollowError {
 #[derive(Debug)]
 pub struct Following {
     place: Place,
-    follower: Follower,
+    pub(crate) follower: Follower,
     memory: Memory,
     every: Duration,
     /// The last statement, for a source that says that it is unchanged: it may expire meanwhile.
     statement: Vec<u8>,
-    shadow: Shadow,
+    pub(crate) shadow: Shadow,
+    in_force: Option<Digest>,
 }
 
 /// A bundle to put into force.
@@ -124,6 +117,7 @@ impl Following {
             every,
             statement: Vec::new(),
             shadow: Shadow::default(),
+            in_force: None,
         };
         let remembered = following.remembered();
         let next = match (following.next(now()).await, remembered) {
@@ -164,7 +158,7 @@ impl Following {
     }
 
     /// A bundle that a statement names.
-    async fn bundle(&mut self, digest: Digest) -> Result<Vec<u8>, FollowError> {
+    pub(crate) async fn bundle(&mut self, digest: Digest) -> Result<Vec<u8>, FollowError> {
         let path = channel::bundle_path(digest);
         let Got::Octets(octets) = self.place.get(&path, MAX_ENVELOPE, false).await? else {
             return Err(SourceError::Missing(path).into());
@@ -176,6 +170,7 @@ impl Following {
     /// Takes note that a bundle is in force, and remembers it.
     pub fn runs(&mut self, next: &Next) {
         self.follower.runs(next.digest);
+        self.in_force = Some(next.digest);
         if !self.statement.is_empty()
             && let Err(error) = self.memory.keep(&self.statement, &next.octets)
         {
@@ -184,57 +179,63 @@ impl Following {
     }
 
     /// Follows for ever.
-    pub(crate) async fn run(
-        mut self,
-        loader: Loader,
-        current: Arc<ArcSwap<Loaded>>,
-        shared: Arc<Shared>,
-    ) {
+    pub async fn run(mut self, runner: Arc<impl Runner>) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = None;
         loop {
             ticks.tick().await;
-            match self.step(&loader, &current).await {
+            let step = self.step(&runner).await;
+            let sequence = self.follower.sequence();
+            let outcome = step.as_ref().map(|()| sequence);
+            runner.looked(outcome.map_err(FollowError::name));
+            match step {
                 Ok(()) => trouble = None,
                 // Each kind of trouble once, and not at each look.
                 Err(error) if trouble == Some(error.name()) => {}
                 Err(error) => {
                     trouble = Some(error.name());
-                    let in_force = current.load().gateway.digest();
+                    let in_force = self.in_force.map(tracing::field::display);
                     warn!(
                         %error,
                         refused = error.name(),
-                        sequence = self.follower.sequence(),
-                        %in_force,
+                        sequence,
+                        in_force,
                         "the channel is not followed"
                     );
                 }
             }
-            self.follow_shadow(&loader, &shared.shadow).await;
+            self.follow_shadow(&runner).await;
         }
     }
 
-    async fn step(
-        &mut self,
-        loader: &Loader,
-        current: &ArcSwap<Loaded>,
-    ) -> Result<(), FollowError> {
+    async fn step(&mut self, runner: &Arc<impl Runner>) -> Result<(), FollowError> {
         let Some(next) = self.next(now()).await? else {
             return Ok(());
         };
-        let loaded = load(loader, next.octets.clone()).await?;
+        put_into_force(runner, next.octets.clone()).await?;
         let (digest, sequence) = (next.digest, self.follower.sequence());
-        info!(%digest, sequence, policy = loaded.gateway.policy(), "new bundle in force");
-        current.store(Arc::new(loaded));
+        info!(%digest, sequence, "new bundle in force");
         self.runs(&next);
         Ok(())
     }
 }
 
-async fn load(loader: &Loader, octets: Vec<u8>) -> Result<Loaded, FollowError> {
-    // A verification and many certificates may take a while: not on a thread that serves.
-    let with = loader.clone();
-    let loaded = tokio::task::spawn_blocking(move || with.load(&octets)).await;
-    Ok(loaded.map_err(|error| FollowError::Here(error.to_string()))??)
+/// Runs a bundle.
+pub(crate) async fn put_into_force(
+    runner: &Arc<impl Runner>,
+    octets: Vec<u8>,
+) -> Result<(), FollowError> {
+    aside(runner, move |runner| runner.run(&octets)).await
+}
+
+/// A verification and many certificates may take a while: not on a thread that serves.
+pub(crate) async fn aside<R: Runner>(
+    runner: &Arc<R>,
+    run: impl FnOnce(&R) -> Result<(), BoxError> + Send + 'static,
+) -> Result<(), FollowError> {
+    let runner = Arc::clone(runner);
+    let ran = tokio::task::spawn_blocking(move || run(&runner)).await;
+    let ran = ran.map_err(|error| FollowError::Here(error.to_string()))?;
+    ran.map_err(FollowError::Unusable)
 }
