@@ -1,14 +1,12 @@
 //! Who is calling, by the names in a certificate that the mesh's authority vouches for.
 
-mod peer_name;
-
 use std::borrow::Cow;
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
-pub use peer_name::{InvalidPeerName, PeerName};
+pub use tidegate_shared::peer_name::{InvalidPeerName, PeerName};
 pub use tidegate_shared::spiffe::{InvalidSpiffeId, SpiffeId};
 
 /// The names of a caller.
@@ -89,6 +87,14 @@ impl Identity {
         }
         check_leaf(&certificate, spiffe.is_some())?;
         Ok(Self { spiffe, dns })
+    }
+
+    /// Whether it has this name.
+    pub fn is(&self, name: &PeerName) -> bool {
+        match name {
+            PeerName::Spiffe(id) => self.spiffe.as_ref() == Some(id),
+            PeerName::Dns(name) => self.dns.contains(name),
+        }
     }
 
     /// The SPIFFE ID, where the certificate has one.

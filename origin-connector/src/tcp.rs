@@ -140,7 +140,7 @@ impl Door {
         let mut record = TcpRecord::begin(&self.name, peer, server.metrics.clone());
         record.identity = Some(caller.identity.to_string());
         let forwarded = async {
-            if !allow.iter().any(|name| name.is_of(&caller.identity)) {
+            if !allow.iter().any(|name| caller.identity.is(name)) {
                 return Err(TcpError::CallerRefused);
             }
             let backend = connect(upstream, &mut record.lease).await?;

@@ -9,6 +9,7 @@ mod auth;
 mod calendar;
 mod caller;
 mod certificate;
+mod connector;
 mod introspection;
 mod issuer;
 mod limit;
@@ -36,6 +37,7 @@ pub use auth::{ApiKeyAuth, Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use calendar::{Calendar, CalendarPeriod, MAX_RUNS, Period};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use certificate::{CertificateHolder, Certificates, NobodysCertificate};
+pub use connector::{ConnectorLimit, ConnectorRules, MAX_CALLERS, MAX_LIMITS, SignatureDemand};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,
@@ -201,6 +203,9 @@ pub enum InvalidBundle {
     /// A limit refers to an expression or a calendar that does not exist.
     #[error("limit `{0}` refers to an expression or a calendar that does not exist")]
     DanglingExpression(String),
+    /// Connectors are to let nobody in, or the rules are out of bounds or order.
+    #[error("what connectors of upstream `{0}` enforce is out of bounds or order")]
+    Connector(String),
 }
 
 impl Bundle {
@@ -230,6 +235,13 @@ impl Bundle {
         let mut limits = self.tables.limits.iter();
         if let Some(limit) = limits.find(|limit| !limit.refers_within(expressions, calendars)) {
             return Err(InvalidBundle::DanglingExpression(limit.name.clone()));
+        }
+        let unsound = |upstream: &&Upstream| {
+            let rules = upstream.connector.as_ref();
+            !rules.is_none_or(ConnectorRules::is_sound)
+        };
+        if let Some(upstream) = self.tables.upstreams.iter().find(unsound) {
+            return Err(InvalidBundle::Connector(upstream.name.clone()));
         }
         if !self.tables.calendars.iter().all(Calendar::is_sound) {
             return Err(InvalidBundle::Calendar);

@@ -18,6 +18,7 @@ pub mod message_signature;
 pub mod method;
 pub mod path;
 pub mod pattern;
+pub mod peer_name;
 pub mod problem;
 pub mod replay;
 pub mod revocation;

@@ -13,7 +13,7 @@ const MAX_TRUST_DOMAIN: usize = 255;
 ///
 /// Invariant: holds nothing but the characters that the specification allows, so it can be
 /// compared octet by octet and written anywhere without escaping.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpiffeId(String);
 
 /// The text is no SPIFFE ID.

@@ -80,7 +80,7 @@ impl Backend {
 
     /// Whether one of the caller's names is on the list.
     pub(crate) fn admits(&self, identity: &Identity) -> bool {
-        self.allow.iter().any(|name| name.is_of(identity))
+        self.allow.iter().any(|name| identity.is(name))
     }
 }
 

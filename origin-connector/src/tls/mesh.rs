@@ -95,7 +95,7 @@ impl Mesh {
             PeerName::Spiffe(_) => {
                 let identity = Identity::of_certificate(der)
                     .map_err(|error| Error::InvalidCertificate(other(Arc::new(error))))?;
-                if self.server.is_of(&identity) {
+                if identity.is(&self.server) {
                     return Ok(());
                 }
                 Err(CertificateError::NotValidForName.into())

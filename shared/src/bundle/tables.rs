@@ -5,8 +5,9 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use super::{
-    Accuracy, ApiKeyRing, Calendar, CallerFacts, Certificates, Introspection, Issuer, IssuerKeys,
-    Limit, ListLocation, RequestSigning, RevocationRules, RingKeys, SignerMaterial, Signers,
+    Accuracy, ApiKeyRing, Calendar, CallerFacts, Certificates, ConnectorRules, Introspection,
+    Issuer, IssuerKeys, Limit, ListLocation, RequestSigning, RevocationRules, RingKeys,
+    SignerMaterial, Signers,
 };
 use crate::condition::Condition;
 use crate::units::{Percent, Span};
@@ -189,11 +190,13 @@ pub struct Upstream {
     pub caller: CallerFacts,
     /// How requests are signed, where they are.
     pub sign: Option<RequestSigning>,
+    /// What its connectors enforce, where the policy says so.
+    pub connector: Option<ConnectorRules>,
 }
 
 impl Upstream {
     /// An upstream that is tried once, has 30 seconds, and is told nothing of the caller, in requests
-    /// that are not signed.
+    /// that are not signed, to connectors that follow rules of their own.
     pub fn new(name: impl Into<String>, origins: impl IntoIterator<Item = Origin>) -> Self {
         Self {
             name: name.into(),
@@ -208,6 +211,7 @@ impl Upstream {
             },
             caller: CallerFacts::default(),
             sign: None,
+            connector: None,
         }
     }
 }

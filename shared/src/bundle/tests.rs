@@ -195,3 +195,46 @@ fn a_section_over_its_bounds_is_refused() {
     expect!["malformed section of host `api.bank.example`: CBOR ends early at offset 2"]
         .assert_eq(&error.to_string());
 }
+
+#[test]
+fn connectors_rules_are_within_bounds_and_in_order() {
+    let caller = |name: &str| format!("spiffe://edge.example/{name}").parse().unwrap();
+    let limit = |name: &str, burst| ConnectorLimit {
+        name: name.to_owned(),
+        rate: "10/s".parse().unwrap(),
+        burst,
+        per_caller: false,
+    };
+    let encode = |allow, limits| {
+        let mut upstream = Upstream::new("banking", []);
+        upstream.connector = Some(ConnectorRules {
+            allow,
+            signature: SignatureDemand::Required,
+            limits,
+        });
+        let mut bundle = bundle();
+        bundle.tables.upstreams.push(upstream);
+        let decoded = bundle.encode().map(Bundle::decode)?;
+        assert_eq!(decoded.unwrap(), bundle);
+        Ok(())
+    };
+    let good = vec![limit("total", 5), limit("each", 1)];
+    assert_eq!(encode(vec![caller("a"), caller("b")], good), Ok(()));
+    let refused = Err(InvalidBundle::Connector("banking".to_owned()));
+    let many = (0..=MAX_CALLERS).map(|each| caller(&format!("{each:03}")));
+    let nine = (0..=MAX_LIMITS).map(|each| limit(&each.to_string(), 1));
+    for (allow, limits) in [
+        (vec![], vec![]),
+        (vec![caller("b"), caller("a")], vec![]),
+        (vec![caller("a"), caller("a")], vec![]),
+        (many.collect(), vec![]),
+        (vec![caller("a")], nine.collect()),
+        (vec![caller("a")], vec![limit("total", 0)]),
+        (
+            vec![caller("a")],
+            vec![limit("l", 1), limit("m", 1), limit("l", 2)],
+        ),
+    ] {
+        assert_eq!(encode(allow, limits), refused);
+    }
+}
