@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::policy::Policy;
 
 /// Connections at a time: a probe and a scraper need a handful.
 const CONNECTIONS: usize = 64;
@@ -28,6 +29,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
     draining: CancellationToken,
+    policy: Option<Arc<Policy>>,
 ) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     // Ends the connections along with this future.
@@ -41,9 +43,10 @@ pub(crate) async fn serve(
         };
         let metrics = metrics.clone();
         let draining = draining.clone();
+        let policy = policy.clone();
         connections.spawn(async move {
             let answer = service_fn(|request| {
-                let response = answer(&request, &metrics, &draining);
+                let response = answer(&request, &metrics, &draining, policy.as_deref());
                 std::future::ready(Ok::<_, Infallible>(response))
             });
             let connection = http1::Builder::new()
@@ -62,6 +65,7 @@ fn answer<B>(
     request: &Request<B>,
     metrics: &Metrics,
     draining: &CancellationToken,
+    policy: Option<&Policy>,
 ) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -72,6 +76,9 @@ fn answer<B>(
     match request.uri().path() {
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" if draining.is_cancelled() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        "/readyz" if policy.is_some_and(|policy| !policy.is_ready()) => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "no policy yet\n")
+        }
         "/readyz" => text(StatusCode::OK, "ok\n"),
         "/metrics" => exposition(metrics),
         _ => text(StatusCode::NOT_FOUND, "not here\n"),

@@ -3,6 +3,7 @@
 mod path_prefix;
 
 use tidegate_shared::path::{decode_unreserved, normalise};
+use tidegate_shared::peer_name::PeerName;
 
 use crate::config::Backend;
 use crate::identity::Identity;
@@ -16,15 +17,6 @@ pub struct RequestHead<'a> {
     pub host: &'a str,
     /// The path without the query, as received.
     pub path: &'a str,
-}
-
-/// The decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authorization<'a> {
-    /// The request goes to this backend; the index is its place in the list.
-    Backend(usize, &'a Backend),
-    /// The request goes nowhere.
-    Denied(Denial<'a>),
 }
 
 /// Why a request goes nowhere.
@@ -104,19 +96,8 @@ impl Backends {
         self.0.iter()
     }
 
-    /// Decides. The most specific backend for the host and path is chosen first and its list of
-    /// callers asked then: who may not reach it does not fall through to a wider one.
-    pub fn authorize(&self, identity: &Identity, head: &RequestHead<'_>) -> Authorization<'_> {
-        match self.select(head) {
-            Err(denial) => Authorization::Denied(denial),
-            Ok((_, backend)) if !backend.admits(identity) => {
-                Authorization::Denied(Denial::NotAllowed(backend))
-            }
-            Ok((index, backend)) => Authorization::Backend(index, backend),
-        }
-    }
-
-    /// The first half: which backend a request is for, whoever sends it, and its place in the list.
+    /// The most specific backend for a request, whoever sends it, and its place in the list. Who may
+    /// not reach it does not fall through to a wider one.
     ///
     /// # Errors
     /// Where it is for none, or may be for several.
@@ -153,19 +134,38 @@ impl Backends {
     }
 }
 
+/// Whether one of the caller's names is on the list of those who may reach the backend.
+///
+/// # Errors
+/// Where none is.
+pub(crate) fn check_caller<'b>(
+    backend: &'b Backend,
+    allow: &[PeerName],
+    caller: &Identity,
+) -> Result<(), Denial<'b>> {
+    if allow.iter().any(|name| caller.is(name)) {
+        Ok(())
+    } else {
+        Err(Denial::NotAllowed(backend))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{SignatureMode, Upstream};
+    use crate::config::{Access, Upstream};
     use proptest::prelude::*;
+    use tidegate_shared::bundle::SignatureDemand;
 
     fn backend(name: &str, host: Option<&str>, prefix: &str, allow: &str) -> Backend {
         Backend {
             name: name.to_owned(),
             host: host.map(str::to_owned),
             path_prefix: prefix.parse().unwrap(),
-            allow: vec![allow.parse().unwrap()],
-            signature: SignatureMode::Off,
+            access: Access::Own {
+                allow: vec![allow.parse().unwrap()],
+                signature: SignatureDemand::Off,
+            },
             upstream: Upstream::plain("127.0.0.1:80"),
         }
     }
@@ -188,11 +188,18 @@ mod tests {
     }
 
     fn decide(host: &str, path: &str) -> String {
-        let identity = Identity::new(Some(GATEWAY.parse().unwrap()), Vec::new());
-        match backends().authorize(&identity, &RequestHead { host, path }) {
-            Authorization::Backend(_, backend) => backend.name.clone(),
-            Authorization::Denied(denial) => denial.to_string(),
-        }
+        let caller = Identity::new(Some(GATEWAY.parse().unwrap()), Vec::new());
+        decide_for(&caller, host, path)
+    }
+
+    fn decide_for(caller: &Identity, host: &str, path: &str) -> String {
+        let backends = backends();
+        let chosen = backends.select(&RequestHead { host, path });
+        let admitted = chosen.and_then(|(_, backend)| match &backend.access {
+            Access::Own { allow, .. } => check_caller(backend, allow, caller).map(|()| backend),
+            Access::Policy(_) => Ok(backend),
+        });
+        admitted.map_or_else(|denial| denial.to_string(), |backend| backend.name.clone())
     }
 
     #[test]
@@ -245,13 +252,11 @@ mod tests {
     #[test]
     fn without_a_default_the_rest_is_no_backend() {
         let only = Backends::new(vec![backend("a", None, "/a", GATEWAY)]).unwrap();
-        let identity = Identity::new(Some(GATEWAY.parse().unwrap()), Vec::new());
         let head = RequestHead {
             host: "x.example",
             path: "/b",
         };
-        let denied = Authorization::Denied(Denial::NoBackend);
-        assert_eq!(only.authorize(&identity, &head), denied);
+        assert_eq!(only.select(&head).unwrap_err(), Denial::NoBackend);
     }
 
     proptest! {
@@ -292,14 +297,7 @@ mod tests {
     #[test]
     fn any_dns_name_of_the_caller_counts() {
         let identity = Identity::new(None, vec!["x.example".into(), "admin.bank.example".into()]);
-        let head = RequestHead {
-            host: "x.example",
-            path: "/v1/accounts/admin",
-        };
-        let backends = backends();
-        assert!(matches!(
-            backends.authorize(&identity, &head),
-            Authorization::Backend(_, backend) if backend.name == "admin"
-        ));
+        let decided = decide_for(&identity, "x.example", "/v1/accounts/admin");
+        assert_eq!(decided, "admin");
     }
 }

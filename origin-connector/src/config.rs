@@ -11,6 +11,7 @@ mod files;
 mod gateway_signature;
 mod limits;
 mod place;
+mod policy;
 mod problems;
 mod target;
 mod tcp;
@@ -27,6 +28,8 @@ use std::time::Duration;
 use crate::authorize::Backends;
 pub(crate) use admission::Admission;
 pub use admission::AdmissionFile;
+pub(crate) use backend::Access;
+use backend::Sections;
 pub use backend::{Backend, BackendFile};
 pub(crate) use balance::{Ejection, Health, Retry};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
@@ -37,9 +40,11 @@ pub use endpoints_file::EndpointsFileError;
 pub(crate) use endpoints_file::read as read_endpoints;
 pub use file::{ConfigFile, DrainFile};
 pub use files::{Checked, FileError, InvalidFiles};
-pub(crate) use gateway_signature::{GatewayKey, GatewaySignature, SignatureMode};
+pub(crate) use gateway_signature::{GatewayKey, GatewaySignature};
 pub use gateway_signature::{GatewayKeyFile, GatewaySignatureFile};
 pub use limits::{Limits, LimitsFile};
+pub use policy::PolicyFile;
+pub(crate) use policy::PolicySource;
 pub(crate) use problems::Problems;
 pub use problems::{ConfigError, InvalidConfig, InvalidField};
 pub(crate) use target::Target;
@@ -60,6 +65,8 @@ pub struct Config {
     pub(crate) tls: TlsPaths,
     /// How requests are known to have come through a gateway.
     pub(crate) gateway_signature: Option<GatewaySignature>,
+    /// Who says what backends with `policy` go by.
+    pub(crate) policy: Option<PolicySource>,
     pub(crate) backends: Backends,
     pub(crate) tcp: Vec<TcpListener>,
     pub(crate) dns: Dns,
@@ -105,6 +112,7 @@ impl TryFrom<ConfigFile> for Config {
             tls,
             mesh,
             gateway_signature,
+            policy,
             backend,
             tcp,
             dns,
@@ -119,11 +127,20 @@ impl TryFrom<ConfigFile> for Config {
             Some(None) => (None, None),
             Some(Some((rules, keys))) => (Some(Some(rules)), Some(keys)),
         };
+        let sections = Sections {
+            signed,
+            policy: policy.is_some(),
+        };
+        let policy = match policy.map(|section| section.check(&mut problems)) {
+            None => Some(None),
+            Some(None) => None,
+            Some(Some(policy)) => Some(Some(policy)),
+        };
         let tls = tls.check(mesh, gateway_keys.unwrap_or_default(), &mut problems);
         let backends: Vec<Option<Backend>> = backend
             .into_iter()
             .enumerate()
-            .map(|(index, backend)| backend.check(index, signed, &mut problems))
+            .map(|(index, backend)| backend.check(index, sections, &mut problems))
             .collect();
         let backends: Option<Vec<Backend>> = backends.into_iter().collect();
         let backends =
@@ -154,6 +171,7 @@ impl TryFrom<ConfigFile> for Config {
         match (
             tls,
             gateway_signature,
+            policy,
             backends,
             tcp,
             dns,
@@ -164,6 +182,7 @@ impl TryFrom<ConfigFile> for Config {
             (
                 Some(tls),
                 Some(gateway_signature),
+                Some(policy),
                 Some(backends),
                 Some(tcp),
                 Some(dns),
@@ -175,6 +194,7 @@ impl TryFrom<ConfigFile> for Config {
                 admin,
                 tls,
                 gateway_signature,
+                policy,
                 backends,
                 tcp,
                 dns,

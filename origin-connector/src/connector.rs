@@ -14,6 +14,7 @@ use crate::admin;
 use crate::config::{self, Config, GatewaySignature};
 use crate::gateway_signature::Verifier;
 use crate::metrics::Metrics;
+use crate::policy::{InvalidTrust, Policy, Reading, Wanted, read_trust};
 use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::tcp::Door;
@@ -29,6 +30,7 @@ pub struct Connector {
     local_addr: SocketAddr,
     admin: Option<(TcpListener, SocketAddr)>,
     doors: Vec<(Arc<Door>, TcpListener, SocketAddr)>,
+    policy: Option<(Arc<Policy>, Reading)>,
     drain: Duration,
 }
 
@@ -38,6 +40,9 @@ pub enum BindError {
     /// The TLS files do not hold.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The keys of the policy cannot be used.
+    #[error(transparent)]
+    Trust(#[from] InvalidTrust),
     /// A backend cannot be connected to, whatever happens.
     #[error(transparent)]
     Backend(#[from] InvalidDestination),
@@ -84,6 +89,7 @@ impl Connector {
             admin,
             tls,
             gateway_signature,
+            policy,
             backends,
             tcp,
             dns,
@@ -104,7 +110,17 @@ impl Connector {
             let door = Arc::new(Door::new(name, mode, &limits, &dns, &metrics));
             doors.push((door, listener, address));
         }
+        let wanted = Wanted::new(&backends, gateway_signature.is_some());
         let verifier = gateway_signature.map(verifier).transpose()?;
+        let policy = match policy {
+            None => None,
+            Some(source) => {
+                let trust = read_trust(&source.trust)?;
+                let policy = Arc::new(Policy::new(trust, wanted, seed()?, metrics.clone()));
+                let reading = policy.begin(source).await;
+                Some((policy, reading))
+            }
+        };
         let tasks = TaskTracker::new();
         let abort = CancellationToken::new();
         let proxy = Proxy::new(
@@ -116,7 +132,8 @@ impl Connector {
             &dns,
             &metrics,
         )?
-        .asking(verifier);
+        .asking(verifier)
+        .by(policy.as_ref().map(|(policy, _)| policy.clone()));
         locate(&proxy, &doors).await?;
         let server = Arc::new(Server {
             reloader,
@@ -133,6 +150,7 @@ impl Connector {
             local_addr,
             admin,
             doors,
+            policy,
             drain,
         })
     }
@@ -174,6 +192,7 @@ impl Connector {
             local_addr: _,
             admin,
             doors,
+            policy,
             drain,
         } = self;
         // Ends along with this future.
@@ -185,7 +204,12 @@ impl Connector {
         }
         if let Some((listener, _)) = admin {
             let metrics = server.metrics.clone();
-            keepers.spawn(admin::serve(listener, metrics, server.drain.clone()));
+            let ready = policy.as_ref().map(|(policy, _)| policy.clone());
+            let drain = server.drain.clone();
+            keepers.spawn(admin::serve(listener, metrics, drain, ready));
+        }
+        if let Some((policy, reading)) = policy {
+            keepers.spawn(policy.keep(reading));
         }
         let mut accepting = JoinSet::new();
         for (door, listener, _) in doors {
@@ -240,9 +264,13 @@ async fn locate(
 }
 
 fn verifier(rules: GatewaySignature) -> Result<Verifier, BindError> {
+    Ok(Verifier::new(rules, seed()?))
+}
+
+fn seed() -> Result<[u8; 16], BindError> {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).map_err(|error| BindError::Entropy(error.to_string()))?;
-    Ok(Verifier::new(rules, seed))
+    Ok(seed)
 }
 
 async fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {

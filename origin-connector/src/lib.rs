@@ -29,6 +29,7 @@ mod grpc_web;
 mod headers;
 mod identity;
 mod metrics;
+mod policy;
 mod proxy;
 mod refusal;
 mod server;
@@ -38,12 +39,13 @@ mod tls;
 mod upstream;
 
 pub use authorize::{
-    Authorization, Backends, Denial, InvalidBackends, InvalidPathPrefix, PathPrefix, RequestHead,
+    Backends, Denial, InvalidBackends, InvalidPathPrefix, PathPrefix, RequestHead,
 };
 pub use config::{Config, ConfigError};
 pub use connector::{BindError, Connector, Drained, Reload};
 pub use identity::{
     Identity, InvalidIdentity, InvalidPeerName, InvalidSpiffeId, PeerName, SpiffeId,
 };
+pub use policy::{InvalidPolicy, InvalidTrust, UnusableBundle};
 pub use tls::TlsError;
 pub use upstream::InvalidDestination;

@@ -49,6 +49,11 @@ pub(crate) struct ReloadLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct PolicyLabels {
+    pub(crate) result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ExpiryLabels {
     pub(crate) of: &'static str,
 }
@@ -106,6 +111,8 @@ pub(crate) struct Metrics {
     pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
     pub(crate) tcp_connections: Family<TcpLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
+    pub(crate) policy_looks: Family<PolicyLabels, Counter>,
+    pub(crate) policy_sequence: Gauge,
     pub(crate) lost_lines: LostLines,
     /// Seconds since the Unix epoch.
     pub(crate) expiry: Family<ExpiryLabels, Gauge<i64>>,
@@ -131,6 +138,8 @@ impl Default for Metrics {
             tcp_open: Family::default(),
             tcp_connections: Family::default(),
             certificate_reloads: Family::default(),
+            policy_looks: Family::default(),
+            policy_sequence: Gauge::default(),
             lost_lines: LostLines::default(),
             expiry: Family::default(),
         };
@@ -218,6 +227,16 @@ impl Metrics {
             "certificate_reloads",
             "Attempts to load changed certificates, by result",
             self.certificate_reloads.clone(),
+        );
+        own.register(
+            "policy_looks",
+            "Looks at the policy's channel, by what came of them",
+            self.policy_looks.clone(),
+        );
+        own.register(
+            "policy_sequence",
+            "The sequence of the channel's statement that is followed",
+            self.policy_sequence.clone(),
         );
         own.register(
             "log_lines_lost",

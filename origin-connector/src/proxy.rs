@@ -11,18 +11,20 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use tidegate_shared::bundle::SignatureDemand;
 use tidegate_shared::problem::Problem;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::AccessRecord;
-use crate::authorize::{Backends, Denial, RequestHead};
+use crate::authorize::{Backends, Denial, RequestHead, check_caller};
 use crate::body::{RequestBody, ResponseBody};
-use crate::config::{Backend, Limits, Protocol, SignatureMode};
+use crate::config::{Access, Backend, Limits, Protocol};
 use crate::gateway_signature::{NotVouched, ReceivedHead, Verifier, Vouched, now};
 use crate::grpc_web::Call;
 use crate::headers::{self, InvalidHost, hop_by_hop};
 use crate::metrics::{Metrics, SignatureLabels};
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::tls::reload::Reloader;
 use crate::upstream::{Dns, Http, InvalidDestination, Upstream};
@@ -36,6 +38,8 @@ pub(crate) struct Proxy {
     upstreams: Vec<Arc<Upstream<Http>>>,
     /// Where there are keys of gateways.
     verifier: Option<Verifier>,
+    /// What backends go by that do not say themselves who may reach them.
+    policy: Option<Arc<Policy>>,
     limits: Limits,
     /// Tunnels outlive the connection task from which they came.
     tasks: TaskTracker,
@@ -78,6 +82,7 @@ impl Proxy {
             backends,
             upstreams,
             verifier: None,
+            policy: None,
             limits,
             tasks,
             abort,
@@ -87,6 +92,11 @@ impl Proxy {
     /// The same where requests must have come through a gateway.
     pub(crate) fn asking(self, verifier: Option<Verifier>) -> Self {
         Self { verifier, ..self }
+    }
+
+    /// The same where backends go by a policy.
+    pub(crate) fn by(self, policy: Option<Arc<Policy>>) -> Self {
+        Self { policy, ..self }
     }
 
     /// What reaches the backends, each to be located and kept.
@@ -137,10 +147,14 @@ impl Proxy {
             path: request.uri().path(),
         };
         let (index, backend) = self.backends.select(&head)?;
-        let vouched = self.vouched(request, backend, record)?;
-        if !backend.admits(&record.caller.identity) {
-            return Err(Denial::NotAllowed(backend).into());
-        }
+        let vouched = match &backend.access {
+            Access::Own { allow, signature } => {
+                let vouched = self.vouched(request, *signature, record)?;
+                check_caller(backend, allow, &record.caller.identity)?;
+                vouched
+            }
+            Access::Policy(upstream) => self.admit_by_policy(request, backend, upstream, record)?,
+        };
         record.backend = Some(backend.name().to_owned());
         let upstream = self
             .upstreams
@@ -155,17 +169,39 @@ impl Proxy {
         })
     }
 
-    /// Holds the request to a gateway's signature, as its backend asks.
-    fn vouched(
+    /// Decides by what the policy says of the upstream now. Where it says nothing, nobody is let in.
+    fn admit_by_policy(
         &self,
         request: &Request<Incoming>,
         backend: &Backend,
+        upstream: &str,
         record: &mut AccessRecord,
     ) -> Result<Option<Vouched>, Refusal> {
-        let optional = match backend.signature {
-            SignatureMode::Off => return Ok(None),
-            SignatureMode::Optional => true,
-            SignatureMode::Required => false,
+        let policy = self.policy.as_ref().filter(|policy| policy.is_ready());
+        let policy = policy
+            .ok_or_else(|| Refusal::new(Problem::NotReady, "no policy could be read so far"))?;
+        let rules = policy.rules(upstream);
+        let rules = rules.ok_or(Denial::NotAllowed(backend))?;
+        let vouched = self.vouched(request, rules.signature, record)?;
+        let caller = &record.caller.identity;
+        check_caller(backend, &rules.allow, caller)?;
+        policy
+            .limiter
+            .take(upstream, &rules.limits, caller, now())?;
+        Ok(vouched)
+    }
+
+    /// Holds the request to a gateway's signature, as is asked for its backend.
+    fn vouched(
+        &self,
+        request: &Request<Incoming>,
+        demand: SignatureDemand,
+        record: &mut AccessRecord,
+    ) -> Result<Option<Vouched>, Refusal> {
+        let optional = match demand {
+            SignatureDemand::Off => return Ok(None),
+            SignatureDemand::Optional => true,
+            SignatureDemand::Required => false,
         };
         let verifier = self.verifier.as_ref();
         let verifier = verifier

@@ -1,7 +1,7 @@
 //! The one place where a refusal becomes an HTTP response (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use tidegate_shared::problem::Problem;
 use tidegate_shared::replay::NotTaken;
@@ -9,6 +9,7 @@ use tidegate_shared::replay::NotTaken;
 use crate::authorize::Denial;
 use crate::gateway_signature::NotVouched;
 use crate::headers::InvalidHost;
+use crate::policy::UsedUp;
 use crate::upstream::Overload;
 
 /// Why the connector answers by itself.
@@ -18,6 +19,8 @@ pub(crate) struct Refusal {
     pub(crate) problem: Problem,
     /// What the operator reads; never part of the response.
     pub(crate) cause: String,
+    /// Further fields of the response.
+    fields: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -25,6 +28,7 @@ impl Refusal {
         Self {
             problem,
             cause: cause.to_string(),
+            fields: Vec::new(),
         }
     }
 
@@ -43,9 +47,10 @@ impl Refusal {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.fields.iter().cloned());
         if matches!(
             self.problem,
-            Problem::OriginOverloaded | Problem::ProofsExhausted
+            Problem::NotReady | Problem::OriginOverloaded | Problem::ProofsExhausted
         ) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -90,6 +95,16 @@ impl From<NotVouched> for Refusal {
 impl From<Overload> for Refusal {
     fn from(overload: Overload) -> Self {
         Self::new(Problem::OriginOverloaded, &overload)
+    }
+}
+
+impl From<UsedUp> for Refusal {
+    fn from(mut error: UsedUp) -> Self {
+        let fields = std::mem::take(&mut error.fields);
+        Self {
+            fields,
+            ..Self::new(Problem::RateLimited, &error)
+        }
     }
 }
 

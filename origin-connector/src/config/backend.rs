@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::balance::{EjectionFile, HealthFile, RetryFile};
 use super::gateway_signature::check_mode;
-use super::{AdmissionFile, Problems, SignatureMode, Upstream, target, upstream};
+use super::{AdmissionFile, Problems, Upstream, target, upstream};
 use crate::authorize::PathPrefix;
-use crate::identity::{Identity, PeerName};
+use crate::identity::PeerName;
+use tidegate_shared::bundle::SignatureDemand;
 
 /// `[[backend]]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,8 +42,13 @@ pub struct BackendFile {
     /// The backend serves this path and what lies below it, by whole segments. `/` by default;
     /// the longest wins.
     pub path_prefix: Option<String>,
-    /// Who may reach it: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`.
+    /// Who may reach it: `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`. Needed where there is no
+    /// `policy`.
+    #[serde(default)]
     pub allow: Vec<String>,
+    /// The policy's upstream that says who may reach it, in place of `allow` and
+    /// `gateway_signature`, and how much it bears.
+    pub policy: Option<String>,
     /// Whether requests must be signed by a gateway: `required`, the default where there is
     /// `[gateway_signature]`, `optional` or `off`.
     pub gateway_signature: Option<String>,
@@ -66,10 +72,21 @@ pub struct Backend {
     /// Normalised; `None` serves every host.
     pub(crate) host: Option<String>,
     pub(crate) path_prefix: PathPrefix,
-    /// Invariant: not empty.
-    pub(crate) allow: Vec<PeerName>,
-    pub(crate) signature: SignatureMode,
+    pub(crate) access: Access,
     pub(crate) upstream: Upstream,
+}
+
+/// Who says what callers must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// The configuration.
+    Own {
+        /// Invariant: not empty.
+        allow: Vec<PeerName>,
+        signature: SignatureDemand,
+    },
+    /// The policy, for the upstream of this name.
+    Policy(String),
 }
 
 impl Backend {
@@ -78,18 +95,21 @@ impl Backend {
         &self.name
     }
 
-    /// Whether one of the caller's names is on the list.
-    pub(crate) fn admits(&self, identity: &Identity) -> bool {
-        self.allow.iter().any(|name| identity.is(name))
+    /// The policy's upstream that says who may reach it.
+    pub(crate) fn policy(&self) -> Option<&str> {
+        match &self.access {
+            Access::Own { .. } => None,
+            Access::Policy(upstream) => Some(upstream),
+        }
     }
 }
 
 impl BackendFile {
-    /// `signed` tells whether there is `[gateway_signature]`.
+    /// `sections` tells what else the configuration has.
     pub(super) fn check(
         self,
         index: usize,
-        signed: bool,
+        sections: Sections,
         problems: &mut Problems,
     ) -> Option<Backend> {
         let section = format!("backend[{index}]");
@@ -105,6 +125,7 @@ impl BackendFile {
             host,
             path_prefix,
             allow,
+            policy,
             gateway_signature,
             retry,
             limits,
@@ -137,18 +158,49 @@ impl BackendFile {
         let host = problems.take(field("host"), host);
         let path_prefix = path_prefix.as_deref().unwrap_or("/");
         let path_prefix = problems.take(field("path_prefix"), path_prefix.parse::<PathPrefix>());
-        let allow = check_allow(&allow, &section, problems);
-        let signature = check_mode(gateway_signature.as_deref(), signed);
-        let signature = problems.take(field("gateway_signature"), signature);
+        let access = match policy {
+            Some(upstream) => {
+                let alone = allow.is_empty() && gateway_signature.is_none();
+                let checked = check_policy(upstream, alone, sections);
+                problems.take(field("policy"), checked)
+            }
+            None => {
+                let allow = check_allow(&allow, &section, problems);
+                let signature = check_mode(gateway_signature.as_deref(), sections.signed);
+                let signature = problems.take(field("gateway_signature"), signature);
+                allow
+                    .zip(signature)
+                    .map(|(allow, signature)| Access::Own { allow, signature })
+            }
+        };
         Some(Backend {
             name: name?,
             host: host?,
             path_prefix: path_prefix?,
-            allow: allow?,
-            signature: signature?,
+            access: access?,
             upstream: upstream?,
         })
     }
+}
+
+/// The sections of the configuration that backends go by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sections {
+    /// `[gateway_signature]`.
+    pub(super) signed: bool,
+    /// `[policy]`.
+    pub(super) policy: bool,
+}
+
+/// `alone` where nothing else says who may come in.
+fn check_policy(upstream: String, alone: bool, sections: Sections) -> Result<Access, &'static str> {
+    if !sections.policy {
+        return Err("there is no policy: add `[policy]`");
+    }
+    if !alone {
+        return Err("the policy says who may come in: leave `allow` and `gateway_signature` out");
+    }
+    Ok(Access::Policy(upstream))
 }
 
 /// Callers by name; at least one.

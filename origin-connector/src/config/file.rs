@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{BackendFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, TcpFile, TlsFile};
+use super::{
+    BackendFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile, TcpFile, TlsFile,
+};
 
 /// The whole file. Unknown fields are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +23,8 @@ pub struct ConfigFile {
     pub mesh: Option<MeshFile>,
     /// How requests are known to have come through a gateway. Absent: they need not.
     pub gateway_signature: Option<GatewaySignatureFile>,
+    /// The signed bundle that says who may reach backends. Absent: they say so themselves.
+    pub policy: Option<PolicyFile>,
     /// What stands behind the connector.
     pub backend: Vec<BackendFile>,
     /// Where connections are forwarded that are not HTTP.
@@ -68,6 +72,10 @@ impl ConfigFile {
         }
         let keys = self.gateway_signature.iter_mut();
         paths.extend(keys.flat_map(|section| section.key.iter_mut().map(|key| &mut key.file)));
+        if let Some(policy) = &mut self.policy {
+            policy.resolve(folder);
+            paths.extend(policy.paths());
+        }
         let files = self.backend.iter_mut();
         paths.extend(files.filter_map(|backend| backend.endpoints_file.as_mut()));
         paths.extend(self.tcp.iter_mut().flat_map(TcpFile::paths));

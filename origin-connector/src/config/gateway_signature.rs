@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::HeaderName;
 use serde::Deserialize;
+use tidegate_shared::bundle::SignatureDemand;
 use tidegate_shared::message_signature::SignatureAlgorithm;
 
 use super::Problems;
@@ -59,18 +60,6 @@ pub(crate) struct GatewayKey {
     /// Invariant: one that gateways sign with.
     pub(crate) algorithm: SignatureAlgorithm,
     pub(crate) file: PathBuf,
-}
-
-/// Whether requests for a backend must be signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum SignatureMode {
-    /// Signatures are not looked at.
-    #[default]
-    Off,
-    /// A request that is signed must be signed well.
-    Optional,
-    /// Every request must be signed.
-    Required,
 }
 
 impl GatewaySignatureFile {
@@ -149,11 +138,11 @@ fn check_algorithm(text: &str) -> Result<SignatureAlgorithm, String> {
 }
 
 /// What a backend says, or what follows from there being `[gateway_signature]` at all.
-pub(super) fn check_mode(text: Option<&str>, configured: bool) -> Result<SignatureMode, String> {
+pub(super) fn check_mode(text: Option<&str>, configured: bool) -> Result<SignatureDemand, String> {
     match (text, configured) {
-        (None, true) | (Some("required"), true) => Ok(SignatureMode::Required),
-        (None, false) | (Some("off"), _) => Ok(SignatureMode::Off),
-        (Some("optional"), true) => Ok(SignatureMode::Optional),
+        (None, true) | (Some("required"), true) => Ok(SignatureDemand::Required),
+        (None, false) | (Some("off"), _) => Ok(SignatureDemand::Off),
+        (Some("optional"), true) => Ok(SignatureDemand::Optional),
         (Some("required" | "optional"), false) => {
             Err("there are no keys of gateways: add `[gateway_signature]`".to_owned())
         }

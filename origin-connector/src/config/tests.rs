@@ -64,7 +64,7 @@ fn names_unknown_and_missing_fields_with_their_line() {
               |
             8 | nmae = "accounts"
               | ^^^^
-            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `srv`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `gateway_signature`, `retry`, `limits`, `ejection`, `health`
+            unknown field `nmae`, expected one of `name`, `address`, `endpoints`, `endpoints_file`, `srv`, `protocol`, `grpc_web`, `identity`, `host`, `path_prefix`, `allow`, `policy`, `gateway_signature`, `retry`, `limits`, `ejection`, `health`
         "#]],
     );
     check(

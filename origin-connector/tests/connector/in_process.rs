@@ -26,6 +26,7 @@ async fn a_connector_runs_inside_another_program() {
         },
         mesh: None,
         gateway_signature: None,
+        policy: None,
         backend: vec![BackendFile {
             name: "accounts".to_owned(),
             address: format!("http://{}", origin.address),

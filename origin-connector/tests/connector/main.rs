@@ -23,6 +23,7 @@ mod memory;
 mod mesh;
 mod origin;
 mod overload;
+mod policy;
 mod program;
 mod reload;
 mod revocation;

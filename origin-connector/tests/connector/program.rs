@@ -89,7 +89,7 @@ impl Setup {
         self.any_backend(name, url, &more)
     }
 
-    fn any_backend(mut self, name: &str, url: &str, more: &str) -> Self {
+    pub(crate) fn any_backend(mut self, name: &str, url: &str, more: &str) -> Self {
         self.backends += &format!("[[backend]]\nname = \"{name}\"\naddress = \"{url}\"\n{more}\n");
         self
     }

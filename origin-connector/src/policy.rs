@@ -1,0 +1,166 @@
+//! What the bundle says of the connector's backends: who may reach them, whether requests must be
+//! signed, and how much they bear.
+
+mod check;
+mod limit;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use tidegate_follow::{BoxError, FollowError, Following, Runner, Source};
+use tidegate_shared::bundle::ConnectorRules;
+use tidegate_shared::digest::Digest;
+use tidegate_shared::trust::TrustKeys;
+
+use crate::config::PolicySource;
+use crate::metrics::{Metrics, PolicyLabels};
+pub use check::InvalidPolicy;
+pub(crate) use limit::{Limiter, UsedUp};
+pub use rules::UnusableBundle;
+pub(crate) use rules::Wanted;
+
+/// The policy of a connector.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    trust: TrustKeys,
+    wanted: Wanted,
+    current: ArcSwapOption<BTreeMap<String, Arc<ConnectorRules>>>,
+    pub(crate) limiter: Limiter,
+    metrics: Arc<Metrics>,
+}
+
+/// The file of keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the keys of `{path}`: {reason}")]
+pub struct InvalidTrust {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How far the reading of a policy has come.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// A bundle's file is looked at.
+    File(std::path::PathBuf, Option<Digest>),
+    /// A channel is followed.
+    Channel(Box<Following>),
+    /// The channel had nothing yet.
+    Nothing(PolicySource),
+}
+
+pub(crate) fn read_trust(path: &Path) -> Result<TrustKeys, InvalidTrust> {
+    let invalid = |reason: String| InvalidTrust {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    text.parse().map_err(|error| invalid(format!("{error}")))
+}
+
+impl Policy {
+    /// Nothing is in force yet. The seed must be unpredictable.
+    pub(crate) fn new(
+        trust: TrustKeys,
+        wanted: Wanted,
+        seed: [u8; 16],
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            trust,
+            wanted,
+            current: ArcSwapOption::empty(),
+            limiter: Limiter::new(seed),
+            metrics,
+        }
+    }
+
+    /// Whether a bundle is in force.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.current.load().is_some()
+    }
+
+    /// What is in force for an upstream of the policy; `None` where nothing is.
+    pub(crate) fn rules(&self, upstream: &str) -> Option<Arc<ConnectorRules>> {
+        self.current.load().as_ref()?.get(upstream).cloned()
+    }
+
+    /// Takes what there is. Where that is nothing, or no good, nothing is let in until it is.
+    pub(crate) async fn begin(self: &Arc<Self>, source: PolicySource) -> Reading {
+        if let Source::Path(file) = &source.follow.source
+            && !file.is_dir()
+        {
+            return Reading::File(file.clone(), None);
+        }
+        match self.start(&source).await {
+            Ok(following) => Reading::Channel(Box::new(following)),
+            Err(error) => {
+                let refused = error.name();
+                self.looked(Err(refused));
+                tracing::error!(%error, refused, "there is no policy yet: nobody is let in by it");
+                Reading::Nothing(source)
+            }
+        }
+    }
+
+    async fn start(self: &Arc<Self>, source: &PolicySource) -> Result<Following, FollowError> {
+        let follow = source.follow.clone();
+        let (mut following, first) = Following::start(follow, self.trust.clone()).await?;
+        self.run(first.octets()).map_err(FollowError::Unusable)?;
+        following.runs(&first);
+        Ok(following)
+    }
+
+    /// Keeps the policy up to date, for ever.
+    pub(crate) async fn keep(self: Arc<Self>, mut reading: Reading) {
+        loop {
+            match reading {
+                Reading::File(path, in_force) => {
+                    return tidegate_follow::watch(path, in_force, self).await;
+                }
+                Reading::Channel(following) => return following.run(self).await,
+                Reading::Nothing(source) => {
+                    tokio::time::sleep(source.follow.every).await;
+                    reading = match self.start(&source).await {
+                        Ok(following) => Reading::Channel(Box::new(following)),
+                        Err(error) => {
+                            self.looked(Err(error.name()));
+                            Reading::Nothing(source)
+                        }
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Runner for Policy {
+    fn run(&self, bundle: &[u8]) -> Result<(), BoxError> {
+        let rules = self.wanted.read(bundle, &self.trust)?;
+        for name in self.wanted.missing(&rules) {
+            tracing::error!(
+                upstream = name,
+                "the policy has nothing for the connector of this upstream: nobody reaches its backends"
+            );
+        }
+        self.current.store(Some(Arc::new(rules)));
+        Ok(())
+    }
+
+    fn looked(&self, outcome: Result<u64, &'static str>) {
+        let result = match outcome {
+            Ok(sequence) => {
+                let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+                self.metrics.policy_sequence.set(sequence);
+                "followed"
+            }
+            Err(refused) => refused,
+        };
+        let labels = PolicyLabels { result };
+        self.metrics.policy_looks.get_or_create(&labels).inc();
+    }
+}
