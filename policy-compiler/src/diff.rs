@@ -8,6 +8,7 @@
 mod change;
 mod changes;
 mod compare;
+mod connectors;
 mod path;
 mod precedence;
 mod revocations;
@@ -33,6 +34,7 @@ pub fn diff(old: &Side, new: &Side) -> Vec<Change> {
     let mut changes = Changes::default();
     changes.extend(realm(old, new));
     changes.extend(revocations::compare(old, new));
+    changes.extend(connectors::compare(old, new));
     let hosts: BTreeSet<&HostPattern> = old.patterns().chain(new.patterns()).collect();
     for pattern in hosts {
         host(

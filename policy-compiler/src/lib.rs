@@ -49,7 +49,7 @@ pub use lower::ir::{
     Bearer, Expiry, InvalidRequest, Ir, PolicyTest, RoutePlaces, TestCaller, TestCredential,
     TestExpectation, TestRequest,
 };
-pub use words::promise;
+pub use words::{connector_promise, promise};
 
 /// What came of a compilation.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod authority;
 mod caller;
 mod certificates;
 mod condition;
+mod connector;
 mod cors;
 mod expiry;
 mod headers;

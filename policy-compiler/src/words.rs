@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod certificates;
+mod connector;
 mod limits;
 mod plans;
 mod revocations;
@@ -24,6 +25,8 @@ use crate::meaning::{Answer, Caller, Credential, Meaning, Shadow};
 
 pub(crate) use api_keys::{api_key, key_form, key_place, key_store};
 pub(crate) use certificates::{certificate_holder, certificates, distinguished_name};
+pub use connector::connector_promise;
+pub(crate) use connector::{connector, connector_limit, signature_demand};
 pub use limits::promise;
 pub(crate) use limits::{key_part, limit};
 pub(crate) use plans::{on_plan, plan, plan_claim};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use tidegate_policy_compiler::analysis::analyse;
-use tidegate_policy_compiler::{compile, diagnostic, promise, source};
+use tidegate_policy_compiler::{compile, connector_promise, diagnostic, promise, source};
 
 use super::channel::now;
 use super::{Failure, output};
@@ -53,6 +53,12 @@ impl Check {
                     };
                     for promise in promises {
                         output::print(&promise);
+                    }
+                    for upstream in &ir.tables.upstreams {
+                        let rules = upstream.connector.iter();
+                        for limit in rules.flat_map(|rules| &rules.limits) {
+                            output::print(&connector_promise(&upstream.name, limit));
+                        }
                     }
                 }
             }

@@ -185,6 +185,12 @@ kinds! {
     CallerFacts = "caller-facts";
     /// How requests to the origin are signed.
     RequestSigning = "request-signing";
+    /// Whom the connectors of an upstream let in.
+    ConnectorCallers = "connector-callers";
+    /// Whether connectors of an upstream ask for a gateway's signature.
+    ConnectorSignature = "connector-signature";
+    /// What connectors of an upstream let through altogether, or from each caller.
+    ConnectorLimits = "connector-limits";
     /// Changes to the request's header fields.
     RequestHeaders = "request-headers";
     /// Changes to the answer's header fields.

@@ -4,6 +4,7 @@ mod answer;
 mod caller;
 mod certificates;
 mod conditions;
+mod connector;
 mod cors;
 mod credential;
 mod expression;
@@ -15,6 +16,8 @@ mod plans;
 mod sets;
 mod shadow;
 mod signatures;
+
+pub(super) use connector::connectors;
 
 use super::change::{Change, ChangeKind, Place, Severity};
 use crate::meaning::Meaning;

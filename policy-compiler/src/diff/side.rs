@@ -3,7 +3,9 @@
 use std::fmt;
 
 use tidegate_edge::Gateway;
-use tidegate_shared::bundle::{Bundle, HostRoutes, InvalidBundle, RevocationRules, Tables};
+use tidegate_shared::bundle::{
+    Bundle, ConnectorRules, HostRoutes, InvalidBundle, RevocationRules, Tables,
+};
 use tidegate_shared::host::{self, HostPattern};
 
 use crate::offline::{self, OfflineError};
@@ -50,6 +52,19 @@ impl Side {
 
     pub(super) fn revocations(&self) -> Option<&RevocationRules> {
         self.bundle.tables.revocations.as_ref()
+    }
+
+    /// The names of the upstreams.
+    pub(super) fn upstreams(&self) -> impl Iterator<Item = &str> {
+        let upstreams = self.bundle.tables.upstreams.iter();
+        upstreams.map(|upstream| upstream.name.as_str())
+    }
+
+    /// What the connectors of the upstream of this name enforce.
+    pub(super) fn connector(&self, name: &str) -> Option<&ConnectorRules> {
+        let mut upstreams = self.bundle.tables.upstreams.iter();
+        let upstream = upstreams.find(|upstream| upstream.name == name)?;
+        upstream.connector.as_ref()
     }
 
     /// The hosts that have routes of their own.

@@ -180,7 +180,7 @@ impl Facts<'_> {
         match meaning.answer {
             Answer::Reply(_) => answer,
             Answer::Forward(Forward {
-                upstream: _,
+                upstream,
                 timeout,
                 rewrite,
                 request_headers,
@@ -193,6 +193,12 @@ impl Facts<'_> {
                 let mut text = format!("{answer} {path}, within {timeout}");
                 if *request_headers != HeaderEdits::default() {
                     text.push_str(&format!("; {}", words::header_edits(request_headers)));
+                }
+                if let Some(rules) = &upstream.connector {
+                    text.push_str(&format!(
+                        "; its connectors let in {}",
+                        words::connector(rules)
+                    ));
                 }
                 text
             }

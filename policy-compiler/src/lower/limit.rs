@@ -12,7 +12,7 @@ use crate::source::Spanned;
 use crate::syntax::{Limit, LimitAccuracy, LimitCost, LimitKey, LimitScope, Mode, Policy};
 use allowance::Stated;
 
-const MAX_BURST: u64 = 1_000_000_000;
+pub(super) const MAX_BURST: u64 = 1_000_000_000;
 
 /// Reports what is wrong with a limit wherever it stands.
 pub(super) fn check(name: &Spanned<String>, limit: &Limit, cx: &mut Context<'_>) {

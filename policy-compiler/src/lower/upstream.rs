@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{self, RetryOn};
 use tidegate_shared::units::Percent;
 
-use super::{Context, caller, expiry, signing};
+use super::{Context, caller, connector, expiry, signing};
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 use crate::syntax::Upstream;
@@ -68,6 +68,10 @@ pub(super) fn lower(
             .sign
             .as_ref()
             .map(|signing| signing::lower(signing, cx)),
+        connector: upstream
+            .connector
+            .as_ref()
+            .map(|rules| connector::lower(rules, upstream, cx)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
 use super::caller::CallerFacts;
+use super::connector::Connector;
 use super::signing::RequestSigning;
 
 record! {
@@ -31,6 +32,8 @@ record! {
         caller: Option<Spanned<CallerFacts>>,
         /// How requests are signed, so that connectors can refuse others.
         sign: Option<Spanned<RequestSigning>>,
+        /// What its connectors enforce; if absent, what their own configuration says.
+        connector: Option<Spanned<Connector>>,
     }
 }
 

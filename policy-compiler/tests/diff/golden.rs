@@ -864,7 +864,6 @@ fn bound_tokens() {
     }
 }
 
-/// The documentation has a line for every kind.
 #[test]
 fn signatures_towards_origins() {
     check(
@@ -885,6 +884,64 @@ fn signatures_towards_origins() {
     );
 }
 
+/// By the upstream's name, as connectors find it, and not by route.
+#[test]
+fn what_connectors_enforce() {
+    let with = |rules: &str| {
+        let rules = format!("    timeout: 3s\n{rules}");
+        OLD.replace("    timeout: 3s\n", &rules)
+    };
+    let old = with(
+        "    connector: { allow: [\"dns:a.example\"], limits: { total: { rate: 60/m }, each: { rate: 1/s, per: caller }, gone: { rate: 1/s }, both: { rate: 10/s, burst: 5 } } }\n",
+    );
+    let new = with(
+        "    connector: { signature: optional, allow: [\"spiffe://edge.example/gateway\", \"dns:a.example\"], limits: { total: { rate: 2/s, burst: 60 }, each: { rate: 1/s }, new: { rate: 1/s }, both: { rate: 5/s, burst: 10 } } }\n",
+    );
+    let shown = [(OLD, &*old), (&*old, OLD), (&*old, &*new), (&*old, &*old)]
+        .map(|(old, new)| render_human(&diff(&side(old), &side(new))));
+    expect![[r#"
+        loosens: connector-callers
+            + connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether
+
+        1 change: 1 loosens
+        ----
+        tightens: connector-callers
+            - connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether
+
+        1 change: 1 tightens
+        ----
+        loosens: connector-callers
+            - connectors of `banking`: `dns:a.example`
+            + connectors of `banking`: `spiffe://edge.example/gateway`, `dns:a.example`
+
+        loosens: connector-limits
+            - connectors of `banking`: `gone`: 1/s, burst 1, altogether
+
+        loosens: connector-limits
+            - connectors of `banking`: `total`: 60/m, burst 60, altogether
+            + connectors of `banking`: `total`: 2/s, burst 60, altogether
+
+        tightens: connector-signature
+            - connectors of `banking`: signed or not
+            + connectors of `banking`: with a good signature or none
+
+        tightens: connector-limits
+            + connectors of `banking`: `new`: 1/s, burst 1, altogether
+
+        tightens: connector-limits
+            - connectors of `banking`: `each`: 1/s, burst 1, for each caller
+            + connectors of `banking`: `each`: 1/s, burst 1, altogether
+
+        changes: connector-limits
+            - connectors of `banking`: `both`: 10/s, burst 5, altogether
+            + connectors of `banking`: `both`: 5/s, burst 10, altogether
+
+        7 changes: 3 loosens, 3 tightens, 1 changes
+        ----
+    "#]].assert_eq(&shown.join("----\n"));
+}
+
+/// The documentation has a line for every kind.
 #[test]
 fn every_kind_is_documented() {
     let page = std::fs::read_to_string("../docs/shipping.md").unwrap();

@@ -73,6 +73,8 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
         retry,
         caller,
         sign,
+        // By the upstream's name, whatever routes lead there.
+        connector: _,
     } = old;
     let urls = |origins: &[Origin]| {
         let url = |Origin { name: _, url }: &Origin| url.clone();

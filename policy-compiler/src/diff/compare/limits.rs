@@ -189,9 +189,7 @@ impl Allowed<'_> {
     fn more_than(&self, other: &Self) -> [Option<Ordering>; 2] {
         match (self, other) {
             (Self::Rate(old, burst), Self::Rate(new, other)) => {
-                let scaled =
-                    |rate: &Rate, other: &Rate| u64::from(rate.count) * u64::from(other.period);
-                let rate = scaled(old, new).cmp(&scaled(new, old));
+                let rate = in_both_periods(old, new).cmp(&in_both_periods(new, old));
                 [Some(rate), Some(burst.cmp(other))]
             }
             (Self::Quota(old, before), Self::Quota(new, after)) if before == after => {
@@ -201,6 +199,11 @@ impl Allowed<'_> {
             (Self::Rate(..) | Self::Quota(..) | Self::AtOnce(_), _) => [None; 2],
         }
     }
+}
+
+/// What a rate admits in as many seconds as the product of both periods.
+pub(super) fn in_both_periods(rate: &Rate, other: &Rate) -> u64 {
+    u64::from(rate.count) * u64::from(other.period)
 }
 
 /// How far a limit may admit more than it says.
