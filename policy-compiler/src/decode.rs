@@ -25,7 +25,7 @@ pub(crate) trait Decode: Sized {
     const REQUIRED: bool = true;
 
     /// Reads a value; `None` where it cannot be, which is reported.
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self>;
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self>;
 
     /// What an absent field means: an error, unless the type says otherwise.
     fn absent(name: &str, record: Span, diagnostics: &mut Diagnostics) -> Option<Self> {
@@ -63,7 +63,7 @@ pub(crate) fn wrong_type<T>(
 impl<T: Decode> Decode for Option<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         T::decode(node, diagnostics).map(Some)
     }
 
@@ -72,16 +72,29 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
+/// What few of many records have, so that the others are small.
+impl<T: Decode> Decode for Box<T> {
+    const REQUIRED: bool = T::REQUIRED;
+
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        T::decode(node, diagnostics).map(Self::new)
+    }
+
+    fn absent(name: &str, record: Span, diagnostics: &mut Diagnostics) -> Option<Self> {
+        T::absent(name, record, diagnostics).map(Self::new)
+    }
+}
+
 impl<T: Decode> Decode for Vec<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Kind::Sequence(items) = &node.kind else {
-            return wrong_type(node, "a list", diagnostics);
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Kind::Sequence(items) = node.kind else {
+            return wrong_type(&node, "a list", diagnostics);
         };
         Some(
             items
-                .iter()
+                .into_iter()
                 .filter_map(|item| T::decode(item, diagnostics))
                 .collect(),
         )
@@ -93,38 +106,37 @@ impl<T: Decode> Decode for Vec<T> {
 }
 
 impl Decode for String {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Kind::Text(text) = &node.kind else {
-            return wrong_type(node, "text", diagnostics);
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Kind::Text(text) = node.kind else {
+            return wrong_type(&node, "text", diagnostics);
         };
-        Some(text.clone())
+        Some(text)
     }
 }
 
 impl Decode for bool {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Bool(value) = node.kind else {
-            return wrong_type(node, "`true` or `false`", diagnostics);
+            return wrong_type(&node, "`true` or `false`", diagnostics);
         };
         Some(value)
     }
 }
 
 impl Decode for u64 {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Integer(value) = node.kind else {
-            return wrong_type(node, "a whole number", diagnostics);
+            return wrong_type(&node, "a whole number", diagnostics);
         };
         Some(value)
     }
 }
 
 impl<T: Decode> Decode for Spanned<T> {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Some(Self {
-            value: T::decode(node, diagnostics)?,
-            span: node.span,
-        })
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let span = node.span;
+        let value = T::decode(node, diagnostics)?;
+        Some(Self { value, span })
     }
 }
 
@@ -147,7 +159,7 @@ impl<T: JsonSchema> JsonSchema for Spanned<T> {
 pub(crate) struct OneOrMany<T>(pub(crate) Vec<T>);
 
 impl<T: Decode> Decode for OneOrMany<T> {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(node.kind, Kind::Sequence(_)) {
             return Vec::decode(node, diagnostics).map(Self);
         }
@@ -202,11 +214,11 @@ macro_rules! record {
 
         impl $crate::decode::Decode for $name {
             fn decode(
-                node: &$crate::yaml::Node,
+                node: $crate::yaml::Node,
                 diagnostics: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
-                let $crate::yaml::Kind::Mapping(entries) = &node.kind else {
-                    return $crate::decode::wrong_type(node, "a mapping", diagnostics);
+                let $crate::yaml::Kind::Mapping(entries) = node.kind else {
+                    return $crate::decode::wrong_type(&node, "a mapping", diagnostics);
                 };
                 $(let mut $field: Option<Option<$type>> = None;)+
                 for (key, value) in entries {
@@ -214,7 +226,7 @@ macro_rules! record {
                         $(field if field == $crate::decode::record!(@key $field $($key)?) => {
                             $field = Some($crate::decode::Decode::decode(value, diagnostics));
                         })+
-                        _ => $crate::decode::unknown_field(key, Self::FIELDS, diagnostics),
+                        _ => $crate::decode::unknown_field(&key, Self::FIELDS, diagnostics),
                     }
                 }
                 // Every absent field is reported before the record is given up.

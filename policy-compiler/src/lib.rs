@@ -67,7 +67,7 @@ pub fn compile(sources: &[Source]) -> Output {
     let mut policies = Vec::new();
     for (source, file) in sources.iter().zip(0..) {
         match yaml::parse(file, source, &mut diagnostics) {
-            Some(node) => policies.extend(Spanned::<Policy>::decode(&node, &mut diagnostics)),
+            Some(node) => policies.extend(Spanned::<Policy>::decode(node, &mut diagnostics)),
             None if diagnostics.has_errors() => {}
             None => {
                 let span = source::Span {

@@ -29,6 +29,7 @@ mod test;
 mod token_source;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tidegate_shared::bundle::Tables;
@@ -45,8 +46,8 @@ use ir::{Expiry, Ir};
 pub(crate) struct Context<'c> {
     sources: &'c [Source],
     pub(crate) diagnostics: &'c mut Diagnostics,
-    /// Names that something refers to, by kind: the others are unused.
-    used: Vec<(&'static str, String)>,
+    /// Definitions that something refers to, by kind and place: the others are unused.
+    used: BTreeSet<(&'static str, usize)>,
     expiries: Vec<Expiry>,
 }
 
@@ -70,8 +71,9 @@ impl Context<'_> {
             self.diagnostics
                 .push(diagnostic.suggest(name, definitions.names()));
         }
-        self.used.push((kind, name.value.clone()));
-        u32::try_from(found?).ok()
+        let found = found?;
+        self.used.insert((kind, found));
+        u32::try_from(found).ok()
     }
 
     /// Warns of what nothing refers to; not beside errors, which a reference may hide behind.
@@ -79,12 +81,8 @@ impl Context<'_> {
         if self.diagnostics.has_errors() {
             return;
         }
-        for (name, _) in definitions.iter() {
-            if !self
-                .used
-                .iter()
-                .any(|(other, used)| *other == kind && *used == name.value)
-            {
+        for (place, (name, _)) in definitions.iter().enumerate() {
+            if !self.used.contains(&(kind, place)) {
                 let message = format!("the {kind} `{}` is never used", name.value);
                 self.diagnostics
                     .push(Diagnostic::warning("unused-definition", name.span, message));
@@ -166,11 +164,11 @@ pub(crate) fn lower(
     let mut context = Context {
         sources,
         diagnostics,
-        used: Vec::new(),
+        used: BTreeSet::new(),
         expiries: Vec::new(),
     };
     let cx = &mut context;
-    let policy = merge(files, cx)?;
+    let mut policy = merge(files, cx)?;
     cx.check_names("an issuer", &policy.issuers);
     cx.check_names("a ring of API keys", &policy.api_keys);
     cx.check_names("an introspection", &policy.introspections);
@@ -225,7 +223,8 @@ pub(crate) fn lower(
     for (name, limit) in policy.limits.iter() {
         limit::check(name, limit, cx);
     }
-    let (hosts, places) = route::lower(&policy, &mut tables, cx);
+    let apis = std::mem::take(&mut policy.value.apis);
+    let (hosts, places) = route::lower(apis, &policy, &mut tables, cx);
     let tests = test::lower(&policy, cx);
     cx.warn_unused("issuer", &policy.issuers);
     cx.warn_unused("ring of API keys", &policy.api_keys);
@@ -296,27 +295,32 @@ fn merge(files: Vec<Spanned<Policy>>, cx: &mut Context<'_>) -> Option<Spanned<Po
             |headers| headers.span,
             cx,
         );
-        policy.issuers.merge(issuers, "issuer", cx.diagnostics);
-        policy
-            .api_keys
-            .merge(api_keys, "ring of API keys", cx.diagnostics);
-        policy
-            .introspections
-            .merge(introspections, "introspection", cx.diagnostics);
-        policy
-            .signatures
-            .merge(signatures, "signatures", cx.diagnostics);
-        policy
-            .certificates
-            .merge(certificates, "certificates", cx.diagnostics);
-        policy
-            .upstreams
-            .merge(upstreams, "upstream", cx.diagnostics);
-        policy.limits.merge(limits, "limit", cx.diagnostics);
-        policy.plans.merge(plans, "plan", cx.diagnostics);
-        policy.apis.merge(apis, "API", cx.diagnostics);
+        policy.issuers.extend(issuers);
+        policy.api_keys.extend(api_keys);
+        policy.introspections.extend(introspections);
+        policy.signatures.extend(signatures);
+        policy.certificates.extend(certificates);
+        policy.upstreams.extend(upstreams);
+        policy.limits.extend(limits);
+        policy.plans.extend(plans);
+        policy.apis.extend(apis);
         policy.tests.extend(tests);
     }
+    policy.issuers.keep_first("issuer", cx.diagnostics);
+    policy
+        .api_keys
+        .keep_first("ring of API keys", cx.diagnostics);
+    policy
+        .introspections
+        .keep_first("introspection", cx.diagnostics);
+    policy.signatures.keep_first("signatures", cx.diagnostics);
+    policy
+        .certificates
+        .keep_first("certificates", cx.diagnostics);
+    policy.upstreams.keep_first("upstream", cx.diagnostics);
+    policy.limits.keep_first("limit", cx.diagnostics);
+    policy.plans.keep_first("plan", cx.diagnostics);
+    policy.apis.keep_first("API", cx.diagnostics);
     Some(merged)
 }
 

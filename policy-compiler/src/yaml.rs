@@ -3,6 +3,7 @@
 //! A strict subset: one document, no anchors, aliases or tags, unique keys, the scalars of the
 //! core schema (YAML 1.2 §10.3) without surprises. Bounds hold while parsing, not after it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -90,7 +91,8 @@ enum Open {
 #[derive(Default)]
 struct Entries {
     entries: Vec<(Spanned<String>, Node)>,
-    places: HashMap<String, Span>,
+    /// Where the keys are, once they are more than [`Self::FEW`].
+    places: HashMap<String, usize>,
 }
 
 impl Builder {
@@ -137,7 +139,7 @@ impl Builder {
                     refuse_properties(anchor, tag.is_some(), span)?;
                     Some(Node {
                         span,
-                        kind: scalar(&text, style),
+                        kind: scalar(text, style),
                     })
                 }
                 Event::SequenceStart(anchor, tag) => {
@@ -244,8 +246,11 @@ fn as_key(node: Node) -> Result<Spanned<String>, Fatal> {
 }
 
 impl Entries {
+    /// So many keys are compared faster than looked up.
+    const FEW: usize = 16;
+
     fn add(&mut self, key: Spanned<String>, node: Node, diagnostics: &mut Diagnostics) {
-        if let Some(first) = self.places.insert(key.value.clone(), key.span) {
+        if let Some(first) = self.place(&key.value) {
             let message = format!("the key `{}` stands twice", key.value);
             diagnostics.push(
                 Diagnostic::error("duplicate-key", key.span, message)
@@ -256,24 +261,37 @@ impl Entries {
         }
         self.entries.push((key, node));
     }
+
+    /// Where a key stands already.
+    fn place(&mut self, key: &str) -> Option<Span> {
+        let found = if self.entries.len() <= Self::FEW {
+            self.entries.iter().position(|(own, _)| own.value == key)
+        } else {
+            let unknown = self.entries.iter().enumerate().skip(self.places.len());
+            self.places
+                .extend(unknown.map(|(place, (own, _))| (own.value.clone(), place)));
+            self.places.get(key).copied()
+        };
+        self.entries.get(found?).map(|(own, _)| own.span)
+    }
 }
 
 /// The core schema (YAML 1.2 §10.3.2), as far as a policy needs it.
-fn scalar(text: &str, style: ScalarStyle) -> Kind {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Kind {
     if !matches!(style, ScalarStyle::Plain) {
-        return Kind::Text(text.to_owned());
+        return Kind::Text(text.into_owned());
     }
-    match text {
+    match &*text {
         "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
         "true" | "True" | "TRUE" => Kind::Bool(true),
         "false" | "False" | "FALSE" => Kind::Bool(false),
-        _ => {
-            if let Ok(number) = text.parse::<u64>() {
+        plain => {
+            if let Ok(number) = plain.parse::<u64>() {
                 Kind::Integer(number)
-            } else if let Some(number) = number(text) {
+            } else if let Some(number) = number(plain) {
                 Kind::Number(number)
             } else {
-                Kind::Text(text.to_owned())
+                Kind::Text(text.into_owned())
             }
         }
     }
@@ -282,14 +300,14 @@ fn scalar(text: &str, style: ScalarStyle) -> Kind {
 /// A number that is no `u64`. What starts with a letter is text, though Rust reads `inf` and
 /// `nan` as numbers.
 fn number(text: &str) -> Option<serde_json::Number> {
+    let numeric = |b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    if !text.bytes().all(numeric) {
+        return None;
+    }
     if let Ok(negative) = text.parse::<i64>() {
         return Some(negative.into());
     }
-    let numeric = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
-    let number = text.parse::<f64>().ok().filter(|_| numeric)?;
-    serde_json::Number::from_f64(number)
+    serde_json::Number::from_f64(text.parse().ok()?)
 }
 
 /// From the parser's positions, which count characters, to octets.

@@ -80,10 +80,17 @@ impl MethodSet {
 
     /// The named members, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Method> {
-        NAMED
-            .iter()
-            .filter(move |(_, bit)| self.0 & bit != 0)
-            .map(|(method, _)| method.clone())
+        self.named().cloned()
+    }
+
+    /// The names of the named members, in the same order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.named().map(Method::as_str)
+    }
+
+    fn named(self) -> impl Iterator<Item = &'static Method> {
+        let members = NAMED.iter().filter(move |(_, bit)| self.0 & bit != 0);
+        members.map(|(method, _)| method)
     }
 }
 

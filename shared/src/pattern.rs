@@ -2,6 +2,7 @@
 
 mod segment;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -205,15 +206,29 @@ impl FromStr for PathPattern {
     type Err = InvalidPattern;
 
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        let pattern = Self(text.to_owned());
+        text.to_owned().try_into()
+    }
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = InvalidPattern;
+
+    fn try_from(text: String) -> Result<Self, InvalidPattern> {
+        let pattern = Self(text);
+        let text = pattern.as_str();
         if pattern.base().contains('*') {
             return Err(InvalidPattern::Star(text.to_owned()));
         }
         if text.split('/').count() > MAX_SEGMENTS {
             return Err(InvalidPattern::TooLong(text.to_owned()));
         }
+        let is_literal = !text.bytes().any(|octet| matches!(octet, b'{' | b'}'));
         // Braces cannot stand in a path; a letter in each one's place leaves the rest to judge.
-        let literal = text.replace(['{', '}'], "x");
+        let literal = if is_literal {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(text.replace(['{', '}'], "x"))
+        };
         let normal = path::normalise(&literal)
             .map_err(|error| InvalidPattern::Path(text.to_owned(), error))?;
         if normal != literal {
@@ -221,6 +236,9 @@ impl FromStr for PathPattern {
                 text.to_owned(),
                 normal.into_owned(),
             ));
+        }
+        if is_literal {
+            return Ok(pattern);
         }
         let mut names = Vec::new();
         for part in pattern.base().split('/') {
@@ -250,14 +268,6 @@ impl FromStr for PathPattern {
             }
         }
         Ok(pattern)
-    }
-}
-
-impl TryFrom<String> for PathPattern {
-    type Error = InvalidPattern;
-
-    fn try_from(text: String) -> Result<Self, InvalidPattern> {
-        text.parse()
     }
 }
 

@@ -13,22 +13,22 @@ use crate::yaml::{Kind, Node};
 pub(crate) struct Json(pub(crate) serde_json::Value);
 
 impl Decode for Json {
-    fn decode(node: &Node, _: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, _: &mut Diagnostics) -> Option<Self> {
         Some(Self(json(node)))
     }
 }
 
-fn json(node: &Node) -> serde_json::Value {
-    match &node.kind {
+fn json(node: Node) -> serde_json::Value {
+    match node.kind {
         Kind::Null => serde_json::Value::Null,
-        Kind::Bool(value) => (*value).into(),
-        Kind::Integer(number) => (*number).into(),
-        Kind::Number(number) => number.clone().into(),
-        Kind::Text(text) => text.clone().into(),
-        Kind::Sequence(items) => items.iter().map(json).collect(),
+        Kind::Bool(value) => value.into(),
+        Kind::Integer(number) => number.into(),
+        Kind::Number(number) => number.into(),
+        Kind::Text(text) => text.into(),
+        Kind::Sequence(items) => items.into_iter().map(json).collect(),
         Kind::Mapping(entries) => entries
-            .iter()
-            .map(|(key, node)| (key.value.clone(), json(node)))
+            .into_iter()
+            .map(|(key, node)| (key.value, json(node)))
             .collect(),
     }
 }

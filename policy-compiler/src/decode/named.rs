@@ -1,7 +1,8 @@
 //! Named definitions.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -44,38 +45,55 @@ impl<T> Named<T> {
         self.broken.iter().any(|other| other == name)
     }
 
-    /// Takes in the definitions of another file; a name that is there already is an error.
-    pub(crate) fn merge(&mut self, other: Self, what: &str, diagnostics: &mut Diagnostics) {
+    /// Takes in the definitions of another file.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
         self.broken.extend(other.broken);
-        for (name, definition) in other.entries {
-            match self.entries.iter().find(|(own, _)| own.value == name.value) {
-                None => self.entries.push((name, definition)),
-                Some((first, _)) => diagnostics.push(
-                    Diagnostic::error(
-                        "duplicate-definition",
-                        name.span,
-                        format!("the {what} `{}` is defined twice", name.value),
-                    )
-                    .label("again here")
-                    .related(first.span, "first here"),
-                ),
-            }
-        }
+    }
+
+    /// Leaves the first of each name; another is an error.
+    pub(crate) fn keep_first(&mut self, what: &str, diagnostics: &mut Diagnostics) {
+        let mut places: HashMap<String, Span> = HashMap::with_capacity(self.entries.len());
+        self.entries
+            .retain(|(name, _)| match places.entry(name.value.clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(name.span);
+                    true
+                }
+                Entry::Occupied(first) => {
+                    let message = format!("the {what} `{}` is defined twice", name.value);
+                    diagnostics.push(
+                        Diagnostic::error("duplicate-definition", name.span, message)
+                            .label("again here")
+                            .related(*first.get(), "first here"),
+                    );
+                    false
+                }
+            });
+    }
+}
+
+impl<T> IntoIterator for Named<T> {
+    type Item = (Spanned<String>, T);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
     }
 }
 
 impl<T: Decode> Decode for Named<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Kind::Mapping(nodes) = &node.kind else {
-            return wrong_type(node, "a mapping of names", diagnostics);
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Kind::Mapping(nodes) = node.kind else {
+            return wrong_type(&node, "a mapping of names", diagnostics);
         };
         let mut named = Self::default();
         for (name, node) in nodes {
             match T::decode(node, diagnostics) {
-                Some(definition) => named.entries.push((name.clone(), definition)),
-                None => named.broken.push(name.value.clone()),
+                Some(definition) => named.entries.push((name, definition)),
+                None => named.broken.push(name.value),
             }
         }
         Some(named)

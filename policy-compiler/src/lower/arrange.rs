@@ -5,7 +5,6 @@ mod overlap;
 
 use std::borrow::Borrow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use http::Method;
 use matchit::Router;
@@ -35,18 +34,25 @@ pub(super) fn arrange(
     tables: &mut Tables,
     cx: &mut Context<'_>,
 ) -> HostRoutes {
-    // Patterns that differ only in their parameters' names are one path.
-    let mut paths: BTreeMap<String, Vec<Placed>> = BTreeMap::new();
-    for placed in routes {
-        paths
-            .entry(placed.pattern.skeleton())
-            .or_default()
-            .push(placed);
-    }
-    let mut arranged = HostRoutes::default();
+    // Patterns that differ only in their parameters' names are one path. Routes are large: places
+    // are sorted in their stead, and in the end decide between equals.
+    let mut order: Vec<_> = routes
+        .iter()
+        .enumerate()
+        .map(|(place, placed)| (placed.pattern.skeleton(), rank(&placed.route), place))
+        .collect();
+    order.sort_unstable();
+    let mut routes: Vec<Option<Placed>> = routes.into_iter().map(Some).collect();
+    let mut arranged = HostRoutes {
+        paths: Vec::new(),
+        routes: Vec::with_capacity(routes.len()),
+    };
     let mut spans = Vec::new();
-    for mut placed in paths.into_values() {
-        placed.sort_by_key(|placed| rank(&placed.route));
+    for of_path in order.chunk_by(|(one, ..), (other, ..)| one == other) {
+        let of_path = of_path.iter();
+        let placed: Vec<Placed> = of_path
+            .filter_map(|(.., place)| routes.get_mut(*place)?.take())
+            .collect();
         check_shadows(&placed, cx);
         let Some(first) = placed.first() else {
             continue;
@@ -72,7 +78,7 @@ pub(super) fn arrange(
 
 /// Most specific first (Gateway API, `HTTPRouteRule`): an explicit method before any, an explicit
 /// HEAD before the one that comes with GET, then the more header matches, then the more query
-/// matches. Sorting is stable: of equals the first in the file goes first.
+/// matches. Of equals the first in the file goes first.
 fn rank(route: &Route) -> (bool, bool, Reverse<usize>, Reverse<usize>) {
     let head_only = route.methods == MethodSet::of(&Method::HEAD);
     (

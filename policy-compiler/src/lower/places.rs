@@ -12,7 +12,7 @@ pub(super) fn of(route: &Route, api: &Api, path: Span) -> RoutePlaces {
     RoutePlaces {
         path,
         auth: route.auth.as_ref().or(api.auth.as_ref()).map(Auth::span),
-        conditions: [&api.when, &route.when]
+        conditions: [api.when.as_ref(), route.when.as_deref()]
             .into_iter()
             .flatten()
             .map(|when| when.0.condition.span)

@@ -14,12 +14,14 @@ use super::ir::RoutePlaces;
 use super::{
     Context, auth, condition, cors, headers, limit, places, plan, predicate, rewrite, upstream,
 };
+use crate::decode::Named;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Api, Policy, Reply, Route};
 
 /// Lowers all routes, host by host; with where each stands, by its name.
 pub(super) fn lower(
+    apis: Named<Api>,
     policy: &Policy,
     tables: &mut Tables,
     cx: &mut Context<'_>,
@@ -29,7 +31,8 @@ pub(super) fn lower(
 ) {
     let mut hosts: BTreeMap<HostPattern, Vec<Placed>> = BTreeMap::new();
     let mut places: BTreeMap<String, RoutePlaces> = BTreeMap::new();
-    for (name, api) in policy.apis.iter() {
+    // Each API goes when its routes are made, so that not all of both are there at once.
+    for (name, api) in apis {
         if api.routes.is_empty() {
             cx.error(
                 "missing-field",
@@ -51,16 +54,17 @@ pub(super) fn lower(
         };
         let scope = Scope {
             policy,
-            api,
-            name,
-            base: base(api, cx),
+            api: &api,
+            name: &name,
+            base: base(&api, cx),
         };
         let inherited = scope.cors(tables, cx);
+        let mut served = Vec::with_capacity(api.routes.len());
         for route in &api.routes {
             let Some(placed) = scope.place(route, inherited, tables, cx) else {
                 continue;
             };
-            let stands = places::of(route, api, placed.span);
+            let stands = places::of(route, &api, placed.span);
             if let Some(first) = places.insert(placed.route.name.clone(), stands) {
                 let message = format!("two routes are called `{}`", placed.route.name);
                 cx.diagnostics.push(
@@ -71,12 +75,14 @@ pub(super) fn lower(
                 );
                 continue;
             }
-            for host in own {
-                hosts
-                    .entry(host.value.clone())
-                    .or_default()
-                    .push(placed.clone());
+            served.push(placed);
+        }
+        if let Some((last, others)) = own.split_last() {
+            for host in others {
+                let routes = hosts.entry(host.value.clone()).or_default();
+                routes.extend(served.iter().cloned());
             }
+            hosts.entry(last.value.clone()).or_default().extend(served);
         }
     }
     let hosts = hosts
@@ -147,16 +153,12 @@ impl Scope<'_> {
             );
             return None;
         };
-        let text = format!(
-            "{}{}",
-            self.base,
-            if path.value == "/" && !self.base.is_empty() {
-                ""
-            } else {
-                &path.value
-            }
-        );
-        let pattern: PathPattern = match text.parse() {
+        let below = if path.value == "/" && !self.base.is_empty() {
+            ""
+        } else {
+            &path.value
+        };
+        let pattern = match PathPattern::try_from([&self.base, below].concat()) {
             Ok(pattern) => pattern,
             Err(error) => {
                 cx.error("invalid-value", path.span, error.to_string());
@@ -190,7 +192,7 @@ impl Scope<'_> {
                 });
             }
         }
-        let rewrite = route.rewrite.as_ref().or(self.api.rewrite.as_ref());
+        let rewrite = route.rewrite.as_deref().or(self.api.rewrite.as_ref());
         let timeout = route.timeout.as_ref().or(self.api.timeout.as_ref());
         let cors = match &route.cors {
             Some(choice) => cors::lower(choice, self.methods(), tables, cx),
@@ -265,7 +267,10 @@ impl Scope<'_> {
             return Default::default();
         };
         let (mut enforced, mut shadow) = (Vec::new(), Vec::new());
-        for when in [&self.api.when, &route.when].into_iter().flatten() {
+        for when in [self.api.when.as_ref(), route.when.as_deref()]
+            .into_iter()
+            .flatten()
+        {
             let index = condition::lower(&when.0.condition, asked, tables, cx);
             let list = if when.is_shadow() {
                 &mut shadow
@@ -327,7 +332,11 @@ impl Scope<'_> {
     /// The changes of policy, API and route, the inner ones last.
     fn headers(&self, route: &Route, cx: &mut Context<'_>) -> (HeaderEdits, HeaderEdits) {
         let (mut request, mut response) = (HeaderEdits::default(), HeaderEdits::default());
-        let levels = [&self.policy.headers, &self.api.headers, &route.headers];
+        let levels = [
+            self.policy.headers.as_ref(),
+            self.api.headers.as_ref(),
+            route.headers.as_deref(),
+        ];
         for level in levels.into_iter().flatten() {
             headers::add(level.request.as_ref(), &mut request, cx);
             headers::add(level.response.as_ref(), &mut response, cx);

@@ -67,23 +67,23 @@ record! {
         /// The path of `methods`.
         path: Option<Spanned<String>>,
         /// What must hold of headers and query.
-        conditions as "match": Option<Match>,
+        conditions as "match": Option<Box<Match>>,
         /// Who may call.
         auth: Option<Auth>,
         /// What must hold of a request, in CEL, beside the credential.
-        when: Option<WhenChoice>,
+        when: Option<Box<WhenChoice>>,
         /// The limits that hold together.
         limit: Option<Vec<Spanned<String>>>,
         /// The upstream that answers.
         to: Option<Spanned<String>>,
         /// A fixed reply.
-        reply: Option<Spanned<Reply>>,
+        reply: Option<Box<Spanned<Reply>>>,
         /// The path that the origin gets.
-        rewrite: Option<Spanned<Rewrite>>,
+        rewrite: Option<Box<Spanned<Rewrite>>>,
         /// Changes to header fields.
-        headers: Option<Spanned<Headers>>,
+        headers: Option<Box<Spanned<Headers>>>,
         /// Which pages of other origins may call.
-        cors: Option<CorsChoice>,
+        cors: Option<Box<CorsChoice>>,
         /// The time until the response head.
         timeout: Option<Parsed<TimeSpan>>,
     }
@@ -118,18 +118,19 @@ record! {
 }
 
 impl Decode for TestOf {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         if !matches!(node.kind, Kind::Mapping(_)) {
             return Spanned::<String>::decode(node, diagnostics)
                 .map(|text| Self::Exact(text.value));
         }
+        let span = node.span;
         let form = TestForm::decode(node, diagnostics)?;
         match (form.regex, form.present) {
             (Some(regex), None) => Some(Self::Regex(regex)),
             (None, Some(present)) if present.value => Some(Self::Present),
             (Some(_), Some(_)) | (None, Some(_) | None) => {
                 let message = "a test is a text, `{ regex: … }` or `{ present: true }`";
-                diagnostics.push(Diagnostic::error("invalid-value", node.span, message));
+                diagnostics.push(Diagnostic::error("invalid-value", span, message));
                 None
             }
         }

@@ -80,7 +80,7 @@ record! {
 pub(crate) struct RetryCause(pub(crate) RetryOn);
 
 impl Decode for RetryCause {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Text(text) if text == "connect" => Some(Self(RetryOn::Connect)),
             Kind::Text(text) if text == "timeout" => Some(Self(RetryOn::Timeout)),
@@ -94,7 +94,7 @@ impl Decode for RetryCause {
             | Kind::Text(_)
             | Kind::Sequence(_)
             | Kind::Mapping(_) => {
-                wrong_type(node, "`connect`, `timeout`, 502, 503 or 504", diagnostics)
+                wrong_type(&node, "`connect`, `timeout`, 502, 503 or 504", diagnostics)
             }
         }
     }
@@ -122,7 +122,7 @@ pub(crate) enum CorsChoice {
 }
 
 impl Decode for CorsChoice {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(&node.kind, Kind::Text(text) if text == "none") {
             return Some(Self::None);
         }
@@ -185,7 +185,7 @@ pub(crate) enum CorsOrigins {
 }
 
 impl Decode for CorsOrigins {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(&node.kind, Kind::Text(text) if text == "*") {
             return Some(Self::Any(node.span));
         }

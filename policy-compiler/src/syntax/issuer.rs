@@ -70,12 +70,12 @@ pub(crate) enum KeySource {
 }
 
 impl Decode for KeySource {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(node.kind, Kind::Mapping(_)) {
             return Spanned::decode(node, diagnostics).map(Self::Remote);
         }
         if !matches!(node.kind, Kind::Text(_)) {
-            return wrong_type(node, "a file, or `{ url: … }`", diagnostics);
+            return wrong_type(&node, "a file, or `{ url: … }`", diagnostics);
         }
         Spanned::decode(node, diagnostics).map(Self::File)
     }
@@ -130,14 +130,14 @@ impl std::str::FromStr for Profile {
 pub(crate) struct Scalar(pub(crate) ClaimValue);
 
 impl Decode for Scalar {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Some(Self(match &node.kind {
-            Kind::Text(text) => ClaimValue::Text(text.clone()),
-            Kind::Integer(number) => ClaimValue::Integer(*number),
-            Kind::Bool(value) => ClaimValue::Bool(*value),
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Some(Self(match node.kind {
+            Kind::Text(text) => ClaimValue::Text(text),
+            Kind::Integer(number) => ClaimValue::Integer(number),
+            Kind::Bool(value) => ClaimValue::Bool(value),
             Kind::Null | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
                 return wrong_type(
-                    node,
+                    &node,
                     "a text, a whole number, `true` or `false`",
                     diagnostics,
                 );

@@ -169,12 +169,12 @@ pub(crate) enum LimitCost {
 }
 
 impl Decode for LimitCost {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Integer(_) => Spanned::decode(node, diagnostics).map(Self::Fixed),
             Kind::Text(_) => Spanned::decode(node, diagnostics).map(Self::Expression),
             Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
-                wrong_type(node, "a whole number, or an expression", diagnostics)
+                wrong_type(&node, "a whole number, or an expression", diagnostics)
             }
         }
     }

@@ -21,28 +21,28 @@ const EXPECTED: &str = "`header`, `{ header: NAME }`, `{ cookie: NAME }` or `{ q
 const PLACES: [&str; 3] = ["header", "cookie", "query"];
 
 impl Decode for From {
-    fn decode(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let span = node.span;
         let source = match &node.kind {
             Kind::Text(text) if text == "header" => TokenSource::Authorization,
             Kind::Mapping(entries) => match entries.as_slice() {
-                [(place, name)] => named(place, name, diagnostics)?,
-                _ => return wrong_type(node, EXPECTED, diagnostics),
+                [(place, name)] => named(place, name.clone(), diagnostics)?,
+                _ => return wrong_type(&node, EXPECTED, diagnostics),
             },
             Kind::Null
             | Kind::Bool(_)
             | Kind::Integer(_)
             | Kind::Number(_)
             | Kind::Text(_)
-            | Kind::Sequence(_) => return wrong_type(node, EXPECTED, diagnostics),
+            | Kind::Sequence(_) => return wrong_type(&node, EXPECTED, diagnostics),
         };
-        let span = node.span;
         Some(Self { source, span })
     }
 }
 
 fn named(
     place: &Spanned<String>,
-    name: &Node,
+    name: Node,
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenSource> {
     let (what, place): (_, fn(String) -> TokenSource) = match place.value.as_str() {

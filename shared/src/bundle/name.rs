@@ -7,28 +7,31 @@ use crate::pattern::PathPattern;
 
 /// The name of a route that has none of its own.
 pub fn of(api: &str, methods: MethodSet, pattern: &PathPattern) -> String {
-    [api, &label(methods), pattern.as_str()].join(" ")
+    let mut name = String::with_capacity(api.len() + pattern.as_str().len() + 16);
+    name.push_str(api);
+    let separators = [" "].into_iter().chain(std::iter::repeat("|"));
+    for (separator, method) in separators.zip(labels(methods)) {
+        name.extend([separator, method]);
+    }
+    name.extend([" ", pattern.as_str()]);
+    name
 }
 
 /// The API, where the name is what [`of`] would give.
 pub(super) fn api<'n>(name: &'n str, methods: MethodSet, pattern: &PathPattern) -> Option<&'n str> {
     let before = name.strip_suffix(pattern.as_str())?.strip_suffix(' ')?;
     let (api, label) = before.rsplit_once(' ')?;
-    (label == self::label(methods)).then_some(api)
+    label.split('|').eq(labels(methods)).then_some(api)
 }
 
 /// The methods; HEAD, which comes with GET, is left out.
-fn label(methods: MethodSet) -> String {
-    if methods == MethodSet::ANY {
-        return "ANY".to_owned();
-    }
-    let get = MethodSet::of(&Method::GET);
-    let implied = if methods.intersection(get).is_empty() {
-        MethodSet::EMPTY
-    } else {
+fn labels(methods: MethodSet) -> impl Iterator<Item = &'static str> {
+    let any = (methods == MethodSet::ANY).then_some("ANY");
+    let implied = if methods.contains(&Method::GET) {
         MethodSet::of(&Method::HEAD)
+    } else {
+        MethodSet::EMPTY
     };
-    let names: Vec<Method> = methods.without(implied).iter().collect();
-    let names: Vec<&str> = names.iter().map(Method::as_str).collect();
-    names.join("|")
+    let named = any.map_or(methods.without(implied), |_| MethodSet::EMPTY);
+    any.into_iter().chain(named.names())
 }

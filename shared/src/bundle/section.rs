@@ -83,10 +83,10 @@ impl<'de> Deserialize<'de> for HostRoutes {
 impl Section {
     fn of(host: &HostRoutes) -> Self {
         let HostRoutes { paths, routes } = host;
-        let mut names = Distinct::default();
-        let mut auths = Distinct::default();
-        let mut scopes = Distinct::default();
-        let mut rules = Distinct::default();
+        let mut names = Distinct::of_many(routes.len());
+        let mut auths = Distinct::of_many(routes.len());
+        let mut scopes = Distinct::of_many(routes.len());
+        let mut rules = Distinct::of_many(0);
         let mut accesses = Vec::new();
         let mut rows = Vec::with_capacity(routes.len());
         for (route, pattern) in routes.iter().zip(patterns(paths, routes.len())) {
@@ -173,7 +173,7 @@ fn read_paths(patterns: &Texts, paths: Vec<Path>) -> Result<Vec<PathEntry>, Inva
     let mut entry = |(pattern, path): (String, Path)| {
         let routes = path.routes.into_iter().map(|step| steps.from(step));
         Ok(PathEntry {
-            pattern: pattern.parse()?,
+            pattern: pattern.try_into()?,
             routes: routes
                 .collect::<Option<_>>()
                 .ok_or(InvalidSection::Dangling)?,

@@ -21,6 +21,10 @@ pub enum Segment<'a> {
 
 impl<'a> Segment<'a> {
     pub(super) fn of(text: &'a str) -> Self {
+        // Most have none, and are short: octets are looked through faster than searched.
+        if !text.bytes().any(|octet| octet == b'{') {
+            return Self::Literal(text);
+        }
         let parameter = text.split_once('{').and_then(|(before, rest)| {
             rest.split_once('}').map(|(name, after)| Self::Parameter {
                 before,

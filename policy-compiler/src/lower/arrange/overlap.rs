@@ -28,16 +28,13 @@ struct Place<'p> {
 
 /// Fills in `otherwise` of every entry.
 pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
-    let patterns: Vec<PathPattern> = arranged
-        .paths
-        .iter()
-        .map(|entry| entry.pattern.clone())
-        .collect();
     let mut root = Place::default();
-    for (index, pattern) in patterns.iter().enumerate() {
-        root.insert(pattern, index);
+    for (index, entry) in arranged.paths.iter().enumerate() {
+        root.insert(&entry.pattern, index);
     }
-    for ((entry, pattern), span) in arranged.paths.iter_mut().zip(&patterns).zip(spans) {
+    let mut links = Vec::new();
+    for ((entry, span), place) in arranged.paths.iter().zip(spans).zip(0_usize..) {
+        let pattern = &entry.pattern;
         let last = entry
             .routes
             .last()
@@ -55,7 +52,7 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
             |other: &PathPattern| other.overlaps(pattern) && other.cmp_specificity(pattern).is_lt();
         let mut others: Vec<(usize, &PathPattern)> = others
             .into_iter()
-            .filter_map(|index| Some((index, patterns.get(index)?)))
+            .filter_map(|index| Some((index, &arranged.paths.get(index)?.pattern)))
             .filter(|(_, other)| less(other))
             .collect();
         if others.len() > MAX_OTHERS {
@@ -66,11 +63,18 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
             );
             continue;
         }
+        if others.is_empty() {
+            continue;
+        }
         others.sort_by(|(_, a), (_, b)| b.cmp_specificity(a));
-        entry.otherwise = others
-            .into_iter()
-            .filter_map(|(index, _)| u32::try_from(index).ok())
-            .collect();
+        let others = others.into_iter();
+        let others = others.filter_map(|(index, _)| u32::try_from(index).ok());
+        links.push((place, others.collect()));
+    }
+    for (place, others) in links {
+        if let Some(entry) = arranged.paths.get_mut(place) {
+            entry.otherwise = others;
+        }
     }
 }
 

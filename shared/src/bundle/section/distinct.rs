@@ -14,15 +14,14 @@ pub(super) struct Distinct<T> {
 /// Loading a bundle, which builds it again, asks nothing of a host, not even a seed.
 type Seedless = BuildHasherDefault<DefaultHasher>;
 
-impl<T> Default for Distinct<T> {
-    fn default() -> Self {
+impl<T: Eq + Hash> Distinct<T> {
+    /// None yet, and about so many to come.
+    pub(super) fn of_many(values: usize) -> Self {
         Self {
-            places: HashMap::default(),
+            places: HashMap::with_capacity_and_hasher(values, Seedless::default()),
         }
     }
-}
 
-impl<T: Eq + Hash> Distinct<T> {
     pub(super) fn reference(&mut self, value: T) -> u32 {
         let next = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         next.saturating_sub(*self.places.entry(value).or_insert(next))
