@@ -3,8 +3,10 @@
 
 #![cfg(test)]
 
+#[path = "program/tidegate.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use expect_test::expect_file;
 use serde_json::Value;
@@ -58,11 +60,8 @@ fn a_report_has_the_shape_of_sarif() {
         "tests/policies/unknown-field.yaml",
         "tests/analysis/limit-never-reached.yaml",
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .args(["check", "--format", "sarif", path])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let mut check = program::tidegate(Path::new("."));
+        let (_, text, _) = program::run(check.args(["check", "--format", "sarif", path]));
         let log: Sarif = serde_json::from_str(&text).unwrap();
         // What the types do not know is dropped.
         let as_value = |text: &str| serde_json::from_str::<Value>(text).unwrap();

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+#[path = "program/tidegate.rs"]
+mod program;
+
 use std::path::Path;
-use std::process::Command;
 
 use expect_test::{Expect, expect};
 
@@ -33,15 +35,8 @@ tests:
 
 /// The exit status and what stands on standard output.
 fn tidegate(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    (
-        output.status.code(),
-        String::from_utf8(output.stdout).unwrap(),
-    )
+    let (status, output, _) = program::run(program::tidegate(folder).args(arguments));
+    (status, output)
 }
 
 fn check(arguments: &[&str], expect: &Expect) {

@@ -7,11 +7,13 @@
 mod cloudflare;
 #[path = "credentials/key_value.rs"]
 mod key_value;
+#[path = "program/tidegate.rs"]
+mod program;
 #[path = "credentials/revocations.rs"]
 mod revocations;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 use tidegate_shared::api_key::{ApiKeyId, ApiKeyPrefix, ApiKeyRecord};
@@ -23,12 +25,13 @@ struct Said {
     errors: String,
 }
 
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
+impl Said {
+    fn by(command: &mut Command) -> Self {
+        let (status, output, errors) = program::run(command);
         Self {
-            status: output.status.code(),
-            output: String::from_utf8(output.stdout).unwrap(),
-            errors: String::from_utf8(output.stderr).unwrap(),
+            status,
+            output,
+            errors,
         }
     }
 }
@@ -43,13 +46,11 @@ fn credentials(folder: &Path, arguments: &[&str]) -> Said {
 
 /// Runs a command with a store.
 fn in_store(store: &str, folder: &Path, arguments: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(arguments)
-        .args(["--store", store])
-        .env_remove("CLOUDFLARE_API_TOKEN")
-        .current_dir(folder)
-        .output();
-    output.unwrap().into()
+    Said::by(
+        program::tidegate(folder)
+            .args(arguments)
+            .args(["--store", store]),
+    )
 }
 
 fn create(folder: &Path, arguments: &[&str]) -> String {

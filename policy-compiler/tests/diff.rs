@@ -12,6 +12,8 @@ mod model;
 mod observe;
 #[path = "diff/oracle.rs"]
 mod oracle;
+#[path = "program/tidegate.rs"]
+mod program;
 
 use tidegate_policy_compiler::diff::Side;
 use tidegate_policy_compiler::source::Source;

@@ -16,6 +16,8 @@ mod faults;
 mod killed;
 #[path = "publish/kit.rs"]
 mod kit;
+#[path = "program/tidegate.rs"]
+mod program;
 #[path = "publish/servers.rs"]
 mod servers;
 #[path = "publish/suite.rs"]

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+#[path = "program/tidegate.rs"]
+mod program;
+
 use std::path::Path;
-use std::process::Command;
 
 use expect_test::{Expect, expect};
 use serde_json::json;
@@ -83,17 +85,7 @@ fn replay(requests: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let text = |octets| String::from_utf8(octets).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    program::run(program::tidegate(folder).args(arguments))
 }
 
 fn requests() -> String {

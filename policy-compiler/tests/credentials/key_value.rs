@@ -2,25 +2,23 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tidegate_shared::revocation::{PLACE, Revoked};
 
-use crate::Said;
 use crate::cloudflare::FakeApi;
 use crate::revocations::{opened, prepared};
+use crate::{Said, program};
 
 fn tidegate(address: SocketAddr, token: &str, folder: &Path, arguments: &str) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(arguments.split_whitespace())
-        .args(["--store", "kv:a1/b2"])
-        .env("CLOUDFLARE_API_TOKEN", token)
-        .env("CLOUDFLARE_API_BASE_URL", format!("http://{address}"))
-        .current_dir(folder)
-        .output();
-    output.unwrap().into()
+    Said::by(
+        program::tidegate(folder)
+            .args(arguments.split_whitespace())
+            .args(["--store", "kv:a1/b2"])
+            .env("CLOUDFLARE_API_TOKEN", token)
+            .env("CLOUDFLARE_API_BASE_URL", format!("http://{address}")),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,10 @@
 //! The exit status, for scripts, and bundles.
 
 use std::path::Path;
-use std::process::Command;
 
 use tidegate_shared::trust::SigningKey;
 
-use crate::compiled;
+use crate::{compiled, program};
 
 const POLICY: &str = r#"
 tidegate: v1
@@ -22,16 +21,9 @@ apis:
 
 /// The exit status and what stands on standard error.
 fn diff(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .arg("diff")
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    (
-        output.status.code(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
+    let mut diff = program::tidegate(folder);
+    let (status, _, errors) = program::run(diff.arg("diff").args(arguments));
+    (status, errors)
 }
 
 #[test]

@@ -1,26 +1,15 @@
 //! The commands, on a folder.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::kit::{bundle, digest, key};
+use crate::program;
 
 /// The exit status, standard output and standard error.
 pub(crate) fn tidegate(folder: &Path, arguments: &str) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(arguments.split_whitespace())
-        .env_remove("CLOUDFLARE_API_TOKEN")
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let text = |octets| String::from_utf8(octets).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    program::run(program::tidegate(folder).args(arguments.split_whitespace()))
 }
 
 pub(crate) fn prepared() -> tempfile::TempDir {

@@ -2,21 +2,21 @@
 //! that it does. What it was writing lies about then; nobody may take it for anything.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidegate_policy_compiler::publish::{Folder, Terms};
 use tidegate_shared::time::UnixMillis;
 
 use crate::kit::{Reader, bundle, channel, digest, key, terms};
+use crate::program;
 
 /// Killed so often; `TIDEGATE_KILLS` says otherwise.
 const KILLS: u32 = 60;
 
 fn publish(folder: &Path, bundle: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    program::tidegate(folder)
         .args(["publish", bundle, "--to", "site"])
-        .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
