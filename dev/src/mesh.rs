@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -191,6 +192,7 @@ impl Mesh {
         let config = self.configuration(name, backend, port)?;
         let connector = Connector::bind(Config::try_from(config)?).await?;
         let address = connector.local_addr();
+        let address = address.ok_or_else(|| io::Error::other("it listens nowhere"))?;
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(connector.run(async {
             let _ = stopped.await;
@@ -216,7 +218,7 @@ impl Mesh {
         fs::write(file("pem"), &certificate.pem)?;
         fs::write(file("key"), &certificate.key_pem)?;
         Ok(ConfigFile {
-            listen: SocketAddr::from((self.address, port)),
+            listen: Some(SocketAddr::from((self.address, port))),
             admin: None,
             tls: TlsFile {
                 certificate: file("pem"),
@@ -231,6 +233,7 @@ impl Mesh {
             },
             backend: vec![backend],
             tcp: Vec::new(),
+            dial: Vec::new(),
             dns: DnsFile::default(),
             // What is switched off is off at once.
             drain: DrainFile {

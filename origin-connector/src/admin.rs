@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::dial::OpenTunnels;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 
@@ -24,13 +25,32 @@ const CONNECTIONS: usize = 64;
 /// How long a connection may be silent.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Whether requests can come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Readiness {
+    pub(crate) draining: CancellationToken,
+    /// What says who may come in, where something must.
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// What requests come in by, where they come by nothing else.
+    pub(crate) tunnels: Option<Arc<OpenTunnels>>,
+}
+
+impl Readiness {
+    /// Why they cannot.
+    fn obstacle(&self) -> Option<&'static str> {
+        if self.draining.is_cancelled() {
+            return Some("draining\n");
+        }
+        if self.policy.as_ref().is_some_and(|policy| !policy.is_ready()) {
+            return Some("no policy yet\n");
+        }
+        let tunnels = self.tunnels.as_ref();
+        tunnels.filter(|open| !open.any()).map(|_| "no tunnel\n")
+    }
+}
+
 /// Serves until it is aborted; during the drain, too, so that the mesh can see it.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    metrics: Arc<Metrics>,
-    draining: CancellationToken,
-    policy: Option<Arc<Policy>>,
-) {
+pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, readiness: Readiness) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     // Ends the connections along with this future.
     let mut connections = tokio::task::JoinSet::new();
@@ -42,11 +62,10 @@ pub(crate) async fn serve(
             continue;
         };
         let metrics = metrics.clone();
-        let draining = draining.clone();
-        let policy = policy.clone();
+        let readiness = readiness.clone();
         connections.spawn(async move {
             let answer = service_fn(|request| {
-                let response = answer(&request, &metrics, &draining, policy.as_deref());
+                let response = answer(&request, &metrics, &readiness);
                 std::future::ready(Ok::<_, Infallible>(response))
             });
             let connection = http1::Builder::new()
@@ -64,8 +83,7 @@ pub(crate) async fn serve(
 fn answer<B>(
     request: &Request<B>,
     metrics: &Metrics,
-    draining: &CancellationToken,
-    policy: Option<&Policy>,
+    readiness: &Readiness,
 ) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -75,11 +93,10 @@ fn answer<B>(
     }
     match request.uri().path() {
         "/livez" => text(StatusCode::OK, "ok\n"),
-        "/readyz" if draining.is_cancelled() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-        "/readyz" if policy.is_some_and(|policy| !policy.is_ready()) => {
-            text(StatusCode::SERVICE_UNAVAILABLE, "no policy yet\n")
-        }
-        "/readyz" => text(StatusCode::OK, "ok\n"),
+        "/readyz" => match readiness.obstacle() {
+            Some(obstacle) => text(StatusCode::SERVICE_UNAVAILABLE, obstacle),
+            None => text(StatusCode::OK, "ok\n"),
+        },
         "/metrics" => exposition(metrics),
         _ => text(StatusCode::NOT_FOUND, "not here\n"),
     }

@@ -3,6 +3,7 @@
 mod admission;
 mod backend;
 mod balance;
+mod dial;
 mod dns;
 mod endpoints;
 mod endpoints_file;
@@ -33,6 +34,8 @@ use backend::Sections;
 pub use backend::{Backend, BackendFile};
 pub(crate) use balance::{Ejection, Health, Retry};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
+pub(crate) use dial::Dial;
+pub use dial::DialFile;
 pub(crate) use dns::Dns;
 pub use dns::DnsFile;
 pub(crate) use endpoints::Endpoints;
@@ -58,8 +61,8 @@ pub(crate) use upstream::{Protocol, Upstream};
 /// and convert it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where gateways connect; port 0 takes a free one.
-    pub(crate) listen: SocketAddr,
+    /// Where gateways connect; port 0 takes a free one. `None` where they are dialled alone.
+    pub(crate) listen: Option<SocketAddr>,
     /// Where `/livez`, `/readyz` and `/metrics` are served in plain HTTP.
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) tls: TlsPaths,
@@ -69,6 +72,8 @@ pub struct Config {
     pub(crate) policy: Option<PolicySource>,
     pub(crate) backends: Backends,
     pub(crate) tcp: Vec<TcpListener>,
+    /// Gateways to connect to.
+    pub(crate) dial: Vec<Dial>,
     pub(crate) dns: Dns,
     /// How long a stopping connector waits for exchanges that are under way.
     pub(crate) drain: Duration,
@@ -115,6 +120,7 @@ impl TryFrom<ConfigFile> for Config {
             policy,
             backend,
             tcp,
+            dial,
             dns,
             drain: DrainFile { timeout },
             limits,
@@ -161,6 +167,7 @@ impl TryFrom<ConfigFile> for Config {
             let missing: Result<(), _> = Err("a backend has an `https://` address: add `[mesh]`");
             problems.take("mesh", missing);
         }
+        let dial = dial::check(listen.is_some(), dial, &mut problems);
         let dns = dns.check(&mut problems);
         let hour = Duration::from_secs(3600);
         let drain = problems.take(
@@ -174,6 +181,7 @@ impl TryFrom<ConfigFile> for Config {
             policy,
             backends,
             tcp,
+            dial,
             dns,
             drain,
             limits,
@@ -185,6 +193,7 @@ impl TryFrom<ConfigFile> for Config {
                 Some(policy),
                 Some(backends),
                 Some(tcp),
+                Some(dial),
                 Some(dns),
                 Some(drain),
                 Some(limits),
@@ -197,6 +206,7 @@ impl TryFrom<ConfigFile> for Config {
                 policy,
                 backends,
                 tcp,
+                dial,
                 dns,
                 drain,
                 limits,

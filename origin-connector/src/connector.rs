@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin;
+use crate::admin::{self, Readiness};
 use crate::config::{self, Config, GatewaySignature};
+use crate::dial::{Gateway, OpenTunnels};
 use crate::gateway_signature::Verifier;
 use crate::metrics::Metrics;
 use crate::policy::{InvalidTrust, Policy, Reading, Wanted, read_trust};
@@ -26,8 +27,9 @@ use crate::upstream::{Dns, InvalidDestination};
 #[derive(Debug)]
 pub struct Connector {
     server: Arc<Server>,
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listener: Option<(TcpListener, SocketAddr)>,
+    gateways: Vec<Arc<Gateway>>,
+    open: Arc<OpenTunnels>,
     admin: Option<(TcpListener, SocketAddr)>,
     doors: Vec<(Arc<Door>, TcpListener, SocketAddr)>,
     policy: Option<(Arc<Policy>, Reading)>,
@@ -92,13 +94,17 @@ impl Connector {
             policy,
             backends,
             tcp,
+            dial,
             dns,
             drain,
             limits,
         } = config;
         let metrics = Arc::new(Metrics::default());
         let reloader = Arc::new(Reloader::new(tls, metrics.clone())?);
-        let (listener, local_addr) = open(listen).await?;
+        let listener = match listen {
+            Some(address) => Some(open(address).await?),
+            None => None,
+        };
         let admin = match admin {
             Some(address) => Some(open(address).await?),
             None => None,
@@ -111,6 +117,9 @@ impl Connector {
             doors.push((door, listener, address));
         }
         let wanted = Wanted::new(&backends, gateway_signature.is_some());
+        let tunnels = Arc::new(OpenTunnels::default());
+        let gateway = |dial| Arc::new(Gateway::new(dial, &dns, &metrics, &tunnels));
+        let gateways = dial.into_iter().map(gateway).collect();
         let verifier = gateway_signature.map(verifier).transpose()?;
         let policy = match policy {
             None => None,
@@ -147,7 +156,8 @@ impl Connector {
         Ok(Self {
             server,
             listener,
-            local_addr,
+            gateways,
+            open: tunnels,
             admin,
             doors,
             policy,
@@ -155,9 +165,14 @@ impl Connector {
         })
     }
 
-    /// Where gateways connect.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Where gateways connect, if anywhere.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(|(_, address)| *address)
+    }
+
+    /// The gateways that are dialled, by their names.
+    pub fn dials(&self) -> impl Iterator<Item = &str> {
+        self.gateways.iter().map(|gateway| gateway.name())
     }
 
     /// Where `/livez`, `/readyz` and `/metrics` are, if anywhere.
@@ -189,7 +204,8 @@ impl Connector {
         let Self {
             server,
             listener,
-            local_addr: _,
+            gateways,
+            open,
             admin,
             doors,
             policy,
@@ -202,11 +218,16 @@ impl Connector {
             let upstream = upstream.clone();
             keepers.spawn(async move { upstream.keep().await });
         }
+        let http = listener;
         if let Some((listener, _)) = admin {
             let metrics = server.metrics.clone();
-            let ready = policy.as_ref().map(|(policy, _)| policy.clone());
-            let drain = server.drain.clone();
-            keepers.spawn(admin::serve(listener, metrics, drain, ready));
+            let readiness = Readiness {
+                draining: server.drain.clone(),
+                policy: policy.as_ref().map(|(policy, _)| policy.clone()),
+                // Who listens is ready for whoever can connect.
+                tunnels: http.is_none().then_some(open),
+            };
+            keepers.spawn(admin::serve(listener, metrics, readiness));
         }
         if let Some((policy, reading)) = policy {
             keepers.spawn(policy.keep(reading));
@@ -230,8 +251,14 @@ impl Connector {
             server.drain.cancel();
             tracing::info!(timeout = ?drain, "draining");
         };
-        let http = server.accept(listener, Server::connection);
-        tokio::join!(http, stop, accepting.join_all());
+        if let Some((listener, _)) = http {
+            let server = server.clone();
+            accepting.spawn(async move { server.accept(listener, Server::connection).await });
+        }
+        for gateway in gateways {
+            accepting.spawn(gateway.keep(server.clone()));
+        }
+        tokio::join!(stop, accepting.join_all());
         server.tasks.close();
         let mut cut = 0;
         if tokio::time::timeout(drain, server.tasks.wait())

@@ -4,14 +4,15 @@
 //! verified certificate, asks [`Backends::authorize`] which backend the request may reach, and
 //! streams the exchange through, to one of the backend's endpoints. Nothing that is refused reaches
 //! a backend. Connections that are not HTTP are forwarded by the same identities, or by the server
-//! name that they ask for.
+//! name that they ask for. Where nothing can connect to a mesh, the connector connects to gateways,
+//! and serves what it has opened in the same way.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use tidegate_origin_connector::{Config, Connector};
 //!
 //! let connector = Connector::bind(Config::read("connector.toml".as_ref())?).await?;
-//! println!("listening https://{}", connector.local_addr());
+//! println!("listening {:?}", connector.local_addr());
 //! connector.run(std::future::pending()).await;
 //! # Ok(())
 //! # }
@@ -24,6 +25,7 @@ mod body;
 mod caller;
 pub mod config;
 mod connector;
+mod dial;
 mod gateway_signature;
 mod grpc_web;
 mod headers;

@@ -103,7 +103,13 @@ async fn serve(config: Config, lost: ErrorCounter) -> Result<(), Failure> {
         tracing::info!(listener, %address, "forwarding connections");
     }
     let mut stdout = io::stdout();
-    writeln!(stdout, "listening https://{}", connector.local_addr())?;
+    match connector.local_addr() {
+        Some(address) => writeln!(stdout, "listening https://{address}")?,
+        None => {
+            let gateways: Vec<&str> = connector.dials().collect();
+            writeln!(stdout, "dialling {}", gateways.join(", "))?;
+        }
+    }
     stdout.flush()?;
     connector
         .run(async {

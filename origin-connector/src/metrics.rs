@@ -92,6 +92,17 @@ pub(crate) struct TcpLabels {
     pub(crate) result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DialLabels {
+    pub(crate) dial: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DialledLabels {
+    pub(crate) dial: String,
+    pub(crate) result: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -110,6 +121,8 @@ pub(crate) struct Metrics {
     pub(crate) overloads: Family<OverloadLabels, Counter>,
     pub(crate) tcp_open: Family<ListenerLabels, Gauge>,
     pub(crate) tcp_connections: Family<TcpLabels, Counter>,
+    pub(crate) tunnels: Family<DialLabels, Gauge>,
+    pub(crate) dials: Family<DialledLabels, Counter>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
     pub(crate) policy_looks: Family<PolicyLabels, Counter>,
     pub(crate) policy_sequence: Gauge,
@@ -137,6 +150,8 @@ impl Default for Metrics {
             overloads: Family::default(),
             tcp_open: Family::default(),
             tcp_connections: Family::default(),
+            tunnels: Family::default(),
+            dials: Family::default(),
             certificate_reloads: Family::default(),
             policy_looks: Family::default(),
             policy_sequence: Gauge::default(),
@@ -222,6 +237,16 @@ impl Metrics {
             "tcp_connections",
             "Connections that were forwarded as they are or refused, by result",
             self.tcp_connections.clone(),
+        );
+        own.register(
+            "tunnels",
+            "Tunnels open to a gateway that is dialled",
+            self.tunnels.clone(),
+        );
+        own.register(
+            "dials",
+            "Attempts to open a tunnel, by result",
+            self.dials.clone(),
         );
         own.register(
             "certificate_reloads",

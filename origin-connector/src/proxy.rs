@@ -110,6 +110,7 @@ impl Proxy {
         mut request: Request<Incoming>,
         mut record: AccessRecord,
     ) -> Response<ResponseBody> {
+        tunnel::adopt(&mut request);
         record.trace = headers::trace::adopt(request.headers_mut());
         let exchange = match self.admit(&request, &mut record) {
             Ok(destination) => self.forward(destination, request, &mut record).await,
@@ -242,10 +243,17 @@ impl Proxy {
             vouched,
         } = destination;
         record.place = Some(upstream.admit().await?);
-        // HTTP/2 knows no `101` (RFC 9113 §8.6), on either side.
+        // HTTP/2 knows no `101` (RFC 9113 §8.6), but its extended CONNECT.
+        let extended = tunnel::extended(&request);
+        let connects = extended.is_some();
         let protocol = match (backend.upstream.protocol, request.version()) {
             (Protocol::Http1, Version::HTTP_11) => hop_by_hop::upgrade(request.headers()),
-            (Protocol::Http1 | Protocol::Http2, _) => None,
+            (Protocol::Http1, _) => extended,
+            (Protocol::Http2, _) if connects => {
+                let cause = "a backend of HTTP/2 switches no protocols";
+                return Err(Refusal::new(Problem::MethodRefused, cause));
+            }
+            (Protocol::Http2, _) => None,
         };
         let tunnel = protocol.map(|protocol| Tunnel::new(&mut request, protocol));
         let (mut parts, body) = request.into_parts();
@@ -270,6 +278,10 @@ impl Proxy {
         let (mut response, booking) = send::send(upstream, request, &progress, limit).await?;
         record.booking = Some(booking);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if connects && response.status().is_success() {
+                let cause = "the backend does not switch protocols";
+                return Err(Refusal::new(Problem::OriginFailed, cause));
+            }
             return Ok((response, call.map_or(Rest::Body, Rest::Call)));
         }
         match tunnel {
@@ -300,9 +312,7 @@ impl Proxy {
             Rest::Body => None,
             Rest::Call(call) => call.answer(&mut parts.headers),
             Rest::Tunnel(tunnel) => {
-                let upgrade = HeaderValue::from_static("upgrade");
-                parts.headers.insert(CONNECTION, upgrade);
-                parts.headers.insert(UPGRADE, tunnel.protocol().clone());
+                tunnel.answer(&mut parts);
                 let abort = self.abort.clone();
                 self.tasks
                     .spawn(tunnel.run(self.limits.idle, abort, record));

@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 mod bounded_writes;
 mod connection;
+mod tunnel;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use crate::config::Limits;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::tls::reload::Reloader;
+
+pub(crate) use bounded_writes::BoundedWrites;
+pub(crate) use tunnel::TunnelTerms;
 
 /// How long to let go of the listener where the system has no more descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);

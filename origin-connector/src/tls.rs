@@ -1,6 +1,7 @@
 //! TLS with a required client certificate.
 
 pub(crate) mod expiry;
+pub(crate) mod gateway;
 pub(crate) mod handshake;
 pub(crate) mod mesh;
 pub(crate) mod reload;
@@ -9,6 +10,7 @@ mod verifier;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -43,6 +45,12 @@ pub(crate) struct Credentials {
     pub(crate) gateway_keys: GatewayKeys,
     pub(crate) expiries: Vec<Expiry>,
     callers: Arc<dyn ClientCertVerifier>,
+    /// The authorities of `callers`.
+    roots: Arc<RootCertStore>,
+    /// The connector's own certificate, for gateways that it dials.
+    key: Arc<CertifiedKey>,
+    /// When that expires, in seconds since the Unix epoch.
+    not_after: i64,
     revocations: Revocations,
 }
 
@@ -121,10 +129,10 @@ impl Credentials {
         let own_id = Identity::of_certificate(leaf)
             .ok()
             .and_then(|identity| identity.spiffe().cloned());
-        let server = not_after(leaf).ok_or_else(unreadable)?;
+        let not_after = not_after(leaf).ok_or_else(unreadable)?;
         let mesh = paths.mesh.as_ref().map(MeshCredentials::load).transpose()?;
         let ends = [
-            (Material::Server, Some(server)),
+            (Material::Server, Some(not_after)),
             (
                 Material::Mesh,
                 mesh.as_ref().map(MeshCredentials::not_after),
@@ -132,8 +140,9 @@ impl Credentials {
             (Material::Crl, revocations.next_update),
         ];
         let expiry = |(of, at): (Material, Option<i64>)| at.map(|at| Expiry { of, at });
-        let callers = callers(paths, &revocations)?;
-        let opaque = server_config(paths, key, callers.clone())?;
+        let roots = Arc::new(authorities(&paths.client_authority)?);
+        let callers = callers(roots.clone(), &revocations)?;
+        let opaque = server_config(paths, key.clone(), callers.clone())?;
         let mut server = opaque.clone();
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
@@ -144,8 +153,23 @@ impl Credentials {
             gateway_keys: GatewayKeys::load(&paths.gateway_keys)?,
             expiries: ends.into_iter().filter_map(expiry).collect(),
             callers,
+            roots,
+            key: Arc::new(key),
+            not_after,
             revocations,
         })
+    }
+
+    /// How long the connector's own certificate is still valid.
+    pub(crate) fn own_time(&self, now: SystemTime) -> Duration {
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH);
+        let end = Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0));
+        end.saturating_sub(since_epoch.unwrap_or_default())
+    }
+
+    /// Whether the connector's own certificate is the same.
+    pub(crate) fn shows_the_same(&self, other: &Self) -> bool {
+        self.key.cert == other.key.cert
     }
 
     /// Whether the chain would make a connection now, as it did before.
@@ -168,11 +192,10 @@ fn not_after(certificate: &[u8]) -> Option<i64> {
 /// Who decides on the certificates of callers. Where there are revocation lists, every certificate
 /// of a chain must be one that a list of its issuer speaks for.
 fn callers(
-    paths: &TlsPaths,
+    roots: Arc<RootCertStore>,
     revocations: &Revocations,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let roots = Arc::new(authorities(&paths.client_authority)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
         .with_crls(revocations.lists.iter().cloned())
         .build()?;

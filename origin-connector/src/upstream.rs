@@ -29,7 +29,7 @@ use budget::Budget;
 pub use dial::InvalidDestination;
 pub(crate) use dial::{Dial, Link};
 pub(crate) use pool::{Pool, PoolError, Unanswered};
-pub(crate) use resolve::Dns;
+pub(crate) use resolve::{Dns, DnsError};
 use source::Source;
 
 /// What the connections to an endpoint are made of.

@@ -6,15 +6,17 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    BackendFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile, TcpFile, TlsFile,
+    BackendFile, DialFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile, TcpFile,
+    TlsFile,
 };
 
 /// The whole file. Unknown fields are errors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
-    /// Where gateways connect, as `0.0.0.0:8443`; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where gateways connect, as `0.0.0.0:8443`; port 0 takes a free one. Absent: nowhere, and there
+    /// is a `[[dial]]`.
+    pub listen: Option<SocketAddr>,
     /// Where `/livez`, `/readyz` and `/metrics` are served in plain HTTP. Absent: nowhere.
     pub admin: Option<SocketAddr>,
     /// The connector's own certificate, and whom it trusts.
@@ -30,6 +32,9 @@ pub struct ConfigFile {
     /// Where connections are forwarded that are not HTTP.
     #[serde(default)]
     pub tcp: Vec<TcpFile>,
+    /// Gateways that the connector connects to.
+    #[serde(default)]
+    pub dial: Vec<DialFile>,
     /// How names are resolved.
     #[serde(default)]
     pub dns: DnsFile,

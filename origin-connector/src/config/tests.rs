@@ -286,3 +286,54 @@ file = "a.pub"
         ],
     );
 }
+
+const DIALS: &str = r#"
+[tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_authority = "edge.pem"
+[[backend]]
+name = "accounts"
+address = "http://127.0.0.1:8080"
+allow = ["spiffe://edge.example/gateway"]
+"#;
+
+#[test]
+fn takes_gateways_to_dial_in_place_of_an_address_to_listen_on() {
+    let dial = "[[dial]]\nname = \"edge\"\ngateway = \"edge.example:8444\"\n";
+    check(&format!("{DIALS}{dial}"), &expect!["holds"]);
+    check(
+        DIALS,
+        &expect![
+            "DIR/connector.toml: listen: nothing could come in: write where to `listen`, or a `[[dial]]`"
+        ],
+    );
+}
+
+#[test]
+fn names_what_is_wrong_with_a_gateway_to_dial() {
+    let wrong = r#"
+[[dial]]
+name = "edge"
+gateway = "https://edge.example"
+tunnels = 17
+backoff = "1ms"
+[[dial]]
+name = "edge"
+gateway = "edge.example:8444"
+identity = "edge.example"
+"#;
+    check(
+        &format!("{DIALS}{wrong}"),
+        &expect![[r#"
+        DIR/connector.toml:13: dial[0].gateway: `https://edge.example` is no gateway's address: write `HOST:PORT`
+        DIR/connector.toml:14: dial[0].tunnels: `17` is not between `1` and `16`
+        DIR/connector.toml:15: dial[0].backoff: `1ms` is not between `250ms` and `3600s`
+        DIR/connector.toml:19: dial[1].identity: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`"#]],
+    );
+    let twice = "[[dial]]\nname = \"edge\"\ngateway = \"edge.example:8444\"\n".repeat(2);
+    check(
+        &format!("{DIALS}{twice}"),
+        &expect!["DIR/connector.toml:10: dial: `edge` is the name of another, too"],
+    );
+}

@@ -46,14 +46,19 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let (Some(protocol), None, true) = (protocols.next(), protocols.next(), asked) else {
         return None;
     };
-    let one = protocol.to_str().ok().filter(|text| {
-        let name = text.split('/').next().unwrap_or_default().trim();
-        !text.contains(',')
-            && !["h2c", "h2", "http", "tls"]
-                .iter()
-                .any(|own| name.eq_ignore_ascii_case(own))
-    });
-    one.map(|_| protocol.clone())
+    Some(protocol)
+        .filter(|one| switches_to(one.as_bytes()))
+        .cloned()
+}
+
+/// Whether this is one protocol, and one that may be switched to.
+pub(crate) fn switches_to(protocol: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(protocol) else {
+        return false;
+    };
+    let name = text.split('/').next().unwrap_or_default().trim();
+    let own = ["h2c", "h2", "http", "tls"];
+    !text.contains(',') && !own.iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// The elements of a list of tokens, as `Connection` is one.

@@ -17,7 +17,7 @@ pub(crate) struct BoundedWrites<S> {
 }
 
 impl<S> BoundedWrites<S> {
-    pub(super) fn new(inner: S, limit: Duration) -> Self {
+    pub(crate) fn new(inner: S, limit: Duration) -> Self {
         Self {
             inner,
             stall: Stall::new(limit),

@@ -12,6 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -99,14 +100,10 @@ impl Server {
         };
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
+        let idle = activity.idle(self.limits.idle);
         let result = if h2 {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(self.limits.streams)
-                .max_header_list_size(self.limits.header_bytes)
-                .keep_alive_interval(PING)
-                .serve_connection(io, service);
-            self.drive(Box::pin(connection), &caller, &activity).await
+            let connection = self.http2(PING).serve_connection(io, service);
+            self.drive(Box::pin(connection), &caller, idle).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -114,21 +111,33 @@ impl Server {
                 .header_read_timeout(self.limits.header_read)
                 .serve_connection(io, service)
                 .with_upgrades();
-            self.drive(Box::pin(connection), &caller, &activity).await
+            self.drive(Box::pin(connection), &caller, idle).await
         };
         if let Err(error) = result {
             tracing::debug!(peer = %caller.peer, %error, "connection ended");
         }
     }
 
+    /// How HTTP/2 is spoken with gateways; one that is silent is asked as often as `ping` says
+    /// whether it is still there.
+    pub(super) fn http2(&self, ping: Duration) -> http2::Builder<TokioExecutor> {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.limits.streams)
+            .max_header_list_size(self.limits.header_bytes)
+            .keep_alive_interval(ping);
+        builder
+    }
+
     /// Serves until the end, and asks for an end when the connector drains, the caller's
-    /// certificate expires or nothing has been under way for too long. A caller that is no longer
-    /// let in is cut off.
-    async fn drive<C>(
+    /// certificate expires or there has been `enough`. A caller that is no longer let in is cut
+    /// off.
+    pub(super) async fn drive<C>(
         &self,
         mut connection: Pin<Box<C>>,
         caller: &Caller,
-        activity: &Activity,
+        enough: impl Future<Output = ()>,
     ) -> Result<(), hyper::Error>
     where
         C: Draining + Future<Output = Result<(), hyper::Error>>,
@@ -137,7 +146,7 @@ impl Server {
             tokio::select! {
                 () = self.drain.cancelled() => {}
                 () = tokio::time::sleep(caller.remaining) => {}
-                () = activity.idle(self.limits.idle) => {}
+                () = enough => {}
             }
         };
         let mut disowned = pin!(caller.disowned());
@@ -160,7 +169,7 @@ impl Server {
 }
 
 /// A connection that can be asked to finish what it has begun and no more.
-trait Draining {
+pub(super) trait Draining {
     fn drain(self: Pin<&mut Self>);
 }
 
@@ -170,7 +179,10 @@ impl Draining for http1::UpgradeableConnection<TokioIo<Secured>, Exchanges> {
     }
 }
 
-impl Draining for http2::Connection<TokioIo<Secured>, Exchanges, TokioExecutor> {
+impl<S> Draining for http2::Connection<TokioIo<S>, Exchanges, TokioExecutor>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -178,10 +190,10 @@ impl Draining for http2::Connection<TokioIo<Secured>, Exchanges, TokioExecutor> 
 
 /// The requests of one connection.
 #[derive(Clone, Debug)]
-struct Exchanges {
-    server: Arc<Server>,
-    caller: Arc<Caller>,
-    activity: Activity,
+pub(super) struct Exchanges {
+    pub(super) server: Arc<Server>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) activity: Activity,
 }
 
 impl Service<Request<Incoming>> for Exchanges {

@@ -11,25 +11,28 @@ pub(crate) enum HandshakeError {
     #[error("the client presented no certificate")]
     NoCertificate,
     /// The chain ends elsewhere.
-    #[error("the client's certificate chains to no trusted authority")]
+    #[error("the certificate chains to no trusted authority")]
     UnknownAuthority,
     /// Its time is over.
-    #[error("the client's certificate has expired")]
+    #[error("the certificate has expired")]
     Expired,
     /// Its time has not come.
-    #[error("the client's certificate is not valid yet")]
+    #[error("the certificate is not valid yet")]
     NotYetValid,
+    /// It is another's.
+    #[error("the certificate is another's than was asked for")]
+    OtherName,
     /// A list says so.
-    #[error("the client's certificate is revoked")]
+    #[error("the certificate is revoked")]
     Revoked,
     /// No list of its issuer speaks for it.
-    #[error("no revocation list speaks for the client's certificate")]
+    #[error("no revocation list speaks for the certificate")]
     RevocationUnknown,
     /// It is verified, but names no caller.
-    #[error("the client's certificate is no identity: {0}")]
+    #[error("the certificate is no identity: {0}")]
     NoIdentity(String),
     /// Anything else that is wrong with it.
-    #[error("the client's certificate is not acceptable: {0}")]
+    #[error("the certificate is not acceptable: {0}")]
     Certificate(CertificateError),
     /// It took too long.
     #[error("the handshake took too long")]
@@ -47,6 +50,7 @@ impl HandshakeError {
             Self::UnknownAuthority => "unknown-authority",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
+            Self::OtherName => "wrong-identity",
             Self::Revoked => "revoked",
             Self::RevocationUnknown => "revocation-unknown",
             Self::NoIdentity(_) => "no-identity",
@@ -68,6 +72,12 @@ impl From<io::Error> for HandshakeError {
         let Some(Error::InvalidCertificate(certificate)) = tls else {
             return Self::Protocol(error);
         };
+        certificate.into()
+    }
+}
+
+impl From<&CertificateError> for HandshakeError {
+    fn from(certificate: &CertificateError) -> Self {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the enum is open and every other failure is told in its own words"
@@ -79,6 +89,9 @@ impl From<io::Error> for HandshakeError {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::OtherName
             }
             CertificateError::Revoked => Self::Revoked,
             CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,

@@ -44,6 +44,15 @@ impl Trust {
         self.0.borrow().clone()
     }
 
+    /// The next credentials that are loaded.
+    pub(crate) async fn next(&mut self) -> Arc<Credentials> {
+        if self.0.changed().await.is_err() {
+            // Nothing is loaded any more.
+            std::future::pending::<()>().await;
+        }
+        self.0.borrow_and_update().clone()
+    }
+
     /// Ready once a reload no longer accepts the chain: it was revoked, or its authority is gone.
     pub(crate) async fn ends(mut self, chain: &[CertificateDer<'static>]) {
         while self.0.changed().await.is_ok() {

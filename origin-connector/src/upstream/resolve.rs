@@ -12,6 +12,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use http::uri::Authority;
 
 use super::rank::Rank;
 use crate::config;
@@ -85,6 +86,16 @@ impl Dns {
         let (addresses, until) = found;
         let endpoints = addresses.into_iter().map(|one| (one, Rank::default()));
         self.found(name, endpoints.collect(), until)
+    }
+
+    /// The addresses of a host and port for one connection, in an order that stays the same.
+    pub(crate) async fn once(&self, authority: &Authority) -> Result<Vec<SocketAddr>, DnsError> {
+        if let Ok(address) = authority.as_str().parse() {
+            return Ok(vec![address]);
+        }
+        let port = authority.port_u16().unwrap_or_default();
+        let Found { endpoints, .. } = self.host(authority.host(), port).await?;
+        Ok(endpoints.into_keys().collect())
     }
 
     /// The addresses of a service. Its targets that have none are left out, as long as one has.

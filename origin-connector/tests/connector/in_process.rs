@@ -16,7 +16,7 @@ async fn a_connector_runs_inside_another_program() {
     let origin = Origin::start().await;
     let setup = Setup::new();
     let file = ConfigFile {
-        listen: "127.0.0.1:0".parse().unwrap(),
+        listen: Some("127.0.0.1:0".parse().unwrap()),
         admin: None,
         tls: TlsFile {
             certificate: setup.path("server.pem"),
@@ -34,13 +34,14 @@ async fn a_connector_runs_inside_another_program() {
             ..BackendFile::default()
         }],
         tcp: Vec::new(),
+        dial: Vec::new(),
         dns: DnsFile::default(),
         drain: DrainFile::default(),
         limits: LimitsFile::default(),
     };
     let config = Config::try_from(file).unwrap();
     let connector = Connector::bind(config).await.unwrap();
-    let address = connector.local_addr();
+    let address = connector.local_addr().unwrap();
     assert_eq!(connector.admin_addr(), None);
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(connector.run(async {

@@ -8,6 +8,7 @@ mod authority;
 mod chaos;
 mod client;
 mod command;
+mod dial;
 mod dns;
 mod docs;
 mod drain;

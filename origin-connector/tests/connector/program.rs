@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) mesh: Authority,
     pub(crate) edge: Authority,
     pub(crate) min_version: &'static str,
+    /// Whether gateways can connect; else there is a `[[dial]]`.
+    pub(crate) listens: bool,
     /// More fields of `[tls]`.
     pub(crate) tls: &'static str,
     /// What is logged, as in `RUST_LOG`; all of it by default.
@@ -39,6 +41,7 @@ impl Setup {
             mesh: Authority::new(),
             edge: Authority::new(),
             min_version: "1.3",
+            listens: true,
             tls: "",
             log: None,
             backends: String::new(),
@@ -109,8 +112,13 @@ impl Setup {
 
     /// Writes the configuration.
     pub(crate) fn config(&self) -> PathBuf {
+        let listen = if self.listens {
+            "listen = \"127.0.0.1:0\"\n"
+        } else {
+            ""
+        };
         let text = format!(
-            "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[tls]\ncertificate = \"server.pem\"\n\
+            "{listen}admin = \"127.0.0.1:0\"\n[tls]\ncertificate = \"server.pem\"\n\
              private_key = \"server.key\"\nclient_authority = \"edge.pem\"\nmin_version = \"{}\"\n{}\n{}\n{}\n",
             self.min_version, self.tls, self.backends, self.more
         );
@@ -133,10 +141,16 @@ impl Setup {
             .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = patient(stdout.next_line()).await.unwrap().unwrap();
-        let address = line.strip_prefix("listening https://").unwrap();
+        let address = match line.strip_prefix("listening https://") {
+            Some(address) => address.parse().unwrap(),
+            None => {
+                assert!(line.starts_with("dialling "), "{line}");
+                SocketAddr::from(([0, 0, 0, 0], 0))
+            }
+        };
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Running {
-            address: address.parse().unwrap(),
+            address,
             gateway: self.edge.issue(&[GATEWAY_ID]),
             setup: self,
             child,
@@ -164,6 +178,7 @@ pub(crate) async fn patient<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) struct Running {
+    /// Where it listens; nowhere, if it is unspecified.
     pub(crate) address: SocketAddr,
     pub(crate) setup: Arc<Setup>,
     /// The caller that backends allow.

@@ -1,0 +1,116 @@
+//! TLS to a gateway that is dialled. It is the server of the handshake and the caller of all that
+//! comes after it, so its certificate must be good for both.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+};
+
+use super::Credentials;
+use crate::identity::{Identity, PeerName};
+
+/// What is spoken on such a connection (RFC 7301): HTTP/2, where the one that was dialled is the
+/// client.
+pub(crate) const TUNNEL: &[u8] = b"tidegate-tunnel/1";
+
+/// TLS to a gateway that must prove to be `server`, by what was last loaded.
+pub(crate) fn client_config(
+    credentials: Arc<Credentials>,
+    server: PeerName,
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let gateway = Arc::new(Gateway {
+        credentials,
+        server,
+        provider: provider.clone(),
+    });
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(gateway.clone())
+        .with_client_cert_resolver(gateway);
+    config.alpn_protocols = vec![TUNNEL.to_vec()];
+    // A resumed session would go by what was trusted when it began.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+#[derive(Debug)]
+struct Gateway {
+    credentials: Arc<Credentials>,
+    server: PeerName,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Gateway {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // As if it had come in: authority, dates, revocation lists, one identity.
+        let callers = &self.credentials.callers;
+        callers.verify_client_cert(end_entity, intermediates, now)?;
+        let leaf = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let roots = &self.credentials.roots;
+        verify_server_cert_signed_by_trust_anchor(&leaf, roots, intermediates, now, algorithms)?;
+        let identity = Identity::of_certificate(end_entity)
+            .map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
+        if self.server.is_of(&identity) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::NotValidForName.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+impl ResolvesClientCert for Gateway {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _sigschemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        Some(self.credentials.key.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
