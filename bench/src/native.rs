@@ -41,6 +41,7 @@ fn measure() -> Result<Outcome> {
                 secrets: Secrets::Platform(None),
                 credentials: None,
                 limits: Arc::new(LimitAuthority::embedded()),
+                tunnels: None,
             };
             let bound = NativeGateway::bind(config, &bundle.octets, Arc::new(LogRecords)).await;
             let gateway = bound.map_err(|error| anyhow!("{error}"))?;

@@ -103,6 +103,7 @@ fn upstream(origin: &str) -> Upstream {
     let origin = Origin {
         name: "dc1".to_owned(),
         url: origin.to_owned(),
+        tunnel: None,
     };
     Upstream {
         timeout: Span(3_000),

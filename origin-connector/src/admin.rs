@@ -41,7 +41,11 @@ impl Readiness {
         if self.draining.is_cancelled() {
             return Some("draining\n");
         }
-        if self.policy.as_ref().is_some_and(|policy| !policy.is_ready()) {
+        if self
+            .policy
+            .as_ref()
+            .is_some_and(|policy| !policy.is_ready())
+        {
             return Some("no policy yet\n");
         }
         let tunnels = self.tunnels.as_ref();

@@ -15,7 +15,7 @@ use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{
     AllowedOrigins, Binding, CallerFact, CallerFacts, CallerToken, Carrier, ClaimRule, ClaimTest,
     ClaimValue, ClientMethod, FieldPredicate, FieldTest, HeaderEdits, IntrospectionClient,
-    KeyLocation, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, TemplatePart,
+    KeyLocation, Origin, PathTemplate, PublicKey, RemoteKeys, Reply, Retry, RetryOn, TemplatePart,
     TokenSource, TokenType,
 };
 use tidegate_shared::digest::Digest;
@@ -169,11 +169,26 @@ pub(crate) fn answer(answer: &Answer<'_>) -> String {
         Answer::Reply(reply) => format!("the gateway replies {}", self::reply(reply)),
         Answer::Forward(forward) => {
             let origins = forward.upstream.origins.iter();
-            format!(
-                "goes to {}",
-                ordered(origins.map(|origin| code(&origin.url)))
-            )
+            format!("goes to {}", ordered(origins.map(origin)))
         }
+    }
+}
+
+/// Where a request goes, and by which way.
+pub(crate) fn origin(origin: &Origin) -> String {
+    let Origin {
+        // In records alone.
+        name: _,
+        url,
+        tunnel,
+    } = origin;
+    match tunnel {
+        None => code(url),
+        Some(connector) => format!(
+            "{} by the tunnel of {}",
+            code(url),
+            code(connector.as_str())
+        ),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest ID in octets (SPIFFE-ID §2.3).
 const MAX_ID: usize = 2048;
 
@@ -13,7 +15,8 @@ const MAX_TRUST_DOMAIN: usize = 255;
 ///
 /// Invariant: holds nothing but the characters that the specification allows, so it can be
 /// compared octet by octet and written anywhere without escaping.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SpiffeId(String);
 
 /// The text is no SPIFFE ID.
@@ -74,6 +77,20 @@ impl FromStr for SpiffeId {
         } else {
             Err(InvalidSpiffeId::Path(text.to_owned()))
         }
+    }
+}
+
+impl TryFrom<String> for SpiffeId {
+    type Error = InvalidSpiffeId;
+
+    fn try_from(text: String) -> Result<Self, InvalidSpiffeId> {
+        text.parse()
+    }
+}
+
+impl From<SpiffeId> for String {
+    fn from(SpiffeId(text): SpiffeId) -> Self {
+        text
     }
 }
 

@@ -66,6 +66,7 @@ impl Runtime {
             secrets: Secrets::Given(secrets.collect()),
             credentials: Some(CredentialFolder::new(stage.store.path().to_owned())),
             limits,
+            tunnels: None,
         };
         let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(LogRecords)).await;
         let gateway = gateway.map_err(|error| anyhow!("{error}"))?;

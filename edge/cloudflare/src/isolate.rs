@@ -189,7 +189,7 @@ impl Isolate {
 
     fn prepare(&self, bundle: Verified<Bundle>) -> Result<Gateway, BundleError> {
         self.check_bindings(&bundle.content().tables)?;
-        Ok(Gateway::load(bundle)?)
+        Ok(Gateway::load(bundle)?.without_tunnels()?)
     }
 
     fn put(&self, gateway: Gateway) -> Rc<Gateway> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Method};
 use tidegate_shared::bundle::{RetryOn, Upstream};
 use tidegate_shared::problem::Problem;
+use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::time::UnixMillis;
 
 use crate::signing::Signer;
@@ -25,6 +26,11 @@ impl Destination {
             .origins
             .get(self.origin)
             .map_or("", |origin| &origin.url)
+    }
+
+    /// The connector on whose connections the origin is reached, where the gateway opens none.
+    pub fn tunnel(&self) -> Option<&SpiffeId> {
+        self.upstream.origins.get(self.origin)?.tunnel.as_ref()
     }
 
     /// The origin's name in the policy.

@@ -55,6 +55,17 @@ pub enum LoadError {
     /// Routes of a host that cannot be used.
     #[error("{0}")]
     Host(String),
+    /// An origin that this runtime cannot reach.
+    #[error(
+        "the origin `{origin}` of the upstream `{upstream}` is reached by a tunnel, and this runtime \
+         takes none"
+    )]
+    Tunnel {
+        /// The upstream's name.
+        upstream: String,
+        /// The origin's name.
+        origin: String,
+    },
 }
 
 impl Gateway {
@@ -92,6 +103,22 @@ impl Gateway {
             conditions,
             hosts: Hosts::new(hosts),
         })
+    }
+
+    /// The same for a runtime that takes no tunnels.
+    ///
+    /// # Errors
+    /// [`LoadError::Tunnel`] where an origin is reached by one.
+    pub fn without_tunnels(self) -> Result<Self, LoadError> {
+        let mut tunnels = self.tables.tunnels();
+        if let Some((upstream, origin, _)) = tunnels.next() {
+            return Err(LoadError::Tunnel {
+                upstream: upstream.to_owned(),
+                origin: origin.to_owned(),
+            });
+        }
+        drop(tunnels);
+        Ok(self)
     }
 
     /// Decodes the routes of every host now, and not when each is first asked for: where loading

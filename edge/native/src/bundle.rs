@@ -1,6 +1,6 @@
 //! A loaded bundle, and how a new one takes its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use tidegate_edge::{Gateway, LoadError, ShadowBundle};
 use tidegate_follow::{BoxError, Runner};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
+use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::trust::TrustKeys;
 use tidegate_shared::units::Percent;
 use tracing::info;
@@ -26,6 +27,8 @@ pub struct Loaded {
     clients: HashMap<String, Clients>,
     pub(crate) secrets: HashMap<String, Vec<u8>>,
     pub(crate) credentials: Option<CredentialFolder>,
+    /// The connectors that may dial, because origins are reached by their tunnels.
+    pub(crate) tunnels: HashSet<SpiffeId>,
 }
 
 /// A bundle that decides in shadow, with the secrets that it names. It reaches no origins.
@@ -69,6 +72,17 @@ pub enum LoadFailure {
     /// The store of API keys and revocations is not here.
     #[error("the policy needs the store `{0}`: give it with `--credentials DIR`")]
     NoCredentials(String),
+    /// Connectors cannot dial.
+    #[error(
+        "the origin `{origin}` of upstream `{upstream}` is reached by a tunnel: say with \
+         `--tunnels ADDR` where connectors dial"
+    )]
+    NoTunnels {
+        /// The upstream.
+        upstream: String,
+        /// Its origin.
+        origin: String,
+    },
 }
 
 /// What turns octets into a [`Loaded`] gateway.
@@ -78,6 +92,8 @@ pub(crate) struct Loader {
     pub(crate) identities: Vec<Identity>,
     pub(crate) secrets: Secrets,
     pub(crate) credentials: Option<CredentialFolder>,
+    /// Whether connectors can dial.
+    pub(crate) tunnels: bool,
 }
 
 impl Loader {
@@ -96,6 +112,16 @@ impl Loader {
         {
             return Err(LoadFailure::NoCredentials(store.to_owned()));
         }
+        let mut tunnels = bundle.content().tables.tunnels();
+        if !self.tunnels
+            && let Some((upstream, origin, _)) = tunnels.next()
+        {
+            return Err(LoadFailure::NoTunnels {
+                upstream: upstream.to_owned(),
+                origin: origin.to_owned(),
+            });
+        }
+        let tunnels = tunnels.map(|(_, _, connector)| connector.clone()).collect();
         let gateway = Gateway::load(bundle)?;
         let clients = gateway
             .upstreams()
@@ -112,6 +138,7 @@ impl Loader {
             clients,
             secrets,
             credentials: self.credentials.clone(),
+            tunnels,
         })
     }
 }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request, response};
+use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tidegate_edge::{
@@ -16,16 +17,19 @@ use tidegate_edge::{
 };
 use tidegate_follow::{Fetcher, chain, now};
 use tidegate_shared::problem::Problem;
+use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::time::UnixMillis;
 use tracing::debug;
 
 use crate::authority::LimitAuthority;
 use crate::body::{OriginBody, RequestBody, ResponseBody};
 use crate::bundle::{Loaded, LoadedShadow};
+use crate::client::Clients;
 use crate::ports::Ports;
 use crate::records::Records;
 use crate::tls::Shown;
 use crate::tunnel;
+use crate::tunnels::{Failure, Lease, Pool};
 use crate::{head, leases};
 
 /// What every request of a gateway shares.
@@ -36,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) authority: Arc<LimitAuthority>,
     /// What decides in shadow.
     pub(crate) shadow: ArcSwapOption<LoadedShadow>,
+    /// The tunnels to origins that no connection reaches, where connectors may dial.
+    pub(crate) tunnels: Option<Arc<Pool>>,
 }
 
 /// Who is at the other end of a connection.
@@ -60,6 +66,8 @@ pub(crate) struct Ending {
     plan: Option<AttemptPlan>,
     status: u16,
     end: End,
+    /// The tunnel that the answer comes by counts as busy until the end.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Ending {
@@ -71,6 +79,7 @@ impl Ending {
             plan: None,
             status: CLIENT_CLOSED_REQUEST,
             end: End::ClientGone,
+            lease: None,
         }
     }
 
@@ -176,9 +185,7 @@ pub(crate) async fn handle(
             };
             let mut ending = Ending::new(loaded, shared, exchange);
             let plan = ending.plan.insert(plan);
-            let answer = outgoing
-                .send(plan, &ending.loaded, &ending.shared.state)
-                .await;
+            let answer = outgoing.send(plan, &ending.loaded, &ending.shared).await;
             match answer {
                 Err((problem, cause)) => ending.refuse(problem, cause),
                 Ok(response) => pass_back(ending, response, upgrade),
@@ -219,15 +226,15 @@ struct Outgoing {
 
 impl Outgoing {
     /// Follows the plan until an answer is to be delivered, or there is none.
-    async fn send(&self, plan: &mut AttemptPlan, loaded: &Loaded, state: &State) -> Answer {
+    async fn send(&self, plan: &mut AttemptPlan, loaded: &Loaded, shared: &Shared) -> Answer {
         let mut last = None;
         let mut answer = None;
         let mut cause = String::new();
         loop {
-            match plan.next(state, last, now()) {
+            match plan.next(&shared.state, last, now()) {
                 Attempt::Send(destination, deadline) => {
                     let (outcome, response, failure) =
-                        self.attempt(&destination, deadline, loaded).await;
+                        self.attempt(&destination, deadline, loaded, shared).await;
                     debug!(origin = destination.origin(), ?outcome, failure, "attempt");
                     (answer, cause) = (response, failure);
                     last = Some((outcome, self.body.is_whole()));
@@ -246,6 +253,7 @@ impl Outgoing {
         destination: &Destination,
         deadline: UnixMillis,
         loaded: &Loaded,
+        shared: &Shared,
     ) -> (AttemptOutcome, Option<Response<Incoming>>, String) {
         let uri = format!("{}{}", destination.url(), self.path_and_query).parse::<Uri>();
         let clients = loaded.clients(&destination.upstream().name);
@@ -261,32 +269,76 @@ impl Outgoing {
         for (name, value) in destination.fields() {
             request.headers_mut().insert(name, value.clone());
         }
-        let pool = if self.upgrade {
-            &clients.http1
-        } else {
-            &clients.any
+        let answer = async {
+            match destination.tunnel() {
+                None => self.direct(clients, request).await,
+                Some(connector) => {
+                    // A signature is good for one arrival.
+                    let signed = destination.fields().next().is_some();
+                    let tunnels = shared.tunnels.as_deref();
+                    self.by_tunnel(tunnels, connector, request, signed).await
+                }
+            }
         };
         let left = Duration::from_millis(deadline.since(now()));
-        match tokio::time::timeout(left, pool.request(request)).await {
+        match tokio::time::timeout(left, answer).await {
             Err(_) => (
                 AttemptOutcome::TimedOut,
                 None,
                 "no response head in time".to_owned(),
             ),
-            Ok(Err(error)) => {
-                let outcome = if error.is_connect() {
-                    AttemptOutcome::ConnectFailed
-                } else {
-                    AttemptOutcome::Failed
-                };
-                (outcome, None, chain(&error))
-            }
+            Ok(Err(Failure(outcome, cause))) => (outcome, None, cause),
             Ok(Ok(response)) => (
                 AttemptOutcome::Answered(response.status().as_u16()),
                 Some(response),
                 String::new(),
             ),
         }
+    }
+
+    async fn direct(
+        &self,
+        clients: &Clients,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let pool = if self.upgrade {
+            &clients.http1
+        } else {
+            &clients.any
+        };
+        pool.request(request).await.map_err(|error| {
+            let outcome = if error.is_connect() {
+                AttemptOutcome::ConnectFailed
+            } else {
+                AttemptOutcome::Failed
+            };
+            Failure(outcome, chain(&error))
+        })
+    }
+
+    async fn by_tunnel(
+        &self,
+        tunnels: Option<&Pool>,
+        connector: &SpiffeId,
+        request: Request<RequestBody>,
+        signed: bool,
+    ) -> Result<Response<Incoming>, Failure> {
+        // A bundle that needs tunnels is not loaded where there are none.
+        let none = || {
+            Failure(
+                AttemptOutcome::ConnectFailed,
+                "there are no tunnels".to_owned(),
+            )
+        };
+        let tunnels = tunnels.ok_or_else(none)?;
+        let again = request.method().is_idempotent() && self.body.is_end_stream() && !signed;
+        let (mut response, lease) = if self.upgrade {
+            tunnels.switch(connector, request).await?
+        } else {
+            tunnels.send(connector, request, again).await?
+        };
+        response.extensions_mut().insert(Arc::new(lease));
+        Ok(response)
     }
 }
 
@@ -299,6 +351,7 @@ fn pass_back(
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let origin = switches.then(|| hyper::upgrade::on(&mut response));
     let (mut parts, incoming) = response.into_parts();
+    ending.lease = parts.extensions.remove();
     let edits = ending.edits(&parts);
     let protocol = parts.headers.get(UPGRADE).cloned();
     strip(&mut parts.headers);

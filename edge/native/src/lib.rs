@@ -18,6 +18,7 @@ mod refresh;
 mod server;
 mod tls;
 mod tunnel;
+mod tunnels;
 
 pub use authority::{
     AuthorityConfig, AuthorityServer, AuthorityToken, InvalidAuthority, InvalidToken,
@@ -31,3 +32,4 @@ pub use records::{LogRecords, Records};
 pub use server::{Config, NativeGateway, Reloader};
 pub use tidegate_follow::{Follow, FollowError, Following, InvalidSource, Next, Source, now};
 pub use tls::{TlsError, TlsFiles};
+pub use tunnels::{MAX_TUNNELS, TUNNEL_PING, TunnelConfig, TunnelFiles};

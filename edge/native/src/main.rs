@@ -10,7 +10,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use tidegate_edge_native::{
     AuthorityConfig, AuthorityServer, AuthorityToken, Config, CredentialFolder, Follow, Following,
-    Identity, LimitAuthority, LogRecords, NativeGateway, Secrets, Source, TlsFiles, now,
+    Identity, LimitAuthority, LogRecords, MAX_TUNNELS, NativeGateway, Secrets, Source, TUNNEL_PING,
+    TlsFiles, TunnelConfig, TunnelFiles, now,
 };
 use tidegate_shared::channel::ChannelName;
 use tidegate_shared::trust::TrustKeys;
@@ -56,6 +57,8 @@ struct Arguments {
     credentials: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    tunnels: TunnelArguments,
     /// How to log, to standard error
     #[arg(long, value_enum, default_value_t = Log::Human)]
     log: Log,
@@ -129,6 +132,66 @@ impl LimitArguments {
         let server = AuthorityServer::bind(config).await?;
         info!(address = %server.local_addr()?, "limits are kept for other gateways");
         Ok(Some(server))
+    }
+}
+
+/// How origins are reached that no connection reaches.
+#[derive(Debug, clap::Args)]
+struct TunnelArguments {
+    /// Listen here for connectors that dial; requests go to their origins over what they have opened
+    #[arg(
+        long,
+        value_name = "ADDR",
+        requires_all = ["tunnel_certificate", "tunnel_key", "tunnel_authorities"]
+    )]
+    tunnels: Option<SocketAddr>,
+    /// The certificate by which connectors know the gateway, then those between it and its
+    /// authority; good for a server and a client
+    #[arg(long, value_name = "FILE", requires = "tunnels")]
+    tunnel_certificate: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tunnels")]
+    tunnel_key: Option<PathBuf>,
+    /// The authorities of the connectors' certificates
+    #[arg(long, value_name = "FILE", requires = "tunnels")]
+    tunnel_authorities: Option<PathBuf>,
+    /// A list of revoked certificates of connectors
+    #[arg(long = "tunnel-crl", value_name = "FILE", requires = "tunnels")]
+    tunnel_crls: Vec<PathBuf>,
+    /// Tunnels at once; more are declined
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = MAX_TUNNELS,
+        value_parser = tunnel_bound,
+        requires = "tunnels"
+    )]
+    max_tunnels: usize,
+}
+
+/// Each tunnel has a descriptor or two, and windows of its own.
+const MOST_TUNNELS: usize = 100_000;
+
+fn tunnel_bound(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=MOST_TUNNELS).contains(number))
+        .ok_or_else(|| format!("`{text}` is not between 1 and {MOST_TUNNELS}"))
+}
+
+impl TunnelArguments {
+    fn config(self) -> Option<TunnelConfig> {
+        Some(TunnelConfig {
+            listen: self.tunnels?,
+            files: TunnelFiles {
+                certificate: self.tunnel_certificate?,
+                key: self.tunnel_key?,
+                authorities: self.tunnel_authorities?,
+                revocations: self.tunnel_crls,
+            },
+            most: self.max_tunnels,
+            ping: TUNNEL_PING,
+        })
     }
 }
 
@@ -220,6 +283,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         secrets: Secrets::Platform(arguments.secrets),
         credentials: arguments.credentials.map(CredentialFolder::new),
         limits,
+        tunnels: arguments.tunnels.config(),
     };
     let records = Arc::new(LogRecords);
     let gateway = match arguments.bundle {
@@ -241,6 +305,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
+    if let Some(address) = gateway.tunnels_addr()? {
+        info!(%address, "connectors may dial");
+    }
     writeln!(
         std::io::stdout(),
         "listening {}://{}",

@@ -25,6 +25,7 @@ use crate::ports::Secrets;
 use crate::records::Records;
 use crate::refresh;
 use crate::tls::{Tls, TlsFiles};
+use crate::tunnels::{Pool, TunnelConfig, Tunnels};
 
 /// Connections at once; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -48,6 +49,8 @@ pub struct Config {
     pub credentials: Option<CredentialFolder>,
     /// Who says how much is left of limits that hold over many places.
     pub limits: Arc<LimitAuthority>,
+    /// Where connectors dial, where any origin is reached by tunnels.
+    pub tunnels: Option<TunnelConfig>,
 }
 
 /// A gateway that listens.
@@ -57,6 +60,7 @@ pub struct NativeGateway {
     loader: Loader,
     current: Arc<ArcSwap<Loaded>>,
     shared: Arc<Shared>,
+    tunnels: Option<(Arc<Tunnels>, TcpListener)>,
 }
 
 impl std::fmt::Debug for NativeGateway {
@@ -109,6 +113,7 @@ impl NativeGateway {
             secrets,
             credentials,
             limits,
+            tunnels,
         } = config;
         let tls = tls.map(Tls::load).transpose()?.map(Arc::new);
         let loader = Loader {
@@ -116,25 +121,37 @@ impl NativeGateway {
             identities,
             secrets,
             credentials,
+            tunnels: tunnels.is_some(),
         };
         let loaded = loader.load(bundle)?;
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|error| format!("cannot listen on `{listen}`: {error}"))?;
+        let listener = open(listen).await?;
+        let current = Arc::new(ArcSwap::from_pointee(loaded));
+        let mut pool = None;
+        let tunnels = match tunnels {
+            None => None,
+            Some(config) => {
+                let pool = pool.insert(Arc::new(Pool::new(config.most)));
+                let tunnels = Tunnels::new(&config, Arc::clone(pool), Arc::clone(&current))?;
+                Some((Arc::new(tunnels), open(config.listen).await?))
+            }
+        };
+        let loaded = current.load();
         info!(digest = %loaded.gateway.digest(), policy = loaded.gateway.policy(), "bundle in force");
         Ok(Self {
             listener,
             tls,
             loader,
-            current: Arc::new(ArcSwap::from_pointee(loaded)),
+            current: Arc::clone(&current),
+            tunnels,
             shared: Arc::new(Shared {
                 state: State::new(seed),
                 records,
                 fetcher: Fetcher::new()?,
                 authority: limits,
                 shadow: ArcSwapOption::empty(),
+                tunnels: pool,
             }),
         })
     }
@@ -145,6 +162,15 @@ impl NativeGateway {
     /// Where the system does not tell.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The address at which connectors dial, if they may.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn tunnels_addr(&self) -> std::io::Result<Option<SocketAddr>> {
+        let listener = self.tunnels.as_ref().map(|(_, listener)| listener);
+        listener.map(TcpListener::local_addr).transpose()
     }
 
     /// Whether clients speak TLS with it.
@@ -196,6 +222,17 @@ impl NativeGateway {
             .tls
             .clone()
             .map(|tls| tokio::spawn(async move { tls.watch().await }));
+        let (draining, drain) = tokio::sync::oneshot::channel::<()>();
+        let tunnels = self.tunnels.map(|(tunnels, listener)| {
+            let accepting = Arc::clone(&tunnels);
+            tokio::spawn(async move {
+                let drain = async {
+                    let _ = drain.await;
+                };
+                accepting.accept(listener, drain).await;
+            });
+            tunnels
+        });
         let graceful = GracefulShutdown::new();
         let builder = Arc::new(connection::builder());
         let serve = |stream, client: SocketAddr| {
@@ -208,11 +245,15 @@ impl NativeGateway {
             connection.begin(stream, client.ip(), self.tls.clone())
         };
         listen::accept(self.listener, MAX_CONNECTIONS, shutdown, serve).await;
+        drop(draining);
         if tokio::time::timeout(DRAIN, graceful.shutdown())
             .await
             .is_err()
         {
             warn!("requests were still under way after {DRAIN:?}");
+        }
+        if let Some(tunnels) = tunnels {
+            tunnels.end();
         }
         refreshing.abort();
         leasing.abort();
@@ -220,4 +261,9 @@ impl NativeGateway {
             renewing.abort();
         }
     }
+}
+
+async fn open(address: SocketAddr) -> Result<TcpListener, String> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on `{address}`: {error}"))
 }

@@ -62,11 +62,24 @@ pub(crate) struct Shown {
     pub(crate) details: Result<ClientCertificate, InvalidCertificate>,
 }
 
+/// What is made of files, and made again when they change.
+pub(crate) trait Material: Sized + Send + Sync + 'static {
+    /// The files.
+    type Files: Clone + Send + Sync + 'static;
+
+    fn paths(files: &Self::Files) -> Vec<&PathBuf>;
+
+    fn load(files: &Self::Files) -> Result<Self, TlsError>;
+}
+
 /// What connections begin with.
+pub(crate) type Tls = Kept<ServerConfig>;
+
+/// What was made last.
 #[derive(Debug)]
-pub(crate) struct Tls {
-    files: TlsFiles,
-    current: ArcSwap<ServerConfig>,
+pub(crate) struct Kept<M: Material> {
+    files: M::Files,
+    current: ArcSwap<M>,
     /// The files as they were before they were first loaded: what changes after that is noticed.
     first: Stamp,
 }
@@ -75,20 +88,25 @@ pub(crate) struct Tls {
 type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 impl Tls {
-    pub(crate) fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let first = stamp(&files);
-        let config = server_config(&files)?;
+    /// The handshake.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        TlsAcceptor::from(self.current()).accept(stream).await
+    }
+}
+
+impl<M: Material> Kept<M> {
+    pub(crate) fn load(files: M::Files) -> Result<Self, TlsError> {
+        let first = stamp::<M>(&files);
+        let material = M::load(&files)?;
         Ok(Self {
             files,
-            current: ArcSwap::from_pointee(config),
+            current: ArcSwap::from_pointee(material),
             first,
         })
     }
 
-    /// The handshake.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        let acceptor = TlsAcceptor::from(self.current.load_full());
-        acceptor.accept(stream).await
+    pub(crate) fn current(&self) -> Arc<M> {
+        self.current.load_full()
     }
 
     /// Loads the files whenever they change. Never ends.
@@ -98,8 +116,8 @@ impl Tls {
             tokio::time::sleep(INTERVAL).await;
             let (files, before) = (self.files.clone(), seen.clone());
             let load = move || {
-                let found = stamp(&files);
-                (found != before).then(|| (found, server_config(&files)))
+                let found = stamp::<M>(&files);
+                (found != before).then(|| (found, M::load(&files)))
             };
             let Ok(Some((found, loaded))) = tokio::task::spawn_blocking(load).await else {
                 continue;
@@ -107,8 +125,8 @@ impl Tls {
             // Remembered also where loading fails: one change, one line in the log.
             seen = found;
             match loaded {
-                Ok(config) => {
-                    self.current.store(Arc::new(config));
+                Ok(material) => {
+                    self.current.store(Arc::new(material));
                     info!("certificates reloaded");
                 }
                 Err(error) => warn!(%error, "certificates not reloaded, the old ones stay"),
@@ -127,38 +145,53 @@ pub(crate) fn client_certificate(stream: &TlsStream<TcpStream>) -> Option<Shown>
     })
 }
 
-fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let clients: Arc<dyn ClientCertVerifier> = match &files.client_authorities {
-        None => WebPkiClientVerifier::no_client_auth(),
-        Some(path) => {
-            let mut roots = RootCertStore::empty();
-            for authority in certificates(path)? {
-                roots.add(authority)?;
+impl Material for ServerConfig {
+    type Files = TlsFiles;
+
+    fn paths(files: &TlsFiles) -> Vec<&PathBuf> {
+        let TlsFiles {
+            certificate,
+            key,
+            client_authorities,
+        } = files;
+        let mut paths = vec![certificate, key];
+        paths.extend(client_authorities);
+        paths
+    }
+
+    fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let clients: Arc<dyn ClientCertVerifier> = match &files.client_authorities {
+            None => WebPkiClientVerifier::no_client_auth(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for authority in certificates(path)? {
+                    roots.add(authority)?;
+                }
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                    .allow_unauthenticated()
+                    .build()?
             }
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .allow_unauthenticated()
-                .build()?
-        }
-    };
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(failed(&files.key))?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&version::TLS13])?
-        .with_client_cert_verifier(clients)
-        .with_single_cert(certificates(&files.certificate)?, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    // A resumed session would skip the verifier (RFC 8446 §2.2).
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(config)
+        };
+        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(failed(&files.key))?;
+        let mut config = Self::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13])?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(certificates(&files.certificate)?, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A resumed session would skip the verifier (RFC 8446 §2.2).
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     all.map_err(failed(path))
 }
 
-fn failed(path: &Path) -> impl Fn(pem::Error) -> TlsError {
+pub(crate) fn failed(path: &Path) -> impl Fn(pem::Error) -> TlsError {
     let path = path.to_owned();
     move |error| TlsError::File {
         path: path.clone(),
@@ -166,16 +199,10 @@ fn failed(path: &Path) -> impl Fn(pem::Error) -> TlsError {
     }
 }
 
-fn stamp(files: &TlsFiles) -> Stamp {
-    let TlsFiles {
-        certificate,
-        key,
-        client_authorities,
-    } = files;
-    let paths = [Some(certificate), Some(key), client_authorities.as_ref()];
+fn stamp<M: Material>(files: &M::Files) -> Stamp {
     let stamp = |path: &PathBuf| {
         let data = std::fs::metadata(path).ok()?;
         Some((data.modified().ok()?, data.len()))
     };
-    paths.into_iter().flatten().map(stamp).collect()
+    M::paths(files).into_iter().map(stamp).collect()
 }

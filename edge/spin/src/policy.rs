@@ -97,7 +97,7 @@ impl Policy {
             secrets: OnceCell::new(),
             needs_authority: bundle.content().tables.needs_authority(),
             authority: OnceCell::new(),
-            gateway: Gateway::load(bundle)?,
+            gateway: Gateway::load(bundle)?.without_tunnels()?,
             source,
         })
     }

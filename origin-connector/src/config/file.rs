@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    BackendFile, DialFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile, TcpFile,
-    TlsFile,
+    BackendFile, DialFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile,
+    TcpFile, TlsFile,
 };
 
 /// The whole file. Unknown fields are errors.

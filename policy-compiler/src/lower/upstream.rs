@@ -4,6 +4,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_bytes::ByteBuf;
 use tidegate_shared::bundle::{self, RetryOn};
+use tidegate_shared::spiffe::{InvalidSpiffeId, SpiffeId};
 use tidegate_shared::units::Percent;
 
 use super::{Context, caller, connector, expiry, signing};
@@ -35,7 +36,8 @@ pub(super) fn lower(
         .iter()
         .map(|(name, origin)| bundle::Origin {
             name: name.value.clone(),
-            url: url(&origin.url, cx),
+            url: url(&origin.url, origin.tunnel.is_some(), cx),
+            tunnel: origin.tunnel.as_ref().and_then(|id| tunnel(id, cx)),
         })
         .collect();
     if let Some(balance) = &upstream.balance {
@@ -75,8 +77,21 @@ pub(super) fn lower(
     }
 }
 
-/// Scheme, authority and base path, without a slash at the end.
-fn url(url: &Spanned<String>, cx: &mut Context<'_>) -> String {
+/// The connector on whose connections an origin is reached.
+fn tunnel(id: &Spanned<String>, cx: &mut Context<'_>) -> Option<SpiffeId> {
+    let parsed = id.value.parse();
+    let wrong = |error: InvalidSpiffeId| {
+        cx.diagnostics.push(
+            Diagnostic::error("invalid-value", id.span, error.to_string())
+                .help("write the connector's SPIFFE ID, as `spiffe://bank.example/connector/dc1`"),
+        );
+    };
+    parsed.map_err(wrong).ok()
+}
+
+/// Scheme, authority and base path, without a slash at the end. A tunnel encrypts whatever the
+/// scheme says.
+fn url(url: &Spanned<String>, tunnelled: bool, cx: &mut Context<'_>) -> String {
     let text = url.value.trim_end_matches('/').to_owned();
     let parsed = text.parse::<http::Uri>().ok();
     let host = parsed.as_ref().and_then(|uri| {
@@ -95,7 +110,9 @@ fn url(url: &Spanned<String>, cx: &mut Context<'_>) -> String {
             )
             .help("write `https://host:port`, with a path if all requests go below it"),
         ),
-        Some(("http", host)) if !matches!(host, "localhost" | "127.0.0.1" | "[::1]") => {
+        Some(("http", host))
+            if !tunnelled && !matches!(host, "localhost" | "127.0.0.1" | "[::1]") =>
+        {
             cx.diagnostics.push(
                 Diagnostic::warning(
                     "plaintext-origin",

@@ -42,6 +42,9 @@ record! {
     struct Origin {
         /// Scheme, host and port, and a base path if there is one.
         url: Spanned<String>,
+        /// The SPIFFE ID of the connector that dials the gateway, where nothing can connect to this
+        /// place.
+        tunnel: Option<Spanned<String>>,
     }
 }
 

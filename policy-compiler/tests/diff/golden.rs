@@ -865,6 +865,27 @@ fn bound_tokens() {
 }
 
 #[test]
+fn tunnels_to_origins() {
+    check(
+        &[(
+            "      dc1: { url: \"https://dc1.bank.example\" }\n",
+            "      dc1: { url: \"https://dc1.bank.example\", tunnel: \"spiffe://bank.example/connector/dc1\" }\n",
+        )],
+        &expect![[r#"
+            changes: destination
+              GET, HEAD api.bank.example/accounts/{id}
+              POST api.bank.example/accounts/{id}/transfers
+              GET, HEAD api.bank.example/partners/*
+                - `https://dc1.bank.example`, then `https://dc2.bank.example`
+                + `https://dc1.bank.example` by the tunnel of `spiffe://bank.example/connector/dc1`, then `https://dc2.bank.example`
+
+            3 changes: 3 changes
+        "#]],
+    );
+}
+
+/// The documentation has a line for every kind.
+#[test]
 fn signatures_towards_origins() {
     check(
         &[(

@@ -27,6 +27,7 @@ pub(crate) struct Issuer {
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
     origins: Vec<&'static str>,
+    tunnel: bool,
     identity: Option<&'static str>,
     timeout: &'static str,
     attempts: u8,
@@ -99,12 +100,14 @@ fn consumers() -> impl Strategy<Value = Vec<usize>> {
 fn upstream() -> impl Strategy<Value = Upstream> {
     (
         subsequence(vec!["https://dc1.example", "https://dc2.example"], 1..=2).prop_shuffle(),
+        any::<bool>(),
         prop::option::of(Just("edge")),
         select(&["1s", "2s"]),
         1_u8..=2,
     )
-        .prop_map(|(origins, identity, timeout, attempts)| Upstream {
+        .prop_map(|(origins, tunnel, identity, timeout, attempts)| Upstream {
             origins,
+            tunnel,
             identity,
             timeout,
             attempts,
@@ -296,14 +299,20 @@ impl Model {
         for (index, upstream) in self.upstreams.iter().enumerate() {
             let Upstream {
                 origins,
+                tunnel,
                 identity,
                 timeout,
                 attempts,
             } = upstream;
+            let tunnel = if *tunnel {
+                ", tunnel: \"spiffe://bank.example/connector\""
+            } else {
+                ""
+            };
             let origins: Vec<String> = origins
                 .iter()
                 .enumerate()
-                .map(|(index, url)| format!("o{index}{suffix}: {{ url: \"{url}\" }}"))
+                .map(|(index, url)| format!("o{index}{suffix}: {{ url: \"{url}\"{tunnel} }}"))
                 .collect();
             let tls = identity.map_or(String::new(), |identity| {
                 format!("tls: {{ identity: {identity} }}, ")

@@ -115,11 +115,11 @@ impl Watched {
                     panic!("there is an origin")
                 };
                 let upstream = destination.upstream();
-                let urls = upstream
+                let places = upstream
                     .origins
                     .iter()
-                    .map(|Origin { url, .. }| url.as_str());
-                seen.insert("origins".to_owned(), urls.collect::<Vec<_>>().join(" "));
+                    .map(|Origin { url, tunnel, .. }| format!("{url} {tunnel:?}"));
+                seen.insert("origins".to_owned(), places.collect::<Vec<_>>().join(" "));
                 seen.insert("identity".to_owned(), format!("{:?}", upstream.identity));
                 seen.insert("trust".to_owned(), format!("{:?}", upstream.trust));
                 seen.insert("retry".to_owned(), format!("{:?}", upstream.retry));

@@ -10,6 +10,7 @@ use super::{
     SignerMaterial, Signers,
 };
 use crate::condition::Condition;
+use crate::spiffe::SpiffeId;
 use crate::units::{Percent, Span};
 
 /// The tables of a bundle. A route's reference is an index into one of them.
@@ -100,6 +101,18 @@ impl Tables {
             ListLocation::Store(store) => Some(store.as_str()),
             ListLocation::Url(_) => None,
         }))
+    }
+
+    /// The origins that are reached by tunnels: the upstream's name, the origin's, and who opens
+    /// the tunnels.
+    pub fn tunnels(&self) -> impl Iterator<Item = (&str, &str, &SpiffeId)> {
+        self.upstreams.iter().flat_map(|upstream| {
+            let origins = upstream.origins.iter();
+            origins.filter_map(|origin| {
+                let connector = origin.tunnel.as_ref()?;
+                Some((upstream.name.as_str(), origin.name.as_str(), connector))
+            })
+        })
     }
 
     /// Whether limits hold over many places, so that the platform must have an authority for them.
@@ -223,6 +236,9 @@ pub struct Origin {
     pub name: String,
     /// Scheme, authority and base path, without a slash at the end.
     pub url: String,
+    /// The connector that has opened the connections over which this is reached, where the gateway
+    /// opens none.
+    pub tunnel: Option<SpiffeId>,
 }
 
 /// When an attempt is repeated, at the next origin.

@@ -49,6 +49,7 @@ async fn gateway_recording(bundle: &[u8], records: Arc<dyn Records>) -> NativeGa
         secrets: Secrets::Given([].into()),
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
+        tunnels: None,
     };
     let gateway = NativeGateway::bind(config, bundle, records).await;
     gateway.unwrap()

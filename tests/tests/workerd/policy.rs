@@ -69,6 +69,7 @@ impl Policy {
         let origin = |(index, url): (usize, &String)| Origin {
             name: format!("dc{}", index + 1),
             url: url.clone(),
+            tunnel: None,
         };
         let index = u32::try_from(self.upstreams.len()).unwrap();
         self.upstreams.push(Upstream {

@@ -171,3 +171,33 @@ fn retries_end_with_their_budget() {
     });
     assert_eq!(retried.count(), 10);
 }
+
+#[test]
+fn a_destination_says_by_whose_tunnel_it_is_reached_and_other_runtimes_take_none() {
+    let world = World::new();
+    let connector = "spiffe://bank.example/connector/dc1";
+    let mut tunnelled = upstream();
+    tunnelled.origins[0].tunnel = Some(connector.parse().unwrap());
+    let mut plan = plan(&world, tunnelled.clone(), "GET /");
+    let mut tunnels = Vec::new();
+    let mut last = None;
+    while let Attempt::Send(destination, _) = plan.next(&world.state, last, world.now.get()) {
+        tunnels.push(destination.tunnel().map(ToString::to_string));
+        last = Some((AttemptOutcome::ConnectFailed, WHOLE));
+    }
+    assert_eq!(tunnels, [Some(connector.to_owned()), None]);
+
+    let load = |upstream| {
+        let tables = Tables {
+            upstreams: vec![upstream],
+            ..tables()
+        };
+        gateway(tables, vec![("/*", route("a"))]).without_tunnels()
+    };
+    assert!(load(upstream()).is_ok());
+    let error = load(tunnelled).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the origin `dc1` of the upstream `banking` is reached by a tunnel, and this runtime takes none"
+    );
+}

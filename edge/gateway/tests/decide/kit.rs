@@ -45,6 +45,7 @@ pub(crate) fn upstream() -> Upstream {
     let origin = |name: &str| Origin {
         name: name.to_owned(),
         url: format!("https://{name}.bank.example"),
+        tunnel: None,
     };
     Upstream {
         timeout: Span(3_000),

@@ -52,6 +52,7 @@ impl Running {
             secrets: Secrets::Given([("shared".to_owned(), SECRET.to_vec())].into()),
             credentials: None,
             limits: Arc::new(tidegate_edge_native::LimitAuthority::embedded()),
+            tunnels: None,
         };
         let (sender, records) = mpsc::unbounded_channel();
         let gateway = NativeGateway::bind(config, bundle, Arc::new(Sink(sender)))
@@ -139,6 +140,7 @@ fn upstream(origins: &[SocketAddr]) -> Upstream {
     let origins = origins.iter().zip(0..).map(|(address, index)| Origin {
         name: format!("o{index}"),
         url: format!("http://{address}"),
+        tunnel: None,
     });
     Upstream {
         retry: Retry {

@@ -124,6 +124,8 @@ async fn native(setting: Setting<'_>) -> Result<Gateway, Failure> {
             .store
             .map(|folder| CredentialFolder::new(folder.to_owned())),
         limits: Arc::new(LimitAuthority::embedded()),
+        // The world of `tidegate dev` can be dialled.
+        tunnels: None,
     };
     let bound = NativeGateway::bind(config, setting.bundle, Arc::new(LogRecords)).await;
     let gateway = bound.map_err(|error| -> Failure { error })?;

@@ -76,16 +76,13 @@ fn upstreams(old: &Upstream, new: &Upstream) -> Vec<Difference> {
         // By the upstream's name, whatever routes lead there.
         connector: _,
     } = old;
-    let urls = |origins: &[Origin]| {
-        let url = |Origin { name: _, url }: &Origin| url.clone();
-        origins.iter().map(url).collect::<Vec<_>>()
-    };
+    let places = |origins: &[Origin]| origins.iter().map(words::origin).collect::<Vec<_>>();
     let differences = [
         Difference::between(
             ChangeKind::Destination,
-            &urls(origins),
-            &urls(&new.origins),
-            |urls| words::ordered(urls.iter().map(|url| words::code(url))),
+            &places(origins),
+            &places(&new.origins),
+            |places| words::ordered(places.iter().cloned()),
         ),
         self::retry(retry, &new.retry),
         Difference::between(

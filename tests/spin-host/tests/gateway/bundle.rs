@@ -25,6 +25,7 @@ pub(crate) fn bundle(sequence: u64, status: &str, origins: &[String]) -> Vec<u8>
     let origins = origins.iter().zip(1..).map(|(url, number)| Origin {
         name: format!("dc{number}"),
         url: url.clone(),
+        tunnel: None,
     });
     let tables = Tables {
         issuers: vec![Issuer {

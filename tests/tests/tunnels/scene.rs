@@ -1,0 +1,169 @@
+//! A mesh that takes no connection from outside: an origin, a connector that dials, a gateway.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tempfile::TempDir;
+use tidegate_tests::client::{self, Answer};
+use tidegate_tests::stage::Stage;
+use tokio::net::TcpListener;
+
+use crate::authority::{Authority, Leaf};
+use crate::origin::Origin;
+use crate::program::{Gateway, GatewayTask, Program, connector};
+
+pub(crate) const GATEWAY_ID: &str = "spiffe://edge.example/gateway";
+
+/// The SPIFFE ID of the connector in a data centre.
+pub(crate) fn connector_id(place: &str) -> String {
+    format!("spiffe://bank.example/connector/{place}")
+}
+
+/// A policy whose origins are reached by the tunnels of these data centres.
+fn policy(places: &[&str]) -> String {
+    let origin = |place: &&str| {
+        format!(
+            "      {place}: {{ url: \"https://banking.{place}.bank.example:8443\", tunnel: \"{}\" }}\n",
+            connector_id(place)
+        )
+    };
+    let origins: String = places.iter().map(origin).collect();
+    format!(
+        "tidegate: v1\nname: tunnels\nhosts: [api.bank.example]\n\
+         upstreams:\n  banking:\n    origins:\n{origins}    timeout: 5s\n    \
+         retry: {{ attempts: 2, on: [connect], budget: 100% }}\n\
+         apis:\n  all:\n    auth: public\n    to: banking\n    routes:\n      - any: /*\n"
+    )
+}
+
+pub(crate) struct Scene {
+    pub(crate) folder: TempDir,
+    pub(crate) mesh: Authority,
+    edge: Authority,
+    pub(crate) origin: Origin,
+    trust: String,
+    pub(crate) most: usize,
+    pub(crate) revocations: bool,
+}
+
+impl Scene {
+    pub(crate) async fn open(places: &[&str]) -> Self {
+        let scene = Self {
+            folder: tempfile::tempdir().unwrap(),
+            mesh: Authority::new(),
+            edge: Authority::new(),
+            origin: Origin::start().await,
+            trust: String::new(),
+            most: 64,
+            revocations: false,
+        };
+        scene.mesh.write(&scene.path("mesh.pem"));
+        scene.edge.write(&scene.path("edge.pem"));
+        let leaf = scene.edge.issue(GATEWAY_ID);
+        leaf.write(scene.folder.path(), "gateway");
+        scene.install(places)
+    }
+
+    /// Writes the bundle, which a running gateway takes.
+    pub(crate) fn install(mut self, places: &[&str]) -> Self {
+        self.trust = self.publish(places);
+        self
+    }
+
+    pub(crate) fn publish(&self, places: &[&str]) -> String {
+        let stage = Stage::asking(&policy(places), vec![]).unwrap();
+        let new = self.path("bundle.new");
+        std::fs::write(&new, &stage.bundle).unwrap();
+        std::fs::rename(new, self.path("bundle")).unwrap();
+        stage.trust.to_string()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The gateway, at ports of its own.
+    pub(crate) async fn gateway(&self) -> Gateway {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.gateway_at(free, free).await
+    }
+
+    pub(crate) async fn gateway_at(&self, listen: SocketAddr, tunnels: SocketAddr) -> Gateway {
+        let task = GatewayTask {
+            listen,
+            tunnels,
+            trust: self.trust.clone(),
+            most: self.most,
+            revocations: self.revocations,
+        };
+        Gateway::start(self.folder.path(), &task).await
+    }
+
+    /// A connector of a data centre that dials the gateway at these addresses.
+    pub(crate) fn connector(&self, place: &str, dials: &[SocketAddr], tunnels: usize) -> Program {
+        self.connector_as(
+            &self.mesh.issue(&connector_id(place)),
+            place,
+            dials,
+            tunnels,
+        )
+    }
+
+    pub(crate) fn connector_as(
+        &self,
+        leaf: &Leaf,
+        place: &str,
+        dials: &[SocketAddr],
+        tunnels: usize,
+    ) -> Program {
+        leaf.write(self.folder.path(), place);
+        let mut text = format!(
+            "[tls]\ncertificate = \"{place}.pem\"\nprivate_key = \"{place}.key\"\n\
+             client_authority = \"edge.pem\"\n[[backend]]\nname = \"accounts\"\n\
+             address = \"http://{}\"\nallow = [\"{GATEWAY_ID}\"]\n",
+            self.origin.address
+        );
+        for (index, gateway) in dials.iter().enumerate() {
+            text += &format!(
+                "[[dial]]\nname = \"edge-{index}\"\ngateway = \"{gateway}\"\n\
+                 identity = \"{GATEWAY_ID}\"\ntunnels = {tunnels}\nkeep_alive = \"1s\"\n\
+                 backoff = \"500ms\"\n"
+            );
+        }
+        let path = self.path(&format!("{place}.toml"));
+        std::fs::write(&path, text).unwrap();
+        connector(&path)
+    }
+}
+
+/// An address that is free.
+pub(crate) async fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+pub(crate) fn get(path: &str) -> Request<Full<Bytes>> {
+    let request = Request::get(path).header("host", "api.bank.example");
+    request.body(Full::default()).unwrap()
+}
+
+pub(crate) async fn ask(gateway: SocketAddr, path: &str) -> Answer {
+    client::exchange(gateway, get(path)).await.unwrap()
+}
+
+/// How long it takes until requests are answered again.
+pub(crate) async fn comes_back(gateway: SocketAddr) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let answer = client::exchange(gateway, get("/")).await;
+        if answer.is_ok_and(|answer| answer.status == 200) {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it stays away");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
