@@ -1,14 +1,18 @@
 //! `tidegate-connector`: the connector as a program.
 
+mod log;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use tidegate_origin_connector::{Config, Connector};
+use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder};
 use tracing_subscriber::EnvFilter;
+
+use log::Lines;
 
 /// The mutual TLS terminator at the door of a mesh.
 ///
@@ -27,10 +31,10 @@ struct Arguments {
     /// How to log, on standard error. RUST_LOG filters, as `info,access=off`.
     #[arg(long, value_enum, default_value_t = Log::Human)]
     log: Log,
+    /// Threads that serve; by default one for each processor.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
-
-/// Lines of the log that may wait to be written: some 4 MB.
-const LINES: usize = 8192;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Log {
@@ -64,15 +68,10 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Who reads the log slowly must not hold requests up: lines are lost then, and counted.
-    let (writer, _flushed_at_the_end) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LINES)
-        .finish(io::stderr());
-    let lost = writer.error_counter();
+    let (lines, _written_at_the_end) = Lines::to(io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer);
+        .with_writer(lines.clone());
     match arguments.log {
         Log::Human => log.with_ansi(false).init(),
         Log::Json => log
@@ -81,15 +80,27 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
             .with_current_span(false)
             .init(),
     }
-    tokio::runtime::Runtime::new()?.block_on(serve(config, lost))
+    runtime(arguments.threads)?.block_on(serve(config, lines))
 }
 
-async fn serve(config: Config, lost: ErrorCounter) -> Result<(), Failure> {
+/// Where there is one thread alone, nothing is handed from one to another.
+fn runtime(threads: Option<u16>) -> io::Result<Runtime> {
+    let mut builder = match threads {
+        Some(1) => runtime::Builder::new_current_thread(),
+        Some(_) | None => runtime::Builder::new_multi_thread(),
+    };
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.into());
+    }
+    builder.enable_all().build()
+}
+
+async fn serve(config: Config, lines: Lines) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let connector = Connector::bind(config).await?;
-    connector.count_lost_lines(move || u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX));
+    connector.count_lost_lines(move || lines.lost());
     let reload = connector.reload();
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
