@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::RootCertStore;
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ServerConnection, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
 
@@ -172,6 +171,20 @@ impl Credentials {
         self.key.cert == other.key.cert
     }
 
+    /// Whether a handshake that these credentials made holds. One that resumes a session took the
+    /// caller's chain from a ticket: it was verified by the same authorities and lists, but some time
+    /// ago. A chain of one certificate can but have expired since; another one is verified again.
+    pub(crate) fn stands_by(&self, connection: &ServerConnection) -> bool {
+        if connection.handshake_kind() != Some(HandshakeKind::Resumed) {
+            return true;
+        }
+        match connection.peer_certificates() {
+            Some([leaf]) => not_after(leaf).is_some_and(|end| end >= ASN1Time::now().timestamp()),
+            Some(chain) => self.accepts(chain),
+            None => false,
+        }
+    }
+
     /// Whether the chain would make a connection now, as it did before.
     fn accepts(&self, chain: &[CertificateDer<'static>]) -> bool {
         let Some((leaf, intermediates)) = chain.split_first() else {
@@ -216,10 +229,12 @@ fn server_config(
         .map_err(unusable)?
         .with_client_cert_verifier(callers)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-    // A resumed session would skip the verifier (RFC 8446 §2.2): a certificate that has expired
-    // since, or an authority that is no longer trusted, would go on being accepted.
+    // A resumed session skips the verifier (RFC 8446 §2.2). The key of the tickets is of this one load
+    // of the files, so that what they say of the caller was verified by the same authorities and lists;
+    // what time has changed since, `Credentials::stands_by` looks at.
+    server.ticketer = ring::Ticketer::new().map_err(unusable)?;
+    server.send_tls13_tickets = 1;
     server.session_storage = Arc::new(NoServerSessionStorage {});
-    server.send_tls13_tickets = 0;
     Ok(server)
 }
 

@@ -84,6 +84,9 @@ impl Server {
         let stream = tokio::time::timeout(self.limits.handshake, accept)
             .await
             .map_err(|_| HandshakeError::Timeout)??;
+        if !credentials.stands_by(stream.get_ref().1) {
+            return Err(HandshakeError::Expired);
+        }
         let chain = stream.get_ref().1.peer_certificates();
         let chain = chain.ok_or(HandshakeError::NoCertificate)?;
         let caller = Caller::new(peer, chain, trust, SystemTime::now())

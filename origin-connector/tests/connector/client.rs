@@ -44,6 +44,16 @@ pub(crate) async fn connect_by(
     protocol: &str,
     versions: &[&'static SupportedProtocolVersion],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_as(address, Arc::new(config(mesh, leaf, protocol, versions))).await
+}
+
+/// A client's side of TLS; sessions are resumed between connections that share it.
+pub(crate) fn config(
+    mesh: &Authority,
+    leaf: Option<&Leaf>,
+    protocol: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
@@ -56,12 +66,17 @@ pub(crate) async fn connect_by(
         None => config.with_no_client_auth(),
     };
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    config
+}
+
+pub(crate) async fn connect_as(
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let name = CONNECTOR.try_into().unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 /// In TLS 1.3 a client learns only with its first read that its certificate was refused.

@@ -27,6 +27,7 @@ mod overload;
 mod policy;
 mod program;
 mod reload;
+mod resumption;
 mod revocation;
 mod streaming;
 mod tcp;
