@@ -1,7 +1,9 @@
-//! The tools that come from PyPI: a server that stands for S3 in tests.
+//! The tools that come from PyPI: a server that stands for S3 in tests, gRPC and a scanner of TLS that
+//! the connector is tried against.
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -18,9 +20,8 @@ pub(crate) fn ensure() -> Result<()> {
     if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    let venv = run(Command::new("python3").args(["-m", "venv"]).arg(&directory));
-    let pip = venv.and_then(|()| {
-        run(Command::new(directory.join("bin/pip"))
+    let pip = pip().and_then(|pip| {
+        run(Command::new(pip)
             .args(["install", "--quiet", "--disable-pip-version-check"])
             .arg("--requirement")
             .arg(&required))
@@ -28,13 +29,25 @@ pub(crate) fn ensure() -> Result<()> {
     if let Err(error) = pip {
         writeln!(
             io::stderr(),
-            "no server for the tests of S3, which will be skipped: {error}"
+            "nothing from PyPI, so that the tests which need it will be skipped: {error}"
         )?;
         return Ok(());
     }
-    if !directory.join("bin/moto_server").exists() {
-        bail!("`{}` does not bring moto_server", required.display());
+    for program in ["moto_server", "sslyze"] {
+        if !directory.join("bin").join(program).exists() {
+            bail!("`{}` does not bring {program}", required.display());
+        }
     }
     fs::write(installed, wanted)?;
     Ok(())
+}
+
+/// The `pip` of an environment of our own, which is made where it is not there.
+pub(crate) fn pip() -> Result<PathBuf> {
+    let directory = target_directory().join("python");
+    let pip = directory.join("bin/pip");
+    if !pip.exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
+    }
+    Ok(pip)
 }

@@ -1,6 +1,8 @@
 //! Programs of others as callers and origins. What is not installed is skipped, and says so:
 //! `cargo xtask setup` installs what can be.
 
+mod python;
+
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
@@ -20,12 +22,17 @@ fn program(name: &str) -> Option<Command> {
         .map(|folder| folder.join(name))
         .find(|path| path.exists());
     let Some(found) = found else {
-        println!("SKIPPED: `{name}` is not installed; `cargo xtask setup` may do it");
-        return None;
+        return skip(name);
     };
     let mut command = Command::new(found);
     command.stdin(Stdio::piped()).kill_on_drop(true);
     Some(command)
+}
+
+/// Says that a test is skipped.
+fn skip(name: &str) -> Option<Command> {
+    println!("SKIPPED: `{name}` is not installed; `cargo xtask setup` may do it");
+    None
 }
 
 /// Writes what a caller needs into the connector's folder: `gateway.pem`, `gateway.key`, `mesh.pem`.
