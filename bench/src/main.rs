@@ -12,7 +12,6 @@ mod load;
 mod measure;
 mod native;
 mod policy;
-mod report;
 mod request;
 mod scheme;
 mod token;
@@ -23,8 +22,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-
-use report::Report;
+use tidegate_measure::report::{self, Report};
 
 #[derive(Debug, Parser)]
 #[command(about = "The speed of the gateway, as ratios")]

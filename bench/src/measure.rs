@@ -1,6 +1,7 @@
 //! Processor time of contestants that take turns.
 
 use rustix::time::{ClockId, clock_gettime};
+pub(crate) use tidegate_measure::{Outcome, median, ratio};
 
 /// How often each contestant takes its turn.
 const ROUNDS: usize = 41;
@@ -24,16 +25,6 @@ pub(crate) struct Contest {
     pub(crate) ours: Operation,
     pub(crate) peer: Operation,
     pub(crate) parts: Vec<(&'static str, Operation)>,
-}
-
-/// What a contest came to. Times are medians in nanoseconds of processor time.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) ours: f64,
-    pub(crate) peer: f64,
-    /// The median of the ratios of each round.
-    pub(crate) ratio: f64,
-    pub(crate) parts: Vec<(&'static str, f64)>,
 }
 
 impl Contest {
@@ -100,16 +91,4 @@ impl Contestant {
 fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// The median of the ratios of each round.
-pub(crate) fn ratio(ours: &[f64], peer: &[f64]) -> f64 {
-    let ratios = ours.iter().zip(peer).map(|(ours, peer)| ours / peer);
-    median(ratios.collect())
-}
-
-/// The middle value; of an even number the upper one of the two.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

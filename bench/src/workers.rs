@@ -6,9 +6,10 @@ mod contest;
 mod hono;
 pub(crate) mod http;
 pub(crate) mod leased;
-pub(crate) mod process;
 
 use std::path::Path;
+
+pub(crate) use tidegate_measure::processor as process;
 
 use crate::report::Row;
 

@@ -8,7 +8,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// An authority with a key that never leaves this process.
 #[derive(Debug)]
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
 #[derive(Debug)]
@@ -30,7 +30,11 @@ impl Certificate {
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Result<Self, rcgen::Error> {
+    /// A new one.
+    ///
+    /// # Errors
+    /// Where no certificate can be made of the name.
+    pub fn new(name: &str) -> Result<Self, rcgen::Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,16 +45,21 @@ impl Authority {
         )?))
     }
 
-    pub(crate) fn pem(&self) -> String {
+    /// Its certificate, in PEM.
+    pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    pub(crate) fn der(&self) -> &[u8] {
+    /// The same, in DER.
+    pub fn der(&self) -> &[u8] {
         self.0.der()
     }
 
     /// A certificate for servers and clients, with these names.
-    pub(crate) fn issue(&self, names: Vec<SanType>) -> Result<Certificate, rcgen::Error> {
+    ///
+    /// # Errors
+    /// Where none can be made of them.
+    pub fn issue(&self, names: Vec<SanType>) -> Result<Certificate, rcgen::Error> {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

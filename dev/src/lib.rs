@@ -21,7 +21,7 @@ use tidegate_origin_connector::BindError;
 use tidegate_origin_connector::config::InvalidConfig;
 use tidegate_shared::bundle::Tables;
 
-pub use authority::Certificate;
+pub use authority::{Authority, Certificate};
 pub use mesh::Door;
 use mesh::Mesh;
 use signature::Signed;

@@ -3,17 +3,21 @@
 //! They are a crate of their own, `bench/`: they link the gateway and its peers, which no other
 //! chore should have to wait for, and they are worth nothing unless optimised.
 
+mod connector;
 mod workers;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::command::{cargo, run};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    subject: Option<Subject>,
     /// Run only the rows whose name begins so
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -22,8 +26,17 @@ pub(crate) struct Bench {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Subject {
+    /// The connector against nginx, HAProxy and Envoy in its place, instead
+    Connector(connector::Connector),
+}
+
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
+        if let Some(Subject::Connector(connector)) = &self.subject {
+            return connector.run();
+        }
         let mut command = cargo();
         command.args(["run", "--release", "--package", "tidegate-bench"]);
         command.args(["--features", "governor", "--"]);

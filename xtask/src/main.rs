@@ -50,7 +50,7 @@ fn main() -> Result<()> {
         Chore::Setup => {
             targets::ensure()?;
             npm::ensure()?;
-            peers::ensure()?;
+            peers::ensure(&peers::TESTED)?;
             python::ensure()
         }
         Chore::Build(build) => build.run(),

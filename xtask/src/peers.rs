@@ -11,14 +11,29 @@ use anyhow::{Context, Result};
 
 use crate::command::{output, target_directory};
 
-const PACKAGES: [&str; 1] = ["nginx"];
+/// What tests want: a package, and a file of it by which it is known to be there.
+pub(crate) const TESTED: [Package; 1] = [("nginx", "usr/sbin/nginx")];
+
+/// What speed is compared with, and the libraries that it wants.
+pub(crate) const COMPARED: [Package; 5] = [
+    ("nginx", "usr/sbin/nginx"),
+    ("haproxy", "usr/sbin/haproxy"),
+    ("liblua5.3-0", "usr/share/doc/liblua5.3-0"),
+    (
+        "libopentracing-c-wrapper0",
+        "usr/share/doc/libopentracing-c-wrapper0",
+    ),
+    ("libopentracing1", "usr/share/doc/libopentracing1"),
+];
+
+type Package = (&'static str, &'static str);
 
 /// Downloads and unpacks what is not there yet.
-pub(crate) fn ensure() -> Result<()> {
+pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
     let folder = target_directory().join("peers");
     fs::create_dir_all(&folder)?;
-    for package in PACKAGES {
-        if folder.join("usr/sbin").join(package).exists() {
+    for (package, file) in packages {
+        if folder.join(file).exists() {
             continue;
         }
         let download = output(

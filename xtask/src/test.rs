@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<()> {
     let start = Instant::now();
     targets::ensure()?;
     npm::ensure()?;
-    peers::ensure()?;
+    peers::ensure(&peers::TESTED)?;
     python::ensure()?;
     workers::build(&workers::Options::default())?;
     spin::build()?;

@@ -1,5 +1,6 @@
 //! The table, and the same as JSON.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,22 +8,22 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::measure::Outcome;
+use crate::Outcome;
 
 /// A row before it is measured.
-pub(crate) struct Row {
+pub struct Row {
     /// The group and what is measured, as `decide/mixed/130`.
-    pub(crate) name: String,
+    pub name: String,
     /// The ratio that the row must not be above, where one is set.
-    pub(crate) aim: Option<f64>,
-    pub(crate) unit: Unit,
-    pub(crate) measure: Box<dyn FnOnce() -> Result<Outcome>>,
+    pub aim: Option<f64>,
+    pub unit: Unit,
+    pub measure: Box<dyn FnOnce() -> Result<Outcome>>,
 }
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Unit {
+pub enum Unit {
     /// Processor time, in nanoseconds.
     Time,
     /// Octets.
@@ -49,25 +50,45 @@ struct Measured {
     parts_ns: Vec<(&'static str, f64)>,
 }
 
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Prints each row as it is measured.
-#[derive(Debug)]
-pub(crate) struct Report(Vec<Measured>);
+#[derive(Debug, Default)]
+pub struct Report {
+    rows: Vec<Measured>,
+    /// What was printed.
+    text: String,
+}
 
 impl Report {
-    pub(crate) fn begin() -> Result<Self> {
-        writeln!(
-            io::stdout(),
+    pub fn begin() -> Result<Self> {
+        let mut report = Self::default();
+        report.say(&format!(
             "{:36} {:>10} {:>10} {:>7} {:>6}",
-            "processor time",
-            "ours",
-            "peer",
-            "ratio",
-            "aim"
-        )?;
-        Ok(Self(Vec::new()))
+            "processor time", "ours", "peer", "ratio", "aim"
+        ))?;
+        Ok(report)
     }
 
-    pub(crate) fn add(&mut self, row: Row) -> Result<()> {
+    /// Prints a line.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        self.text.push_str(line);
+        self.text.push('\n');
+        Ok(writeln!(io::stdout(), "{line}")?)
+    }
+
+    /// All that was printed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn add(&mut self, row: Row) -> Result<()> {
         let Row {
             name,
             aim,
@@ -85,19 +106,17 @@ impl Report {
         let (ours_text, peer_text) = (unit.show(ours), unit.show(peer));
         let aim_text = aim.map_or("-".to_owned(), |aim| format!("{aim:.2}"));
         let mark = if missed { "  missed" } else { "" };
-        let mut out = io::stdout();
-        writeln!(
-            out,
+        self.say(&format!(
             "{name:36} {ours_text:>10} {peer_text:>10} {ratio:>7.2} {aim_text:>6}{mark}"
-        )?;
+        ))?;
         if missed && !parts.is_empty() {
             let split: Vec<_> = parts
                 .iter()
                 .map(|(part, took)| format!("{part} {}", time(*took)))
                 .collect();
-            writeln!(out, "  of which {}", split.join(", "))?;
+            self.say(&format!("  of which {}", split.join(", ")))?;
         }
-        self.0.push(Measured {
+        self.rows.push(Measured {
             name,
             unit,
             ours,
@@ -109,12 +128,12 @@ impl Report {
         Ok(())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
-    pub(crate) fn write_json(&self, file: &Path) -> Result<()> {
-        fs::write(file, serde_json::to_vec_pretty(&self.0)?)
+    pub fn write_json(&self, file: &Path) -> Result<()> {
+        fs::write(file, serde_json::to_vec_pretty(&self.rows)?)
             .with_context(|| format!("cannot write `{}`", file.display()))
     }
 }
