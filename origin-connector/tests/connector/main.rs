@@ -29,6 +29,7 @@ mod program;
 mod reload;
 mod resumption;
 mod revocation;
+mod smuggling;
 mod streaming;
 mod tcp;
 mod upgrade;
