@@ -55,7 +55,7 @@ fn write(file: &Path, report: &str) -> Result<()> {
 }
 
 /// A line of a table; `None` where the line is about the test program.
-fn table(line: &str) -> Option<String> {
+pub(crate) fn table(line: &str) -> Option<String> {
     let text = match line.strip_prefix("test ") {
         Some(test) => test.split_once(" ... ")?.1,
         None => line,

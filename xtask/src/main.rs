@@ -38,7 +38,7 @@ enum Chore {
     /// Run the tests against vectors that others wrote
     Conformance(conformance::Conformance),
     /// Kill, cut, rotate and reset what is around a connector under load, and count at both ends
-    Chaos,
+    Chaos(chaos::Chaos),
     /// Simulate what a deployment of hundreds of locations does
     Simulate(simulate::Simulate),
     /// Compare the gateway's speed with peers, as ratios of processor time
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         Chore::Build(build) => build.run(),
         Chore::Test => test::run(),
         Chore::Conformance(conformance) => conformance.run(),
-        Chore::Chaos => chaos::run(),
+        Chore::Chaos(chaos) => chaos.run(),
         Chore::Simulate(simulate) => simulate.run(),
         Chore::Bench(bench) => bench.run(),
     }

@@ -36,17 +36,45 @@ async fn ended(mut stream: Stream) {
     let _ = patient(stream.read_to_end(&mut rest)).await;
 }
 
-/// Each kind of them so many times, all at once.
-pub(super) async fn all(scene: &Scene, count: usize) {
+/// How a peer behaves badly.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    SlowHead,
+    SlowBody,
+    HalfClosed,
+    Deaf,
+    /// Once at every octet of a request.
+    Reset,
+}
+
+impl Kind {
+    pub(super) const ALL: [(Self, &str); 5] = [
+        (Self::SlowHead, "heads an octet at a time"),
+        (Self::SlowBody, "bodies that stop"),
+        (Self::HalfClosed, "callers that close their half"),
+        (Self::Deaf, "callers that never read"),
+        (Self::Reset, "resets at every octet of a request"),
+    ];
+}
+
+/// So many peers of a kind, all at once.
+pub(super) async fn all(scene: &Scene, kind: Kind, count: usize) {
+    if matches!(kind, Kind::Reset) {
+        for end in 0..REQUEST.len() {
+            reset_after(open(scene).await, end).await;
+        }
+        return;
+    }
     let mut peers = JoinSet::new();
     for _ in 0..count {
-        peers.spawn(slow_head(open(scene).await));
-        peers.spawn(slow_body(open(scene).await));
-        peers.spawn(half_closed(open(scene).await));
-        peers.spawn(deaf(open(scene).await));
-    }
-    for end in 0..REQUEST.len() {
-        reset_after(open(scene).await, end).await;
+        let stream = open(scene).await;
+        match kind {
+            Kind::SlowHead => peers.spawn(slow_head(stream)),
+            Kind::SlowBody => peers.spawn(slow_body(stream)),
+            Kind::HalfClosed => peers.spawn(half_closed(stream)),
+            Kind::Deaf => peers.spawn(deaf(stream)),
+            Kind::Reset => continue,
+        };
     }
     peers.join_all().await;
 }
