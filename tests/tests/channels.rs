@@ -9,6 +9,8 @@ mod attacks;
 mod kit;
 #[path = "channels/native.rs"]
 mod native;
+#[path = "channels/propagation.rs"]
+mod propagation;
 #[path = "channels/spin.rs"]
 mod spin;
 #[path = "channels/store.rs"]

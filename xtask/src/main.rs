@@ -9,6 +9,7 @@ mod gzip;
 mod imports;
 mod npm;
 mod peers;
+mod propagation;
 mod python;
 mod simulate;
 mod spin;
@@ -39,6 +40,8 @@ enum Chore {
     Conformance(conformance::Conformance),
     /// Kill, cut, rotate and reset what is around a connector under load, and count at both ends
     Chaos(chaos::Chaos),
+    /// Measure how long it takes from an edit of a policy to its effect, for some ten minutes, the build of the Worker among them
+    Propagation,
     /// Simulate what a deployment of hundreds of locations does
     Simulate(simulate::Simulate),
     /// Compare the gateway's speed with peers, as ratios of processor time
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Chore::Test => test::run(),
         Chore::Conformance(conformance) => conformance.run(),
         Chore::Chaos(chaos) => chaos.run(),
+        Chore::Propagation => propagation::run(),
         Chore::Simulate(simulate) => simulate.run(),
         Chore::Bench(bench) => bench.run(),
     }

@@ -21,7 +21,7 @@ use crate::attacks::{self, Followed, Kind};
 use crate::kit::{HOUR, STATEMENT, bundle, closed, key, now, signed, statement, status};
 use crate::store::{Answer, Store};
 
-fn follow(source: Source, minimum: u64, state: Option<PathBuf>) -> Follow {
+pub(crate) fn follow(source: Source, minimum: u64, state: Option<PathBuf>) -> Follow {
     Follow {
         source,
         channel: "production".parse().unwrap(),
@@ -36,7 +36,7 @@ async fn start(follow: Follow) -> Result<(Following, Next), FollowError> {
     Following::start(follow, key().trust_key().into()).await
 }
 
-async fn gateway(bundle: &[u8]) -> NativeGateway {
+pub(crate) async fn gateway(bundle: &[u8]) -> NativeGateway {
     gateway_recording(bundle, Arc::new(LogRecords)).await
 }
 

@@ -1,5 +1,6 @@
 //! The Worker, on a KV namespace that lies and stalls.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::attacks::{self, Followed, Kind};
 use crate::kit::{STATEMENT, bundle, key, now, signed, statement, status};
 use crate::store::{Answer, Store};
 
-struct Worker {
+pub(crate) struct Worker {
     store: Store,
     workerd: Workerd,
 }
@@ -25,10 +26,23 @@ impl Worker {
     }
 
     async fn on(store: Store, minimum: &str) -> Self {
+        Self::with(store, minimum, "0").await
+    }
+
+    /// One that looks at the namespace so often.
+    pub(crate) async fn looking_every(store: Store, every: Duration) -> Self {
+        Self::with(store, "0", &every.as_millis().to_string()).await
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.workerd.address()
+    }
+
+    async fn with(store: Store, minimum: &str, refresh: &str) -> Self {
         let variables = [
             ("TIDEGATE_CHANNEL", "production"),
             ("TIDEGATE_MINIMUM_SEQUENCE", minimum),
-            ("TIDEGATE_REFRESH", "0"),
+            ("TIDEGATE_REFRESH", refresh),
             ("TIDEGATE_PATIENCE", "500"),
         ];
         let config = WorkerConfig {
