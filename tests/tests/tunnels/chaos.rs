@@ -110,6 +110,10 @@ fn tally(name: &str, sent: &[Sent], origin: &Origin) -> usize {
                 .is_some_and(|body| *body != one.id.as_bytes())
     });
     let invented = count(&|one| answered(one) && times(one) == 0);
+    for one in sent.iter().filter(|one| idempotent(one) && !answered(one)) {
+        let (id, status, times) = (&one.id, one.status, times(one));
+        println!("lost: {id}, answered {status:?}, seen {times} times");
+    }
     println!(
         "{name}: {} sent, {whole} answered, {broken} broken off after the head, {again} sent again, \
          {lost} lost, {twice} twice, {mixed} mixed, {invented} invented",

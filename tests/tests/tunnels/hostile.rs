@@ -166,7 +166,8 @@ async fn a_thousand_dialling_connectors_are_bounded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_that_never_answers_gets_no_requests() {
-    let scene = Scene::open(&["dc1"]).await;
+    let mut scene = Scene::open(&["dc1"]).await;
+    scene.ping = 1000;
     let mut gateway = scene.gateway().await;
     let leaf = scene.mesh.issue(&connector_id("dc1"));
     // It says nothing at all.

@@ -115,6 +115,8 @@ pub(crate) struct GatewayTask {
     pub(crate) tunnels: SocketAddr,
     pub(crate) trust: String,
     pub(crate) most: usize,
+    /// Milliseconds.
+    pub(crate) ping: u64,
     pub(crate) revocations: bool,
 }
 
@@ -189,7 +191,7 @@ async fn the_program_that_other_tests_start() {
                     .collect(),
             },
             most: task.most,
-            ping: Duration::from_secs(1),
+            ping: Duration::from_millis(task.ping),
         }),
     };
     let bundle = std::fs::read(file("bundle")).unwrap();

@@ -47,6 +47,8 @@ pub(crate) struct Scene {
     pub(crate) origin: Origin,
     trust: String,
     pub(crate) most: usize,
+    /// Milliseconds after which a silent connector is asked.
+    pub(crate) ping: u64,
     pub(crate) revocations: bool,
 }
 
@@ -59,6 +61,8 @@ impl Scene {
             origin: Origin::start().await,
             trust: String::new(),
             most: 64,
+            // Long enough for a machine that is busy with other tests.
+            ping: 5000,
             revocations: false,
         };
         scene.mesh.write(&scene.path("mesh.pem"));
@@ -98,6 +102,7 @@ impl Scene {
             tunnels,
             trust: self.trust.clone(),
             most: self.most,
+            ping: self.ping,
             revocations: self.revocations,
         };
         Gateway::start(self.folder.path(), &task).await
@@ -130,7 +135,7 @@ impl Scene {
         for (index, gateway) in dials.iter().enumerate() {
             text += &format!(
                 "[[dial]]\nname = \"edge-{index}\"\ngateway = \"{gateway}\"\n\
-                 identity = \"{GATEWAY_ID}\"\ntunnels = {tunnels}\nkeep_alive = \"1s\"\n\
+                 identity = \"{GATEWAY_ID}\"\ntunnels = {tunnels}\nkeep_alive = \"5s\"\n\
                  backoff = \"500ms\"\n"
             );
         }
