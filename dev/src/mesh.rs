@@ -234,6 +234,7 @@ impl Mesh {
             backend: vec![backend],
             tcp: Vec::new(),
             dial: Vec::new(),
+            policy: None,
             dns: DnsFile::default(),
             // What is switched off is off at once.
             drain: DrainFile {

@@ -63,7 +63,7 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
         for notice in config.check_files()?.notices {
             writeln!(io::stderr(), "expires soon: {notice}")?;
         }
-        tokio::runtime::Runtime::new()?.block_on(config.check_policy())?;
+        Runtime::new()?.block_on(config.check_policy())?;
         writeln!(io::stdout(), "{}: ok", arguments.config.display())?;
         return Ok(());
     }

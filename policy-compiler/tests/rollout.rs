@@ -108,6 +108,7 @@ async fn gateway(folder: &Path, draw: u8, log: Arc<Log>) -> SocketAddr {
         secrets: Secrets::Given([].into()),
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
+        tunnels: None,
     };
     let gateway = NativeGateway::bind(config, first.octets(), log)
         .await

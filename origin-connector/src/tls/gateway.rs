@@ -67,7 +67,7 @@ impl ServerCertVerifier for Gateway {
         verify_server_cert_signed_by_trust_anchor(&leaf, roots, intermediates, now, algorithms)?;
         let identity = Identity::of_certificate(end_entity)
             .map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
-        if self.server.is_of(&identity) {
+        if identity.is(&self.server) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::NotValidForName.into())

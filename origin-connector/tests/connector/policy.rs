@@ -55,6 +55,7 @@ fn bundle(connector: Option<ConnectorRules>, by: &SigningKey) -> Vec<u8> {
     let origin = PolicyOrigin {
         name: "dc1".to_owned(),
         url: "https://connector.example:8443".to_owned(),
+        tunnel: None,
     };
     let upstream = Upstream {
         connector,

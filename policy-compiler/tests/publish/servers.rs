@@ -113,12 +113,10 @@ async fn exchange(method: Method, url: &str) -> StatusCode {
         .uri(url)
         .body(vec![])
         .unwrap();
-    let bounds = tidegate_edge::FetchBounds {
-        octets: 64 * 1024,
-        time: tidegate_shared::units::Span(10_000),
-    };
-    let fetcher = tidegate_edge_native::Fetcher::new().unwrap();
-    fetcher.fetch(request, bounds).await.unwrap().status()
+    let fetcher = tidegate_follow::Fetcher::new().unwrap();
+    let time = std::time::Duration::from_secs(10);
+    let response = fetcher.fetch(request, 64 * 1024, time).await;
+    response.unwrap().status()
 }
 
 fn namespace(address: SocketAddr, token: &str) -> KeyValue {
