@@ -1,7 +1,7 @@
 //! The mutual TLS terminator at the door of a mesh.
 //!
 //! Gateways connect with a client certificate. The connector takes the caller's identity from the
-//! verified certificate, asks [`Backends::authorize`] which backend the request may reach, and
+//! verified certificate, asks [`Backends::select`] which backend the request may reach, and
 //! streams the exchange through, to one of the backend's endpoints. Nothing that is refused reaches
 //! a backend. Connections that are not HTTP are forwarded by the same identities, or by the server
 //! name that they ask for. Where nothing can connect to a mesh, the connector connects to gateways,
