@@ -13,6 +13,13 @@ pub(crate) struct Row {
     pub(crate) figures: Figures,
 }
 
+/// Dollars for a million calls of a Durable Object, by Cloudflare's price list: as requests, and as rows
+/// written.
+const MILLION_CALLS: f64 = 0.15 + 1.00;
+
+/// Requests a second that one Durable Object answers, by Cloudflare's documentation.
+const OBJECT: f64 = 1_000.0;
+
 /// The page of all figures.
 pub(crate) fn table(rows: &[Row], seed: u64) -> String {
     let mut page = format!(
@@ -52,5 +59,32 @@ pub(crate) fn table(rows: &[Row], seed: u64) -> String {
             figures.requests,
         );
     }
+    page.push_str(&costs(rows));
     page
+}
+
+/// What leases cost where each bucket has a Durable Object.
+fn costs(rows: &[Row]) -> String {
+    let mut part = format!(
+        "\n## What Durable Objects cost\n\n\
+         By the price list: ${MILLION_CALLS:.2} for a million calls, each a request and a row written; an object\n\
+         answers some {OBJECT} a second.\n\n\
+         | scenario | Zipf | dollars for a million requests | requests a second on one key |\n\
+         |---|--:|--:|--:|\n",
+    );
+    for Row {
+        scenario, figures, ..
+    } in rows.iter().filter(|row| row.strategy == "leases")
+    {
+        // Writing to text does not fail.
+        let _ = writeln!(
+            part,
+            "| {} | {} | {:.3} | {:.0} |",
+            scenario.name,
+            scenario.zipf,
+            figures.calls * MILLION_CALLS,
+            OBJECT / figures.calls,
+        );
+    }
+    part
 }
