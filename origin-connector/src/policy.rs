@@ -6,13 +6,12 @@ mod limit;
 mod rules;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use tidegate_follow::{BoxError, FollowError, Following, Runner, Source};
 use tidegate_shared::bundle::ConnectorRules;
-use tidegate_shared::digest::Digest;
 use tidegate_shared::trust::TrustKeys;
 
 use crate::config::PolicySource;
@@ -46,7 +45,7 @@ pub struct InvalidTrust {
 #[derive(Debug)]
 pub(crate) enum Reading {
     /// A bundle's file is looked at.
-    File(std::path::PathBuf, Option<Digest>),
+    File(PathBuf),
     /// A channel is followed.
     Channel(Box<Following>),
     /// The channel had nothing yet.
@@ -94,7 +93,7 @@ impl Policy {
         if let Source::Path(file) = &source.follow.source
             && !file.is_dir()
         {
-            return Reading::File(file.clone(), None);
+            return Reading::File(file.clone());
         }
         match self.start(&source).await {
             Ok(following) => Reading::Channel(Box::new(following)),
@@ -119,9 +118,7 @@ impl Policy {
     pub(crate) async fn keep(self: Arc<Self>, mut reading: Reading) {
         loop {
             match reading {
-                Reading::File(path, in_force) => {
-                    return tidegate_follow::watch(path, in_force, self).await;
-                }
+                Reading::File(path) => return tidegate_follow::watch(path, None, self).await,
                 Reading::Channel(following) => return following.run(self).await,
                 Reading::Nothing(source) => {
                     tokio::time::sleep(source.follow.every).await;
