@@ -7,6 +7,7 @@
 
 mod authority;
 mod mesh;
+mod policy;
 mod sample;
 mod signature;
 pub mod spin;
@@ -20,10 +21,12 @@ use tempfile::TempDir;
 use tidegate_origin_connector::BindError;
 use tidegate_origin_connector::config::InvalidConfig;
 use tidegate_shared::bundle::Tables;
+use tidegate_shared::trust::TrustKey;
 
 pub use authority::{Authority, Certificate};
 pub use mesh::Door;
-use mesh::Mesh;
+use mesh::{Demands, Mesh};
+use policy::Policy;
 use signature::Signed;
 
 /// How the connectors of one mesh are told from those of another.
@@ -41,6 +44,8 @@ pub enum Apart {
 pub struct World {
     apart: Apart,
     meshes: BTreeMap<String, Mesh>,
+    /// What connectors follow.
+    policy: Policy,
     /// Says what tokens are worth.
     introspection: Option<SocketAddr>,
     /// Where the connectors find their certificates.
@@ -65,23 +70,26 @@ pub enum WorldError {
 }
 
 impl World {
-    /// A world without meshes.
+    /// A world without meshes, whose connectors will take bundles that this key has signed.
     ///
     /// # Errors
     /// Where there is no folder for its certificates.
-    pub fn new(apart: Apart) -> Result<Self, WorldError> {
+    pub fn new(apart: Apart, trust: &TrustKey) -> Result<Self, WorldError> {
+        let folder = TempDir::new()?;
         Ok(Self {
             apart,
             meshes: BTreeMap::new(),
+            policy: Policy::new(folder.path(), trust)?,
             introspection: None,
-            folder: TempDir::new()?,
+            folder,
         })
     }
 
     /// Points a policy's upstreams at this world: what is missing of it is started, on the
     /// current runtime, until the world ends. Each upstream is called by the identity of its own
-    /// name. Where the policy signs requests, with one of the platform's secrets, connectors take no
-    /// others.
+    /// name. Connectors of upstreams of which the policy says what they enforce wait for
+    /// [`publish`](Self::publish); others let the gateway in, and where the policy signs requests, with
+    /// one of the platform's secrets, they take no others.
     ///
     /// # Errors
     /// [`WorldError`].
@@ -93,13 +101,18 @@ impl World {
         for upstream in &mut tables.upstreams {
             if !self.meshes.contains_key(&upstream.name) {
                 let folder = self.folder.path().join(&upstream.name);
-                let mesh = Mesh::new(&upstream.name, folder, self.host()?)?;
+                let mesh = Mesh::new(&upstream.name, folder, self.host()?, self.policy.clone())?;
                 self.meshes.insert(upstream.name.clone(), mesh);
             }
             let Some(mesh) = self.meshes.get_mut(&upstream.name) else {
                 continue;
             };
-            mesh.ask(Signed::of(upstream, secrets)?).await?;
+            let rules = upstream.connector.as_ref();
+            mesh.ask(Demands {
+                signed: Signed::of(upstream, secrets)?,
+                allowed: rules.and_then(|rules| rules.allow.first().cloned()),
+            })
+            .await?;
             upstream.identity = Some(upstream.name.clone());
             upstream.trust = vec![mesh.authority_der()];
             for origin in &mut upstream.origins {
@@ -113,6 +126,19 @@ impl World {
                     base_path(&origin.url)
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Gives the connectors the bundle that the gateway gets, and waits until they have one. One that
+    /// is in place of another counts for them half a second later at most.
+    ///
+    /// # Errors
+    /// Where they do not take it.
+    pub async fn publish(&self, bundle: &[u8]) -> Result<(), WorldError> {
+        self.policy.put(bundle)?;
+        for mesh in self.meshes.values() {
+            mesh.ready().await?;
         }
         Ok(())
     }
@@ -202,9 +228,20 @@ impl World {
         workload: &str,
         to: SocketAddr,
     ) -> Result<Door, WorldError> {
+        self.mesh(upstream)?.door(workload, to).await
+    }
+
+    /// What an upstream's mesh gives a workload of this SPIFFE ID.
+    ///
+    /// # Errors
+    /// [`WorldError`], also where there is no such mesh.
+    pub fn workload(&self, upstream: &str, workload: &str) -> Result<Certificate, WorldError> {
+        self.mesh(upstream)?.workload(workload)
+    }
+
+    fn mesh(&self, upstream: &str) -> Result<&Mesh, WorldError> {
         let missing = || io::Error::other(format!("there is no mesh `{upstream}`"));
-        let mesh = self.meshes.get(upstream).ok_or_else(missing)?;
-        mesh.door(workload, to).await
+        Ok(self.meshes.get(upstream).ok_or_else(missing)?)
     }
 
     /// The authority of an upstream's mesh, in PEM.

@@ -11,12 +11,13 @@ use serde_bytes::ByteBuf;
 use tidegate_origin_connector::config::{
     BackendFile, ConfigFile, DnsFile, DrainFile, LimitsFile, TlsFile,
 };
-use tidegate_origin_connector::{Config, Connector, Drained};
+use tidegate_origin_connector::{Config, Connector, Drained, PeerName};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::WorldError;
 use crate::authority::{Authority, Certificate};
+use crate::policy::{self, Policy};
 use crate::sample::Sample;
 use crate::signature::Signed;
 
@@ -32,6 +33,8 @@ struct Place {
 /// A connector that runs until this is dropped.
 #[derive(Debug)]
 struct Running {
+    /// Where it says whether it is ready.
+    admin: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Drained>,
 }
@@ -46,20 +49,35 @@ pub struct Door {
     _running: Running,
 }
 
+/// What a mesh's connectors ask of a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demands {
+    /// What requests are held to, where they are signed.
+    pub(crate) signed: Option<Signed>,
+    /// The name by which the policy lets a gateway in, where it says so: connectors follow it then.
+    pub(crate) allowed: Option<PeerName>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Mesh {
     name: String,
     address: Ipv4Addr,
     authority: Authority,
+    /// The gateway's.
     identity: Certificate,
     folder: PathBuf,
-    /// What requests are held to, where they are signed.
-    signed: Option<Signed>,
+    policy: Policy,
+    demands: Demands,
     places: BTreeMap<String, Place>,
 }
 
 impl Mesh {
-    pub(crate) fn new(name: &str, folder: PathBuf, address: Ipv4Addr) -> Result<Self, WorldError> {
+    pub(crate) fn new(
+        name: &str,
+        folder: PathBuf,
+        address: Ipv4Addr,
+        policy: Policy,
+    ) -> Result<Self, WorldError> {
         let authority = Authority::new(&format!("{name} mesh"))?;
         let identity = authority.issue(vec![SanType::URI(gateway_id(name).try_into()?)])?;
         fs::create_dir_all(&folder)?;
@@ -70,7 +88,8 @@ impl Mesh {
             authority,
             identity,
             folder,
-            signed: None,
+            policy,
+            demands: Demands::default(),
             places: BTreeMap::new(),
         })
     }
@@ -104,13 +123,19 @@ impl Mesh {
             .sum()
     }
 
-    /// Has the connectors ask for signatures, or no more. Those that run and ask for something else
-    /// begin anew, where they were.
-    pub(crate) async fn ask(&mut self, signed: Option<Signed>) -> Result<(), WorldError> {
-        if self.signed == signed {
+    /// Has the connectors ask for something, or no more, and gives the gateway the name that they let
+    /// in. Connectors that run and ask for something else begin anew, where they were.
+    pub(crate) async fn ask(&mut self, demands: Demands) -> Result<(), WorldError> {
+        if self.demands == demands {
             return Ok(());
         }
-        self.signed = signed;
+        let name = match &demands.allowed {
+            Some(PeerName::Spiffe(id)) => SanType::URI(id.to_string().try_into()?),
+            Some(PeerName::Dns(host)) => SanType::DnsName(host.as_str().try_into()?),
+            None => SanType::URI(gateway_id(&self.name).try_into()?),
+        };
+        self.identity = self.authority.issue(vec![name])?;
+        self.demands = demands;
         let running = self.places.iter();
         let running = running.filter(|(_, place)| place.running.is_some());
         let running: Vec<String> = running.map(|(origin, _)| origin.clone()).collect();
@@ -127,7 +152,7 @@ impl Mesh {
             return Ok(place.connector);
         }
         let sample = Sample::start(&self.name, origin).await?;
-        let backend = backend(origin, sample.address, gateway_id(&self.name));
+        let backend = self.backend(origin, sample.address);
         let (connector, running) = self.start(origin, backend, 0).await?;
         self.places.insert(
             origin.to_owned(),
@@ -155,7 +180,7 @@ impl Mesh {
         let Some(place) = self.places.get(origin) else {
             return Ok(());
         };
-        let backend = backend(origin, place.sample.address, gateway_id(&self.name));
+        let backend = self.backend(origin, place.sample.address);
         let port = place.connector.port();
         let (_, running) = self.start(origin, backend, port).await?;
         if let Some(place) = self.places.get_mut(origin) {
@@ -164,15 +189,30 @@ impl Mesh {
         Ok(())
     }
 
+    /// Waits until the connectors are ready for requests, those that follow the policy by it.
+    pub(crate) async fn ready(&self) -> Result<(), WorldError> {
+        let running = self.places.values();
+        let running = running.filter_map(|place| place.running.as_ref());
+        for admin in running.filter_map(|running| running.admin) {
+            policy::ready(admin).await?;
+        }
+        Ok(())
+    }
+
+    /// What the mesh gives a workload of this name.
+    pub(crate) fn workload(&self, name: &str) -> Result<Certificate, WorldError> {
+        Ok(self.authority.issue(vec![SanType::URI(name.try_into()?)])?)
+    }
+
     /// A door for a workload, to an address outside the mesh.
     pub(crate) async fn door(&self, workload: &str, to: SocketAddr) -> Result<Door, WorldError> {
-        let identity = self
-            .authority
-            .issue(vec![SanType::URI(workload.try_into()?)])?;
+        let identity = self.workload(workload)?;
+        let signed = self.demands.signed.as_ref();
         let backend = BackendFile {
+            allow: vec![workload.to_owned()],
             // No gateway is on this side of the door.
-            gateway_signature: self.signed.as_ref().map(|_| "off".to_owned()),
-            ..backend("outside", to, workload.to_owned())
+            gateway_signature: signed.map(|_| "off".to_owned()),
+            ..backend("outside", to)
         };
         let (address, running) = self.start("door", backend, 0).await?;
         Ok(Door {
@@ -193,11 +233,13 @@ impl Mesh {
         let connector = Connector::bind(Config::try_from(config)?).await?;
         let address = connector.local_addr();
         let address = address.ok_or_else(|| io::Error::other("it listens nowhere"))?;
+        let admin = connector.admin_addr();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(connector.run(async {
             let _ = stopped.await;
         }));
-        Ok((address, Running { stop, ended }))
+        let running = Running { admin, stop, ended };
+        Ok((address, running))
     }
 
     fn configuration(
@@ -219,7 +261,7 @@ impl Mesh {
         fs::write(file("key"), &certificate.key_pem)?;
         Ok(ConfigFile {
             listen: Some(SocketAddr::from((self.address, port))),
-            admin: None,
+            admin: Some(SocketAddr::from((self.address, 0))),
             tls: TlsFile {
                 certificate: file("pem"),
                 private_key: file("key"),
@@ -227,14 +269,14 @@ impl Mesh {
                 ..TlsFile::default()
             },
             mesh: None,
-            gateway_signature: match &self.signed {
+            gateway_signature: match &self.demands.signed {
                 Some(signed) => Some(signed.configure(&self.folder)?),
                 None => None,
             },
+            policy: backend.policy.is_some().then(|| self.policy.configure()),
             backend: vec![backend],
             tcp: Vec::new(),
             dial: Vec::new(),
-            policy: None,
             dns: DnsFile::default(),
             // What is switched off is off at once.
             drain: DrainFile {
@@ -243,18 +285,31 @@ impl Mesh {
             limits: LimitsFile::default(),
         })
     }
+
+    /// What stands before an origin: the policy says who may reach it, or else this mesh.
+    fn backend(&self, origin: &str, to: SocketAddr) -> BackendFile {
+        let followed = self.demands.allowed.is_some();
+        BackendFile {
+            policy: followed.then(|| self.name.clone()),
+            allow: if followed {
+                Vec::new()
+            } else {
+                vec![gateway_id(&self.name)]
+            },
+            ..backend(origin, to)
+        }
+    }
 }
 
-/// The gateway's SPIFFE ID in a mesh: the only caller that its connectors let in.
+/// The gateway's SPIFFE ID in a mesh of whose callers the policy says nothing.
 fn gateway_id(mesh: &str) -> String {
     format!("spiffe://{mesh}.mesh.example/gateway")
 }
 
-fn backend(name: &str, to: SocketAddr, caller: String) -> BackendFile {
+fn backend(name: &str, to: SocketAddr) -> BackendFile {
     BackendFile {
         name: name.to_owned(),
         address: format!("http://{to}"),
-        allow: vec![caller],
         ..BackendFile::default()
     }
 }

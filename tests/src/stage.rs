@@ -13,6 +13,9 @@ use tidegate_shared::trust::{SigningKey, TrustKey};
 
 use crate::store;
 
+/// The key that signs bundles.
+const KEY: [u8; 32] = [7; 32];
+
 /// A policy, its connectors and origins, and the keys to act in it.
 #[derive(Debug)]
 pub struct Stage {
@@ -52,7 +55,8 @@ impl Stage {
         };
         let secrets = credentials.secrets().map(secret);
         let secrets: Vec<(String, String)> = secrets.collect::<Result<_>>()?;
-        let mut world = World::new(apart)?;
+        let key = SigningKey::from_seed(KEY);
+        let mut world = World::new(apart, &key.trust_key())?;
         world.attach(&mut ir.tables, &secrets).await?;
         world.vouch(&mut ir.tables, credentials::answer).await?;
         for origin in ir
@@ -65,7 +69,9 @@ impl Stage {
                 "https://localhost:1".clone_into(&mut origin.url);
             }
         }
-        Self::set(world, credentials, ir, secrets)
+        let stage = Self::set(world, credentials, ir, &key, secrets)?;
+        stage.world.publish(&stage.bundle).await?;
+        Ok(stage)
     }
 
     /// Compiles the text of a policy whose issuers and servers are really asked, with keys of
@@ -79,20 +85,22 @@ impl Stage {
         std::fs::write(&file, policy)?;
         let ir = compiled(&file)?;
         let credentials = Credentials::install(&mut ir.clone())?;
-        Self::set(World::new(Apart::Ports)?, credentials, ir, secrets)
+        let key = SigningKey::from_seed(KEY);
+        let world = World::new(Apart::Ports, &key.trust_key())?;
+        Self::set(world, credentials, ir, &key, secrets)
     }
 
     fn set(
         world: World,
         credentials: Credentials,
         ir: Ir,
+        key: &SigningKey,
         secrets: Vec<(String, String)>,
     ) -> Result<Self> {
-        let key = SigningKey::from_seed([7; 32]);
         Ok(Self {
             world,
             credentials,
-            bundle: ir.sign(1, &key)?,
+            bundle: ir.sign(1, key)?,
             tables: ir.tables,
             trust: key.trust_key(),
             secrets,

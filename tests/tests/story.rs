@@ -29,6 +29,8 @@ const HOST: &str = "api.bank.example";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 /// A workload of the trading mesh that calls the banking product.
 const SETTLEMENT: &str = "spiffe://trading.mesh.example/settlement";
+/// The gateway, by the policy.
+const GATEWAY: &str = "spiffe://edge.bank.example/gateway";
 
 /// What an origin saw of a request: its product, its data centre and the fields.
 struct Seen {
@@ -70,6 +72,14 @@ impl Bank {
             internal: Runtime::native(&stage).await.unwrap(),
             stage,
         }
+    }
+
+    /// The connector before the first origin of an upstream.
+    fn connector(&self, upstream: &str) -> SocketAddr {
+        let mut upstreams = self.stage.tables.upstreams.iter();
+        let upstream = upstreams.find(|one| one.name == upstream).unwrap();
+        let port = upstream.origins[0].url.rsplit(':').next().unwrap();
+        SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()))
     }
 
     fn request(&self, customer: &str, path: &str) -> Request<Full<Bytes>> {
@@ -142,8 +152,19 @@ async fn call(
 
 /// The trading workload asks for an account, through the door of its own mesh.
 async fn settle(bank: &Bank, door: &Door) -> Seen {
-    let trading = bank.stage.world.authority_pem("trading").unwrap();
-    let stream = call(door.address, &door.identity, &trading).await.unwrap();
+    let (status, body) = ask(bank, door.address, "trading", &door.identity).await;
+    Seen::read(status, &body)
+}
+
+/// Asks a connector of a mesh for an account.
+async fn ask(
+    bank: &Bank,
+    connector: SocketAddr,
+    mesh: &str,
+    identity: &Certificate,
+) -> (u16, Bytes) {
+    let trusted = bank.stage.world.authority_pem(mesh).unwrap();
+    let stream = call(connector, identity, &trusted).await.unwrap();
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
@@ -154,7 +175,15 @@ async fn settle(bank: &Bank, door: &Door) -> Seen {
     let response = sender.send_request(Request::from_parts(parts, body)).await;
     let (parts, body) = response.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Seen::read(parts.status.as_u16(), &body)
+    (parts.status.as_u16(), body)
+}
+
+/// The status, and the name of the problem.
+fn problem((status, body): &(u16, Bytes)) -> (u16, String) {
+    let problem: Value = serde_json::from_slice(body).unwrap();
+    let kind = problem["type"].as_str().unwrap();
+    let (_, name) = kind.rsplit_once([':', '/', '#']).unwrap();
+    (*status, name.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,25 +213,34 @@ async fn a_day_at_the_bank() {
     let client_cert = seen.headers["x-forwarded-client-cert"].as_str().unwrap();
     let vouched = "By=spiffe://banking.mesh.example/connector/dc1";
     assert!(client_cert.starts_with(vouched), "{client_cert}");
-    assert!(client_cert.contains("URI=spiffe://banking.mesh.example/gateway"));
+    assert!(client_cert.contains(&format!("URI={GATEWAY}")));
     let trace = seen.headers["traceparent"].as_str().unwrap();
     assert!(trace.starts_with(&format!("00-{TRACE}-")), "{trace}");
     let via = seen.headers["via"].as_str().unwrap();
     assert!(via.matches("tidegate").count() >= 2, "{via}");
 
     // Without the internal gateway there is no way: trading's certificates mean nothing in banking.
-    let upstreams = &bank.stage.tables.upstreams;
-    let banking = upstreams.iter().find(|one| one.name == "banking").unwrap();
-    let url = &banking.origins[0].url;
-    let port = url.rsplit(':').next().unwrap().parse().unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let banking = bank.connector("banking");
     let authority = bank.stage.world.authority_pem("banking").unwrap();
-    let refused = match call(address, &door.identity, &authority).await {
+    let refused = match call(banking, &door.identity, &authority).await {
         Ok(mut stream) => tokio::io::AsyncReadExt::read_u8(&mut stream).await.err(),
         Err(error) => Some(error),
     };
     let refused = refused.expect("a stranger was let in").to_string();
     assert!(refused.contains("alert"), "{refused}");
+
+    // Connectors enforce their half of the policy: a neighbour in the mesh is not the gateway, and
+    // who has the gateway's name alone cannot sign.
+    let trading = bank.connector("trading");
+    let neighbour = bank.stage.world.workload("trading", SETTLEMENT).unwrap();
+    let answer = ask(&bank, trading, "trading", &neighbour).await;
+    assert_eq!(problem(&answer), (403, "caller-refused".to_owned()));
+    let namesake = bank.stage.world.workload("banking", GATEWAY).unwrap();
+    let answer = ask(&bank, banking, "banking", &namesake).await;
+    assert_eq!(
+        problem(&answer),
+        (403, "gateway-signature-invalid".to_owned())
+    );
 
     // The first data centre goes dark.
     bank.stage.world.switch_off("dc1").await;

@@ -30,13 +30,15 @@ impl Session {
     ) -> Result<Self, Failure> {
         let credentials = Credentials::install(&mut ir)?;
         let given = secrets(&credentials)?;
-        let mut world = World::new(runtime.apart())?;
+        let key = SigningKey::from_seed(output::entropy()?);
+        let mut world = World::new(runtime.apart(), &key.trust_key())?;
         world.attach(&mut ir.tables, &given).await?;
         world.vouch(&mut ir.tables, credentials::answer).await?;
-        let key = SigningKey::from_seed(output::entropy()?);
+        let bundle = ir.sign(1, &key)?;
+        world.publish(&bundle).await?;
         let setting = Setting {
             listen,
-            bundle: &ir.sign(1, &key)?,
+            bundle: &bundle,
             trust: key.trust_key(),
             secrets: given,
             store,
@@ -63,6 +65,7 @@ impl Session {
         world.vouch(&mut ir.tables, credentials::answer).await?;
         self.sequence = self.sequence.saturating_add(1);
         let bundle = ir.sign(self.sequence, &self.key)?;
+        world.publish(&bundle).await?;
         self.gateway.replace(&bundle, &self.world, given)
     }
 

@@ -106,7 +106,7 @@ fn stage(keys: Vec<IssuerKeys>) -> Stage {
         hosts: vec![HostSection::encode(HOST.parse().unwrap(), &routes).unwrap()],
     };
     Stage {
-        world: World::new(Apart::Ports).unwrap(),
+        world: World::new(Apart::Ports, &key.trust_key()).unwrap(),
         credentials: Credentials::default(),
         bundle: envelope::sign::<Bundle>(bundle.encode().unwrap(), &key),
         tables: bundle.tables,
