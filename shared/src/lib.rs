@@ -26,4 +26,5 @@ pub mod spiffe;
 pub mod time;
 pub mod trace;
 pub mod trust;
+pub mod tunnel;
 pub mod units;

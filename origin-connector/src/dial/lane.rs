@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
+use tidegate_shared::tunnel;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use super::error::DialError;
 use crate::caller::Caller;
 use crate::identity::PeerName;
 use crate::server::{BoundedWrites, Server, TunnelTerms};
-use crate::tls::gateway::{TUNNEL, client_config};
+use crate::tls::gateway::client_config;
 use crate::tls::reload::Trust;
 
 /// A tunnel that has lasted for as long was no failure, however it ended.
@@ -147,7 +148,7 @@ impl Lane {
         let stream = BoundedWrites::new(stream, self.server.limits.idle);
         let connect = TlsConnector::from(Arc::new(tls)).connect(name, stream);
         let mut stream = connect.await.map_err(DialError::of_handshake)?;
-        if stream.get_ref().1.alpn_protocol() != Some(TUNNEL) {
+        if stream.get_ref().1.alpn_protocol() != Some(tunnel::PROTOCOL.as_bytes()) {
             return Err(DialError::NoTunnels);
         }
         let first = stream.fill_buf().await;

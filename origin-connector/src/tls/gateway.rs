@@ -12,13 +12,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme,
 };
+use tidegate_shared::tunnel;
 
 use super::Credentials;
 use crate::identity::{Identity, PeerName};
-
-/// What is spoken on such a connection (RFC 7301): HTTP/2, where the one that was dialled is the
-/// client.
-pub(crate) const TUNNEL: &[u8] = b"tidegate-tunnel/1";
 
 /// TLS to a gateway that must prove to be `server`, by what was last loaded.
 pub(crate) fn client_config(
@@ -36,7 +33,7 @@ pub(crate) fn client_config(
         .dangerous()
         .with_custom_certificate_verifier(gateway.clone())
         .with_client_cert_resolver(gateway);
-    config.alpn_protocols = vec![TUNNEL.to_vec()];
+    config.alpn_protocols = vec![tunnel::PROTOCOL.into()];
     // A resumed session would go by what was trusted when it began.
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)

@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{CertificateError, Error};
 use rustls_pki_types::CertificateDer;
 use tidegate_shared::spiffe::SpiffeId;
+use tidegate_shared::tunnel;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ use tracing::{info, warn};
 use super::TunnelConfig;
 use super::notice::Noticed;
 use super::pool::{MAX_STREAMS, Place, Pool};
-use super::tls::{ALPN, Shown, TunnelTls};
+use super::tls::{Shown, TunnelTls};
 use crate::body::RequestBody;
 use crate::bundle::Loaded;
 use crate::listen;
@@ -61,7 +62,7 @@ pub(crate) struct Tunnels {
 enum Refused {
     #[error("it took too long")]
     Timeout,
-    #[error("it does not speak `tidegate-tunnel/1`")]
+    #[error("it does not speak `{}`", tunnel::PROTOCOL)]
     Protocol,
     #[error("{0}")]
     Handshake(std::io::Error),
@@ -216,7 +217,7 @@ impl Tunnels {
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.config));
         let mut stream = acceptor.accept(stream).await?;
         let (_, session) = stream.get_ref();
-        if session.alpn_protocol() != Some(ALPN) {
+        if session.alpn_protocol() != Some(tunnel::PROTOCOL.as_bytes()) {
             return Err(Refused::Protocol);
         }
         let chain = session.peer_certificates().unwrap_or_default().to_vec();

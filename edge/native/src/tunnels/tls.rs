@@ -16,13 +16,10 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use tidegate_shared::certificate::ClientCertificate;
 use tidegate_shared::spiffe::SpiffeId;
+use tidegate_shared::tunnel;
 
 use super::TunnelFiles;
 use crate::tls::{Material, TlsError, certificates, failed};
-
-/// What is spoken on such a connection (RFC 7301): HTTP/2, where the one that was dialled is the
-/// client.
-pub(super) const ALPN: &[u8] = b"tidegate-tunnel/1";
 
 /// What tunnels begin with, and are held to as long as they last.
 #[derive(Debug)]
@@ -81,7 +78,7 @@ impl Material for TunnelTls {
             .with_protocol_versions(&[&version::TLS13])?
             .with_client_cert_verifier(Arc::clone(&connectors))
             .with_single_cert(certificates(&files.certificate)?, key)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = vec![tunnel::PROTOCOL.into()];
         // A resumed session would skip the verifier (RFC 8446 §2.2).
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
