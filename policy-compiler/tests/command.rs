@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "command/dev.rs"]
+mod dev;
 #[path = "program/tidegate.rs"]
 mod program;
 
