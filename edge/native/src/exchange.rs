@@ -1,36 +1,32 @@
 //! One request, from its head to the end of its answer.
 
+mod outgoing;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, request, response};
-use http_body::Body;
+use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tidegate_edge::{
-    Attempt, AttemptOutcome, AttemptPlan, Decision, Destination, End, Exchange, Forward,
-    HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply, Scheme, State, problem_reply,
+    AttemptPlan, Decision, End, Exchange, Forward, HOP_BY_HOP, HeadEdits, Outcome, Peer, Reply,
+    Scheme, State, problem_reply,
 };
-use tidegate_follow::{Fetcher, chain, now};
+use tidegate_follow::{Fetcher, now};
 use tidegate_shared::problem::Problem;
-use tidegate_shared::spiffe::SpiffeId;
-use tidegate_shared::time::UnixMillis;
-use tracing::debug;
 
 use crate::authority::LimitAuthority;
-use crate::body::{OriginBody, RequestBody, ResponseBody};
+use crate::body::{OriginBody, ResponseBody};
 use crate::bundle::{Loaded, LoadedShadow};
-use crate::client::Clients;
 use crate::ports::Ports;
 use crate::records::Records;
 use crate::tls::Shown;
-use crate::tunnel;
-use crate::tunnels::{Failure, Lease, Pool};
-use crate::{head, leases};
+use crate::tunnels::{Lease, Pool};
+use crate::{head, leases, tunnel};
+use outgoing::Outgoing;
 
 /// What every request of a gateway shares.
 pub(crate) struct Shared {
@@ -127,9 +123,6 @@ impl Drop for Ending {
     }
 }
 
-/// An answer of an origin, or the problem of having none, with its cause.
-type Answer = Result<Response<Incoming>, (Problem, String)>;
-
 /// Answers a request.
 pub(crate) async fn handle(
     loaded: Arc<Loaded>,
@@ -177,12 +170,7 @@ pub(crate) async fn handle(
                 upgrade: asks,
                 exchange,
             } = forward;
-            let outgoing = Outgoing {
-                template: outgoing(&parts, request, asks),
-                path_and_query,
-                body: RequestBody::new(incoming),
-                upgrade: asks,
-            };
+            let outgoing = Outgoing::new(&parts, request, path_and_query, incoming, asks);
             let mut ending = Ending::new(loaded, shared, exchange);
             let plan = ending.plan.insert(plan);
             let answer = outgoing.send(plan, &ending.loaded, &ending.shared).await;
@@ -194,151 +182,9 @@ pub(crate) async fn handle(
     }
 }
 
-/// The request as every attempt sends it, but for its target.
-fn outgoing(parts: &request::Parts, edits: HeadEdits, upgrade: bool) -> Request<()> {
-    let mut headers = parts.headers.clone();
-    let protocol = headers.get(UPGRADE).cloned();
-    strip(&mut headers);
-    headers.remove(HOST);
-    edits.apply(&mut headers);
-    if let Some(protocol) = protocol.filter(|_| upgrade) {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
-    }
-    let mut request = Request::new(());
-    *request.method_mut() = parts.method.clone();
-    *request.headers_mut() = headers;
-    request
-}
-
 fn strip(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
         headers.remove(name);
-    }
-}
-
-struct Outgoing {
-    template: Request<()>,
-    path_and_query: String,
-    body: RequestBody,
-    upgrade: bool,
-}
-
-impl Outgoing {
-    /// Follows the plan until an answer is to be delivered, or there is none.
-    async fn send(&self, plan: &mut AttemptPlan, loaded: &Loaded, shared: &Shared) -> Answer {
-        let mut last = None;
-        let mut answer = None;
-        let mut cause = String::new();
-        loop {
-            match plan.next(&shared.state, last, now()) {
-                Attempt::Send(destination, deadline) => {
-                    let (outcome, response, failure) =
-                        self.attempt(&destination, deadline, loaded, shared).await;
-                    debug!(origin = destination.origin(), ?outcome, failure, "attempt");
-                    (answer, cause) = (response, failure);
-                    last = Some((outcome, self.body.is_whole()));
-                }
-                Attempt::Deliver => {
-                    let lost = || (Problem::Internal, "an answer was lost".to_owned());
-                    return answer.ok_or_else(lost);
-                }
-                Attempt::GiveUp(problem) => return Err((problem, cause)),
-            }
-        }
-    }
-
-    async fn attempt(
-        &self,
-        destination: &Destination,
-        deadline: UnixMillis,
-        loaded: &Loaded,
-        shared: &Shared,
-    ) -> (AttemptOutcome, Option<Response<Incoming>>, String) {
-        let uri = format!("{}{}", destination.url(), self.path_and_query).parse::<Uri>();
-        let clients = loaded.clients(&destination.upstream().name);
-        let (Ok(uri), Some(clients)) = (uri, clients) else {
-            return (
-                AttemptOutcome::ConnectFailed,
-                None,
-                "the origin's URL cannot be used".to_owned(),
-            );
-        };
-        let mut request = self.template.clone().map(|()| self.body.clone());
-        *request.uri_mut() = uri;
-        for (name, value) in destination.fields() {
-            request.headers_mut().insert(name, value.clone());
-        }
-        let answer = async {
-            match destination.tunnel() {
-                None => self.direct(clients, request).await,
-                Some(connector) => {
-                    // A signature is good for one arrival.
-                    let signed = destination.fields().next().is_some();
-                    let tunnels = shared.tunnels.as_deref();
-                    self.by_tunnel(tunnels, connector, request, signed).await
-                }
-            }
-        };
-        let left = Duration::from_millis(deadline.since(now()));
-        match tokio::time::timeout(left, answer).await {
-            Err(_) => (
-                AttemptOutcome::TimedOut,
-                None,
-                "no response head in time".to_owned(),
-            ),
-            Ok(Err(Failure(outcome, cause))) => (outcome, None, cause),
-            Ok(Ok(response)) => (
-                AttemptOutcome::Answered(response.status().as_u16()),
-                Some(response),
-                String::new(),
-            ),
-        }
-    }
-
-    async fn direct(
-        &self,
-        clients: &Clients,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let pool = if self.upgrade {
-            &clients.http1
-        } else {
-            &clients.any
-        };
-        pool.request(request).await.map_err(|error| {
-            let outcome = if error.is_connect() {
-                AttemptOutcome::ConnectFailed
-            } else {
-                AttemptOutcome::Failed
-            };
-            Failure(outcome, chain(&error))
-        })
-    }
-
-    async fn by_tunnel(
-        &self,
-        tunnels: Option<&Pool>,
-        connector: &SpiffeId,
-        request: Request<RequestBody>,
-        signed: bool,
-    ) -> Result<Response<Incoming>, Failure> {
-        // A bundle that needs tunnels is not loaded where there are none.
-        let none = || {
-            Failure(
-                AttemptOutcome::ConnectFailed,
-                "there are no tunnels".to_owned(),
-            )
-        };
-        let tunnels = tunnels.ok_or_else(none)?;
-        let again = request.method().is_idempotent() && self.body.is_end_stream() && !signed;
-        let (mut response, lease) = if self.upgrade {
-            tunnels.switch(connector, request).await?
-        } else {
-            tunnels.send(connector, request, again).await?
-        };
-        response.extensions_mut().insert(Arc::new(lease));
-        Ok(response)
     }
 }
 
