@@ -25,7 +25,7 @@ use crate::ports::Ports;
 use crate::records::Records;
 use crate::tls::Shown;
 use crate::tunnels::{Lease, Pool};
-use crate::{head, leases, tunnel};
+use crate::{head, leases, upgrade};
 use outgoing::Outgoing;
 
 /// What every request of a gateway shares.
@@ -208,7 +208,7 @@ fn pass_back(
             .headers
             .insert(CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(UPGRADE, protocol);
-        tokio::spawn(tunnel::join(client, origin, ending));
+        tokio::spawn(upgrade::join(client, origin, ending));
         return Response::from_parts(parts, Either::Left(Full::default()));
     }
     // The connection to the origin has its own version; this one's is hyper's affair.

@@ -17,8 +17,8 @@ mod records;
 mod refresh;
 mod server;
 mod tls;
-mod tunnel;
 mod tunnels;
+mod upgrade;
 
 pub use authority::{
     AuthorityConfig, AuthorityServer, AuthorityToken, InvalidAuthority, InvalidToken,

@@ -2,9 +2,11 @@
 //! connection reaches from outside. The gateway is the server of the handshake, and the HTTP/2 client
 //! of all that comes after it.
 
+mod life;
 mod listener;
 mod notice;
 mod pool;
+mod refused;
 mod send;
 mod switch;
 mod tls;

@@ -1,43 +1,39 @@
 //! Connectors come in, and each connection of theirs becomes a tunnel.
 
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::{CertificateError, Error};
 use rustls_pki_types::CertificateDer;
 use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::tunnel;
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::TunnelConfig;
+use super::life::{Cut, Tunnel};
 use super::notice::Noticed;
 use super::pool::{MAX_STREAMS, Place, Pool};
+use super::refused::Refused;
 use super::tls::{Shown, TunnelTls};
 use crate::body::RequestBody;
 use crate::bundle::Loaded;
 use crate::listen;
 use crate::tls::Kept;
-use tidegate_follow::chain;
 
 /// How long a connector may take to its HTTP/2 settings, its handshake included.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections beyond the tunnels, so that who is one too many hears of it.
 const IN_HANDSHAKE: usize = 64;
-/// How long requests under way may take where a tunnel has to end.
-const GRACE: Duration = Duration::from_secs(30);
-/// How often a tunnel is held against the policy and the authorities in force.
-const EVERY: Duration = Duration::from_secs(1);
 /// How often a new tunnel is looked at.
 const SETTLE: Duration = Duration::from_millis(5);
 /// Octets of one answer that may be under way to here.
@@ -48,101 +44,13 @@ const MAX_HEAD: u32 = 64 * 1024;
 /// The listener for connectors, and the tunnels that they have opened.
 #[derive(Debug)]
 pub(crate) struct Tunnels {
-    tls: Arc<Kept<TunnelTls>>,
+    pub(super) tls: Arc<Kept<TunnelTls>>,
     most: usize,
     ping: Duration,
     pool: Arc<Pool>,
     current: Arc<ArcSwap<Loaded>>,
     /// Set at the end.
-    over: watch::Sender<bool>,
-}
-
-/// A connection that does not become a tunnel.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error("it took too long")]
-    Timeout,
-    #[error("it does not speak `{}`", tunnel::PROTOCOL)]
-    Protocol,
-    #[error("{0}")]
-    Handshake(std::io::Error),
-    #[error("its certificate: {0}")]
-    Certificate(CertificateError),
-    #[error("it has no certificate")]
-    NoCertificate,
-    #[error("{0}")]
-    NoConnector(#[from] super::tls::NoConnector),
-    #[error("no origin of the policy is reached by `{0}`")]
-    Unwanted(SpiffeId),
-    #[error("{1} (`{0}`)")]
-    Full(SpiffeId, super::pool::Full),
-    #[error("it has gone before it said how many requests it takes")]
-    Silent,
-    #[error("{0}")]
-    Http(hyper::Error),
-}
-
-impl Refused {
-    /// A stable label.
-    fn label(&self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Protocol => "protocol",
-            Self::Handshake(_) => "handshake",
-            Self::Certificate(error) => certificate_label(error),
-            Self::NoCertificate => "no-certificate",
-            Self::NoConnector(_) => "no-identity",
-            Self::Unwanted(_) => "unwanted",
-            Self::Full(..) => "full",
-            Self::Silent => "silent",
-            Self::Http(_) => "http",
-        }
-    }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the enum is open and every other failure is told in its own words"
-)]
-fn certificate_label(error: &CertificateError) -> &'static str {
-    match error {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => "unknown-authority",
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "not-yet-valid"
-        }
-        CertificateError::Revoked => "revoked",
-        CertificateError::UnknownRevocationStatus
-        | CertificateError::ExpiredRevocationList
-        | CertificateError::ExpiredRevocationListContext { .. } => "revocation-unknown",
-        CertificateError::Other(_) => "no-identity",
-        _ => "invalid-certificate",
-    }
-}
-
-impl From<std::io::Error> for Refused {
-    fn from(error: std::io::Error) -> Self {
-        let tls = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<Error>());
-        match tls {
-            Some(Error::NoCertificatesPresented) => Self::NoCertificate,
-            Some(Error::InvalidCertificate(certificate)) => Self::Certificate(certificate.clone()),
-            Some(Error::NoApplicationProtocol) => Self::Protocol,
-            _ => Self::Handshake(error),
-        }
-    }
-}
-
-/// Ends a connection once it is dropped, whatever is under way on it: of the tasks that speak HTTP/2
-/// on it nobody has hold.
-struct Cut(std::net::TcpStream);
-
-impl Drop for Cut {
-    fn drop(&mut self) {
-        // An error is that it has ended already.
-        let _ = self.0.shutdown(Shutdown::Both);
-    }
+    pub(super) over: watch::Sender<bool>,
 }
 
 /// A connection whose connector is known and has a place.
@@ -211,7 +119,7 @@ impl Tunnels {
     /// before anything was said on it.
     async fn admit(&self, stream: TcpStream) -> Result<Admitted, Refused> {
         let stream = stream.into_std()?;
-        let cut = Cut(stream.try_clone()?);
+        let cut = Cut::of(&stream)?;
         let stream = TcpStream::from_std(stream)?;
         let tls = self.tls.current();
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.config));
@@ -245,7 +153,7 @@ impl Tunnels {
         }
     }
 
-    fn wants(&self, connector: &SpiffeId) -> bool {
+    pub(super) fn wants(&self, connector: &SpiffeId) -> bool {
         self.current.load().tunnels.contains(connector)
     }
 
@@ -297,113 +205,4 @@ impl Tunnels {
             peer,
         })
     }
-}
-
-type Http2 = http2::Connection<TokioIo<Noticed<TlsStream<TcpStream>>>, RequestBody, TokioExecutor>;
-
-/// A tunnel that takes requests.
-struct Tunnel {
-    /// Dropped once it has ended: what waits in it for a stream is given back then.
-    connection: Option<Http2>,
-    cut: Cut,
-    chain: Vec<CertificateDer<'static>>,
-    shown: Shown,
-    place: Place,
-    tls: Arc<TunnelTls>,
-    peer: SocketAddr,
-}
-
-impl Tunnel {
-    /// Keeps the tunnel as long as it stands, its connector is let in, and the policy names it.
-    async fn keep(mut self, tunnels: &Tunnels) {
-        let (peer, connector) = (self.peer, self.shown.connector.clone());
-        info!(%peer, %connector, "tunnel open");
-        let end = self.ends(tunnels).await;
-        self.place.retire();
-        let mut idle = std::pin::pin!(self.place.idle());
-        match end {
-            End::Drained => idle.await,
-            End::Over(_) => {
-                // Requests that wait for a stream of their own get one yet.
-                let rest = async {
-                    tokio::select! {
-                        () = &mut idle => return,
-                        _ = ended(&mut self.connection) => {}
-                    }
-                    idle.await;
-                };
-                let _ = timeout(GRACE, rest).await;
-            }
-            End::Broken(_) | End::Disowned => {}
-        }
-        drop(self.cut);
-        info!(%peer, %connector, cause = %end, "tunnel closed");
-    }
-
-    async fn ends(&mut self, tunnels: &Tunnels) -> End {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let left =
-            Duration::from_secs(self.shown.not_after).saturating_sub(now.unwrap_or_default());
-        let expiry = Instant::now().checked_add(left);
-        let expired = async {
-            match expiry {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut expired = std::pin::pin!(expired);
-        let mut over = tunnels.over.subscribe();
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                ended = ended(&mut self.connection) => return match ended {
-                    Ok(()) => End::Drained,
-                    Err(error) => End::Broken(chain(&error)),
-                },
-                () = &mut expired => return End::Over("the connector's certificate has expired"),
-                _ = over.wait_for(|over| *over) => return End::Over("the gateway ends"),
-                _ = ticks.tick() => {}
-            }
-            if let Some(connection) = &self.connection {
-                self.place.resize(connection.current_max_send_streams());
-            }
-            let current = tunnels.tls.current();
-            if !Arc::ptr_eq(&current, &self.tls) {
-                if !current.accepts(&self.chain) {
-                    return End::Disowned;
-                }
-                self.tls = current;
-            }
-            if !tunnels.wants(&self.shown.connector) {
-                return End::Over("no origin of the policy is reached by it any more");
-            }
-        }
-    }
-}
-
-/// Ready once the connection has ended, and lets go of it.
-async fn ended(connection: &mut Option<Http2>) -> Result<(), hyper::Error> {
-    let ended = match connection.as_mut() {
-        Some(connection) => connection.await,
-        None => Ok(()),
-    };
-    *connection = None;
-    ended
-}
-
-/// Why a tunnel takes no more requests.
-#[derive(Debug, thiserror::Error)]
-enum End {
-    /// The connector finishes what is under way.
-    #[error("the connector has ended it")]
-    Drained,
-    /// So does the gateway.
-    #[error("{0}")]
-    Over(&'static str),
-    #[error("{0}")]
-    Broken(String),
-    /// Nothing is waited for.
-    #[error("the connector is no longer let in")]
-    Disowned,
 }
