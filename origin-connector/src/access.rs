@@ -9,8 +9,9 @@ use tidegate_shared::trace::TraceContext;
 
 use crate::caller::Caller;
 use crate::metrics::{Metrics, RefusalLabels, RequestLabels, method_label};
+use crate::room::Place;
 use crate::server::activity::Busy;
-use crate::upstream::{Booking, Place};
+use crate::upstream::Booking;
 
 /// What is known of an exchange so far. Dropping it writes the access line, so each exchange has
 /// exactly one, however it ends.

@@ -13,11 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use crate::dial::OpenTunnels;
 use crate::metrics::Metrics;
-use crate::policy::Policy;
+use crate::server::Server;
 
 /// Connections at a time: a probe and a scraper need a handful.
 const CONNECTIONS: usize = 64;
@@ -28,33 +27,29 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Whether requests can come in.
 #[derive(Clone, Debug)]
 pub(crate) struct Readiness {
-    pub(crate) draining: CancellationToken,
-    /// What says who may come in, where something must.
-    pub(crate) policy: Option<Arc<Policy>>,
-    /// What requests come in by, where they come by nothing else.
-    pub(crate) tunnels: Option<Arc<OpenTunnels>>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) tunnels: Arc<OpenTunnels>,
 }
 
 impl Readiness {
     /// Why they cannot.
     fn obstacle(&self) -> Option<&'static str> {
-        if self.draining.is_cancelled() {
+        if self.server.drain.is_cancelled() {
             return Some("draining\n");
         }
-        if self
-            .policy
-            .as_ref()
-            .is_some_and(|policy| !policy.is_ready())
-        {
+        let generation = self.server.generation();
+        let policy = &generation.proxy.policy;
+        if policy.as_ref().is_some_and(|policy| !policy.is_ready()) {
             return Some("no policy yet\n");
         }
-        let tunnels = self.tunnels.as_ref();
-        tunnels.filter(|open| !open.any()).map(|_| "no tunnel\n")
+        // Who listens is ready for whoever can connect.
+        let reachable = generation.config.listen.is_some() || self.tunnels.any();
+        (!reachable).then_some("no tunnel\n")
     }
 }
 
 /// Serves until it is aborted; during the drain, too, so that the mesh can see it.
-pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, readiness: Readiness) {
+pub(crate) async fn serve(listener: TcpListener, readiness: Readiness) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     // Ends the connections along with this future.
     let mut connections = tokio::task::JoinSet::new();
@@ -65,11 +60,10 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, readines
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let metrics = metrics.clone();
         let readiness = readiness.clone();
         connections.spawn(async move {
             let answer = service_fn(|request| {
-                let response = answer(&request, &metrics, &readiness);
+                let response = answer(&request, &readiness);
                 std::future::ready(Ok::<_, Infallible>(response))
             });
             let connection = http1::Builder::new()
@@ -84,11 +78,7 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, readines
     }
 }
 
-fn answer<B>(
-    request: &Request<B>,
-    metrics: &Metrics,
-    readiness: &Readiness,
-) -> Response<Full<Bytes>> {
+fn answer<B>(request: &Request<B>, readiness: &Readiness) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         let allow = HeaderValue::from_static("GET, HEAD");
@@ -101,7 +91,7 @@ fn answer<B>(
             Some(obstacle) => text(StatusCode::SERVICE_UNAVAILABLE, obstacle),
             None => text(StatusCode::OK, "ok\n"),
         },
-        "/metrics" => exposition(metrics),
+        "/metrics" => exposition(&readiness.server.metrics),
         _ => text(StatusCode::NOT_FOUND, "not here\n"),
     }
 }

@@ -1,7 +1,6 @@
 //! The peer of one connection.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -10,7 +9,6 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::headers::client_cert;
 use crate::identity::{Identity, InvalidIdentity};
-use crate::tls::Credentials;
 use crate::tls::reload::Trust;
 
 /// Who is at the other end, and what each of its requests carries on.
@@ -51,11 +49,6 @@ impl Caller {
             chain: chain.to_vec(),
             trust,
         })
-    }
-
-    /// What is trusted now.
-    pub(crate) fn credentials(&self) -> Arc<Credentials> {
-        self.trust.credentials()
     }
 
     /// Ready once the caller would no longer be let in, for another reason than its certificate's

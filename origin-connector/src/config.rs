@@ -32,7 +32,7 @@ pub use admission::AdmissionFile;
 pub(crate) use backend::Access;
 use backend::Sections;
 pub use backend::{Backend, BackendFile};
-pub(crate) use balance::{Ejection, Health, Retry};
+pub(crate) use balance::{Ejection, Health};
 pub use balance::{EjectionFile, HealthFile, RetryFile};
 pub(crate) use dial::Dial;
 pub use dial::DialFile;
@@ -127,22 +127,19 @@ impl TryFrom<ConfigFile> for Config {
         } = file;
         let mut problems = Problems::default();
         let signed = gateway_signature.is_some();
-        let gateway_signature = gateway_signature.map(|section| section.check(&mut problems));
-        let (gateway_signature, gateway_keys) = match gateway_signature {
-            None => (Some(None), Some(Vec::new())),
-            Some(None) => (None, None),
-            Some(Some((rules, keys))) => (Some(Some(rules)), Some(keys)),
+        let gateway_signature = match gateway_signature {
+            None => Some(None),
+            Some(section) => section.check(&mut problems).map(Some),
         };
         let sections = Sections {
             signed,
             policy: policy.is_some(),
         };
-        let policy = match policy.map(|section| section.check(&mut problems)) {
+        let policy = match policy {
             None => Some(None),
-            Some(None) => None,
-            Some(Some(policy)) => Some(Some(policy)),
+            Some(section) => section.check(&mut problems).map(Some),
         };
-        let tls = tls.check(mesh, gateway_keys.unwrap_or_default(), &mut problems);
+        let tls = tls.check(mesh, &mut problems);
         let backends: Vec<Option<Backend>> = backend
             .into_iter()
             .enumerate()

@@ -5,24 +5,29 @@ mod backoff;
 mod error;
 mod lane;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::metrics::{DialLabels, DialledLabels, Metrics};
 use crate::server::Server;
-use crate::upstream::Dns;
 use lane::Lane;
 
 /// A gateway that is dialled.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    config: config::Dial,
-    dns: Arc<Dns>,
+    pub(crate) config: config::Dial,
     metrics: Arc<Metrics>,
     open: Arc<OpenTunnels>,
+    tunnels: OnceLock<Gauge>,
+    /// Its tunnels finish what is under way, and no more are opened.
+    pub(crate) retired: CancellationToken,
+    /// A tunnel was open.
+    pub(crate) reached: CancellationToken,
 }
 
 /// How many tunnels are open, to all gateways.
@@ -43,20 +48,18 @@ struct Open(Arc<Gateway>);
 impl Gateway {
     pub(crate) fn new(
         config: config::Dial,
-        dns: &Arc<Dns>,
         metrics: &Arc<Metrics>,
         open: &Arc<OpenTunnels>,
+        drain: &CancellationToken,
     ) -> Self {
-        let gateway = Self {
+        Self {
+            tunnels: OnceLock::new(),
             config,
-            dns: dns.clone(),
             metrics: metrics.clone(),
             open: open.clone(),
-        };
-        // So that one that was never reached is seen.
-        let tunnels = &gateway.metrics.tunnels;
-        tunnels.get_or_create(&gateway.labels()).set(0);
-        gateway
+            retired: drain.child_token(),
+            reached: CancellationToken::new(),
+        }
     }
 
     /// The name in logs and metrics.
@@ -64,14 +67,27 @@ impl Gateway {
         &self.config.name
     }
 
-    /// Keeps the tunnels open, until the drain begins.
+    /// Keeps the tunnels open, until the drain begins or it is retired.
     pub(crate) async fn keep(self: Arc<Self>, server: Arc<Server>) {
+        // So that one that was never reached is seen.
+        self.tunnels();
         let mut lanes = JoinSet::new();
         for number in 0..self.config.tunnels {
             let lane = Lane::new(self.clone(), server.clone(), number);
             lanes.spawn(lane.keep());
         }
         lanes.join_all().await;
+    }
+
+    /// Takes note that it is no longer in force: nobody is to miss its tunnels.
+    pub(crate) fn leave(&self) {
+        self.metrics.tunnels.remove(&self.labels());
+    }
+
+    /// What counts its tunnels, whether or not that is still shown.
+    fn tunnels(&self) -> &Gauge {
+        let shown = || self.metrics.tunnels.get_or_create(&self.labels()).clone();
+        self.tunnels.get_or_init(shown)
     }
 
     fn labels(&self) -> DialLabels {
@@ -90,7 +106,8 @@ impl Gateway {
 
     fn opened(self: &Arc<Self>) -> Open {
         self.open.0.fetch_add(1, Ordering::Relaxed);
-        self.metrics.tunnels.get_or_create(&self.labels()).inc();
+        self.tunnels().inc();
+        self.reached.cancel();
         Open(self.clone())
     }
 }
@@ -99,7 +116,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         let Self(gateway) = self;
         gateway.open.0.fetch_sub(1, Ordering::Relaxed);
-        let tunnels = &gateway.metrics.tunnels;
-        tunnels.get_or_create(&gateway.labels()).dec();
+        gateway.tunnels().dec();
     }
 }

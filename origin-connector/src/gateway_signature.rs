@@ -4,7 +4,10 @@
 mod keys;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
 
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
@@ -19,7 +22,9 @@ use tidegate_shared::units::Span;
 
 use crate::config::GatewaySignature;
 use crate::headers::hop_by_hop::elements;
+use crate::stamp::Stamp;
 pub(crate) use keys::GatewayKeys;
+pub use keys::InvalidGatewayKey;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
@@ -113,21 +118,38 @@ pub(crate) struct ReceivedHead<'r> {
 #[derive(Debug)]
 pub(crate) struct Verifier {
     rules: GatewaySignature,
-    seen: ReplayGuard,
+    keys: ArcSwap<GatewayKeys>,
+    /// The files of keys as they were before they were first loaded: what changes after that is
+    /// noticed.
+    first: Stamp,
+    seen: Arc<ReplayGuard>,
+}
+
+/// One key makes the signatures of a whole edge: it may fill all of the room.
+pub(crate) fn room(rules: &GatewaySignature) -> Room {
+    Room {
+        proofs: rules.nonces,
+        of_key: u32::MAX,
+    }
 }
 
 impl Verifier {
-    /// The seed must be unpredictable.
-    pub(crate) fn new(rules: GatewaySignature, seed: [u8; 16]) -> Self {
-        // One key makes the signatures of a whole edge: it may fill all of the room.
-        let room = Room {
-            proofs: rules.nonces,
-            of_key: u32::MAX,
-        };
-        Self {
+    /// Reads the keys. `seen` is what was verified before.
+    pub(crate) fn new(
+        rules: GatewaySignature,
+        seen: Arc<ReplayGuard>,
+    ) -> Result<Self, InvalidGatewayKey> {
+        Ok(Self {
+            first: rules.stamp(),
+            keys: ArcSwap::from_pointee(GatewayKeys::load(&rules.keys)?),
             rules,
-            seen: ReplayGuard::new(seed, room),
-        }
+            seen,
+        })
+    }
+
+    /// What it has room for is in force from now on.
+    pub(crate) fn settle(&self) {
+        self.seen.resize(room(&self.rules));
     }
 
     /// Holds a request to the signature that it carries. What it costs nothing to refuse is refused
@@ -135,9 +157,9 @@ impl Verifier {
     pub(crate) fn verify(
         &self,
         head: &ReceivedHead<'_>,
-        keys: &GatewayKeys,
         now: UnixMillis,
     ) -> Result<Vouched, NotVouched> {
+        let keys = self.keys.load();
         let (label, signature, fields) = only(head.headers)?;
         let Parameters {
             created: _,

@@ -27,6 +27,7 @@ pub mod config;
 mod connector;
 mod dial;
 mod gateway_signature;
+mod generation;
 mod grpc_web;
 mod headers;
 mod identity;
@@ -34,8 +35,10 @@ mod metrics;
 mod policy;
 mod proxy;
 mod refusal;
+mod room;
 mod server;
 mod splice;
+mod stamp;
 mod tcp;
 mod tls;
 mod upstream;
@@ -44,7 +47,9 @@ pub use authorize::{
     Backends, Denial, InvalidBackends, InvalidPathPrefix, PathPrefix, RequestHead,
 };
 pub use config::{Config, ConfigError};
-pub use connector::{BindError, Connector, Drained, Reload};
+pub use connector::{BindError, Connector, Drained, Reload, ReloadError};
+pub use gateway_signature::InvalidGatewayKey;
+pub use generation::GenerationError;
 pub use identity::{
     Identity, InvalidIdentity, InvalidPeerName, InvalidSpiffeId, PeerName, SpiffeId,
 };

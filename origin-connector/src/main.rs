@@ -3,7 +3,7 @@
 mod log;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -18,7 +18,7 @@ use log::Lines;
 ///
 /// Takes requests from gateways that present a certificate of a trusted authority, and hands
 /// those that the configuration allows to backends. SIGTERM and SIGINT drain, SIGHUP loads the
-/// certificates again.
+/// configuration and every file that it names again.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate-connector", version)]
 struct Arguments {
@@ -80,7 +80,7 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
             .with_current_span(false)
             .init(),
     }
-    runtime(arguments.threads)?.block_on(serve(config, lines))
+    runtime(arguments.threads)?.block_on(serve(config, &arguments.config, lines))
 }
 
 /// Where there is one thread alone, nothing is handed from one to another.
@@ -95,30 +95,24 @@ fn runtime(threads: Option<u16>) -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn serve(config: Config, lines: Lines) -> Result<(), Failure> {
+async fn serve(config: Config, file: &Path, lines: Lines) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let connector = Connector::bind(config).await?;
     connector.count_lost_lines(move || lines.lost());
-    let reload = connector.reload();
+    let (reload, file) = (connector.reload(), file.to_owned());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            reload.request();
+            // What comes of it is in the log.
+            let _ = reload.read(&file).await;
         }
     });
-    if let Some(address) = connector.admin_addr() {
-        tracing::info!(%address, "serving health and metrics");
-    }
-    for (listener, address) in connector.tcp_addrs() {
-        tracing::info!(listener, %address, "forwarding connections");
-    }
     let mut stdout = io::stdout();
     match connector.local_addr() {
         Some(address) => writeln!(stdout, "listening https://{address}")?,
         None => {
-            let gateways: Vec<&str> = connector.dials().collect();
-            writeln!(stdout, "dialling {}", gateways.join(", "))?;
+            writeln!(stdout, "dialling {}", connector.dials().join(", "))?;
         }
     }
     stdout.flush()?;

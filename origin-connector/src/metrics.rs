@@ -123,7 +123,11 @@ pub(crate) struct Metrics {
     pub(crate) tcp_connections: Family<TcpLabels, Counter>,
     pub(crate) tunnels: Family<DialLabels, Gauge>,
     pub(crate) dials: Family<DialledLabels, Counter>,
+    pub(crate) config_reloads: Family<ReloadLabels, Counter>,
+    /// Seconds since the Unix epoch.
+    pub(crate) config_loaded: Gauge<f64, AtomicU64>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
+    pub(crate) key_reloads: Family<ReloadLabels, Counter>,
     pub(crate) policy_looks: Family<PolicyLabels, Counter>,
     pub(crate) policy_sequence: Gauge,
     pub(crate) lost_lines: LostLines,
@@ -152,7 +156,10 @@ impl Default for Metrics {
             tcp_connections: Family::default(),
             tunnels: Family::default(),
             dials: Family::default(),
+            config_reloads: Family::default(),
+            config_loaded: Gauge::default(),
             certificate_reloads: Family::default(),
+            key_reloads: Family::default(),
             policy_looks: Family::default(),
             policy_sequence: Gauge::default(),
             lost_lines: LostLines::default(),
@@ -249,6 +256,22 @@ impl Metrics {
             self.dials.clone(),
         );
         own.register(
+            "config_reloads",
+            "Attempts to load the configuration again, by result",
+            self.config_reloads.clone(),
+        );
+        own.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When the configuration in force was loaded, since the Unix epoch",
+            Unit::Seconds,
+            self.config_loaded.clone(),
+        );
+        own.register(
+            "gateway_key_reloads",
+            "Attempts to load changed keys of gateways, by result",
+            self.key_reloads.clone(),
+        );
+        own.register(
             "certificate_reloads",
             "Attempts to load changed certificates, by result",
             self.certificate_reloads.clone(),
@@ -275,14 +298,18 @@ impl Metrics {
             self.expiry.clone(),
         );
         let started: Gauge<f64, AtomicU64> = Gauge::default();
-        let since_epoch = std::time::SystemTime::UNIX_EPOCH.elapsed();
-        started.set(since_epoch.unwrap_or_default().as_secs_f64());
+        started.set(now());
         self.registry.register_with_unit(
             "process_start_time",
             "When the process started, since the Unix epoch",
             Unit::Seconds,
             started,
         );
+    }
+
+    /// Takes note that a configuration has come into force.
+    pub(crate) fn config_in_force(&self) {
+        self.config_loaded.set(now());
     }
 
     /// The exposition in the text format of OpenMetrics.
@@ -292,6 +319,12 @@ impl Metrics {
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> f64 {
+    let since_epoch = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since_epoch.unwrap_or_default().as_secs_f64()
 }
 
 /// The method as a label. The set is closed, so that a caller cannot make series at will.

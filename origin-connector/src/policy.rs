@@ -5,11 +5,10 @@ mod check;
 mod limit;
 mod rules;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tidegate_follow::{BoxError, FollowError, Following, Runner, Source};
 use tidegate_shared::bundle::ConnectorRules;
 use tidegate_shared::trust::TrustKeys;
@@ -19,15 +18,15 @@ use crate::metrics::{Metrics, PolicyLabels};
 pub use check::InvalidPolicy;
 pub(crate) use limit::{Limiter, UsedUp};
 pub use rules::UnusableBundle;
-pub(crate) use rules::Wanted;
+pub(crate) use rules::{Rules, Wanted};
 
 /// The policy of a connector.
 #[derive(Debug)]
 pub(crate) struct Policy {
     trust: TrustKeys,
-    wanted: Wanted,
-    current: ArcSwapOption<BTreeMap<String, Arc<ConnectorRules>>>,
-    pub(crate) limiter: Limiter,
+    wanted: ArcSwap<Wanted>,
+    current: ArcSwapOption<Rules>,
+    pub(crate) limiter: Arc<Limiter>,
     metrics: Arc<Metrics>,
 }
 
@@ -62,20 +61,39 @@ pub(crate) fn read_trust(path: &Path) -> Result<TrustKeys, InvalidTrust> {
 }
 
 impl Policy {
-    /// Nothing is in force yet. The seed must be unpredictable.
+    /// Nothing is in force yet.
     pub(crate) fn new(
         trust: TrustKeys,
         wanted: Wanted,
-        seed: [u8; 16],
+        limiter: Arc<Limiter>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             trust,
-            wanted,
+            wanted: ArcSwap::from_pointee(wanted),
             current: ArcSwapOption::empty(),
-            limiter: Limiter::new(seed),
+            limiter,
             metrics,
         }
+    }
+
+    /// Whether bundles are held to these keys.
+    pub(crate) fn trusts(&self, trust: &TrustKeys) -> bool {
+        self.trust == *trust
+    }
+
+    /// Whether what is in force is good for a configuration that wants something else of it.
+    pub(crate) fn suits(&self, wanted: &Wanted) -> Result<(), UnusableBundle> {
+        let rules = self.current.load();
+        rules.as_ref().map_or(Ok(()), |rules| wanted.check(rules))
+    }
+
+    /// What the configuration in force wants.
+    pub(crate) fn settle(&self, wanted: Wanted) {
+        if let Some(rules) = &*self.current.load() {
+            wanted.complain(rules);
+        }
+        self.wanted.store(Arc::new(wanted));
     }
 
     /// Whether a bundle is in force.
@@ -102,6 +120,25 @@ impl Policy {
                 self.looked(Err(refused));
                 tracing::error!(%error, refused, "there is no policy yet: nobody is let in by it");
                 Reading::Nothing(source)
+            }
+        }
+    }
+
+    /// The same where another policy is in force, which stays unless there is a good bundle.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        source: &PolicySource,
+    ) -> Result<Reading, FollowError> {
+        match &source.follow.source {
+            Source::Path(file) if !file.is_dir() => {
+                let unread = |error| FollowError::Here(format!("`{}`: {error}", file.display()));
+                let octets = tokio::fs::read(file).await.map_err(unread)?;
+                self.run(&octets).map_err(FollowError::Unusable)?;
+                Ok(Reading::File(file.clone()))
+            }
+            Source::Path(_) | Source::Url(_) => {
+                let following = self.start(source).await?;
+                Ok(Reading::Channel(Box::new(following)))
             }
         }
     }
@@ -137,13 +174,9 @@ impl Policy {
 
 impl Runner for Policy {
     fn run(&self, bundle: &[u8]) -> Result<(), BoxError> {
-        let rules = self.wanted.read(bundle, &self.trust)?;
-        for name in self.wanted.missing(&rules) {
-            tracing::error!(
-                upstream = name,
-                "the policy has nothing for the connector of this upstream: nobody reaches its backends"
-            );
-        }
+        let wanted = self.wanted.load();
+        let rules = wanted.read(bundle, &self.trust)?;
+        wanted.complain(&rules);
         self.current.store(Some(Arc::new(rules)));
         Ok(())
     }

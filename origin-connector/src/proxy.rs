@@ -23,27 +23,26 @@ use crate::config::{Access, Backend, Limits, Protocol};
 use crate::gateway_signature::{NotVouched, ReceivedHead, Verifier, Vouched, now};
 use crate::grpc_web::Call;
 use crate::headers::{self, InvalidHost, hop_by_hop};
-use crate::metrics::{Metrics, SignatureLabels};
+use crate::metrics::SignatureLabels;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::tls::reload::Reloader;
-use crate::upstream::{Dns, Http, InvalidDestination, Upstream};
+use crate::upstream::{Http, Upstream};
 use tunnel::Tunnel;
 
 /// Everything a request passes through.
 #[derive(Debug)]
 pub(crate) struct Proxy {
-    backends: Backends,
+    pub(crate) backends: Backends,
     /// One for each backend, in the same order.
-    upstreams: Vec<Arc<Upstream<Http>>>,
+    pub(crate) upstreams: Vec<Arc<Upstream<Http>>>,
     /// Where there are keys of gateways.
-    verifier: Option<Verifier>,
+    pub(crate) verifier: Option<Arc<Verifier>>,
     /// What backends go by that do not say themselves who may reach them.
-    policy: Option<Arc<Policy>>,
-    limits: Limits,
+    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) limits: Limits,
     /// Tunnels outlive the connection task from which they came.
-    tasks: TaskTracker,
-    abort: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) abort: CancellationToken,
 }
 
 /// Where an admitted request goes.
@@ -65,43 +64,11 @@ enum Rest {
 }
 
 impl Proxy {
-    pub(crate) fn new(
-        backends: Backends,
-        limits: Limits,
-        tasks: TaskTracker,
-        abort: CancellationToken,
-        reloader: &Arc<Reloader>,
-        dns: &Arc<Dns>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Self, InvalidDestination> {
-        let upstream = |backend: &Backend| {
-            Upstream::new(backend, &limits, reloader, dns, metrics.clone()).map(Arc::new)
-        };
-        let upstreams = backends.iter().map(upstream).collect::<Result<_, _>>()?;
-        Ok(Self {
-            backends,
-            upstreams,
-            verifier: None,
-            policy: None,
-            limits,
-            tasks,
-            abort,
-        })
-    }
-
-    /// The same where requests must have come through a gateway.
-    pub(crate) fn asking(self, verifier: Option<Verifier>) -> Self {
-        Self { verifier, ..self }
-    }
-
-    /// The same where backends go by a policy.
-    pub(crate) fn by(self, policy: Option<Arc<Policy>>) -> Self {
-        Self { policy, ..self }
-    }
-
-    /// What reaches the backends, each to be located and kept.
-    pub(crate) fn upstreams(&self) -> &[Arc<Upstream<Http>>] {
-        &self.upstreams
+    /// What reaches the backend of this name.
+    pub(crate) fn upstream(&self, name: &str) -> Option<&Arc<Upstream<Http>>> {
+        let mut both = self.backends.iter().zip(&self.upstreams);
+        let found = both.find(|(backend, _)| backend.name() == name);
+        found.map(|(_, upstream)| upstream)
     }
 
     /// Answers a request. The record goes along with the response and is written at its end.
@@ -212,8 +179,7 @@ impl Proxy {
             uri: request.uri(),
             headers: request.headers(),
         };
-        let credentials = record.caller.credentials();
-        let vouched = verifier.verify(&head, &credentials.gateway_keys, now());
+        let vouched = verifier.verify(&head, now());
         let result = vouched
             .as_ref()
             .map_or_else(NotVouched::label, |_| "verified");

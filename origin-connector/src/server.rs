@@ -9,14 +9,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Limits;
+use crate::generation::Generation;
 use crate::metrics::Metrics;
-use crate::proxy::Proxy;
+use crate::room::{Place, Room};
 use crate::tls::reload::Reloader;
 
 pub(crate) use bounded_writes::BoundedWrites;
@@ -25,12 +26,16 @@ pub(crate) use tunnel::TunnelTerms;
 /// How long to let go of the listener where the system has no more descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// How long a listener that is closed takes those who have connected already.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// What all connections share.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) reloader: Arc<Reloader>,
-    pub(crate) proxy: Proxy,
-    pub(crate) limits: Limits,
+    /// What the configuration made that is in force. Whatever begins takes it once and goes on with
+    /// it to its end.
+    pub(crate) current: ArcSwap<Generation>,
     pub(crate) metrics: Arc<Metrics>,
     /// Connections and tunnels that are open.
     pub(crate) tasks: TaskTracker,
@@ -40,42 +45,84 @@ pub(crate) struct Server {
     pub(crate) abort: CancellationToken,
 }
 
+/// What connections are taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// HTTP of gateways.
+    Http,
+    /// To be forwarded by the `[[tcp]]` of this name.
+    Forward(String),
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) purpose: ArcSwap<Purpose>,
+    /// Connections at a time.
+    pub(crate) room: Room,
+    /// Takes no more.
+    pub(crate) closed: CancellationToken,
+}
+
 impl Server {
-    /// Accepts until the drain begins, and serves each connection in a task of its own. At the
-    /// limit, new connections wait in the system's queue.
-    pub(crate) async fn accept<F>(
-        self: &Arc<Self>,
-        listener: TcpListener,
-        serve: impl Fn(Arc<Self>, TcpStream, SocketAddr) -> F,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let permits = Arc::new(Semaphore::new(self.limits.connections));
+    /// What is in force now.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Accepts until the drain begins or the entrance is closed, and serves each connection in a
+    /// task of its own. At the limit, new connections wait in the system's queue.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener, entrance: Arc<Entrance>) {
         loop {
-            let accepted = async {
-                let permit = permits.clone().acquire_owned().await;
-                (permit, listener.accept().await)
-            };
-            let (permit, accepted) = tokio::select! {
-                accepted = accepted => accepted,
+            tokio::select! {
+                accepted = entrance.next(&listener) => self.take(&entrance, accepted).await,
                 () = self.drain.cancelled() => return,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let metrics = self.metrics.clone();
-                    let served = serve(self.clone(), stream, peer);
-                    self.tasks.spawn(async move {
-                        metrics.connections.inc();
-                        served.await;
-                        metrics.connections.dec();
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept");
-                    tokio::time::sleep(BACK_OFF).await;
-                }
+                () = entrance.closed.cancelled() => break,
             }
         }
+        // Who has connected before the end is served like anybody.
+        let end = Instant::now() + FAREWELL;
+        while let Ok(accepted) = timeout_at(end, entrance.next(&listener)).await {
+            self.take(&entrance, accepted).await;
+        }
+    }
+
+    async fn take(self: &Arc<Self>, entrance: &Entrance, (place, accepted): Accepted) {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(BACK_OFF).await;
+                return;
+            }
+        };
+        let (server, purpose) = (self.clone(), entrance.purpose.load_full());
+        self.tasks.spawn(async move {
+            let metrics = server.metrics.clone();
+            metrics.connections.inc();
+            match &*purpose {
+                Purpose::Http => server.connection(stream, peer).await,
+                Purpose::Forward(name) => Box::pin(server.forward(name, stream, peer)).await,
+            }
+            metrics.connections.dec();
+            drop(place);
+        });
+    }
+
+    async fn forward(&self, name: &str, stream: TcpStream, peer: SocketAddr) {
+        let door = self.generation().doors.get(name).cloned();
+        // A listener that has just gone has none.
+        if let Some(door) = door {
+            door.serve(self, stream, peer).await;
+        }
+    }
+}
+
+type Accepted = (Place, std::io::Result<(TcpStream, SocketAddr)>);
+
+impl Entrance {
+    async fn next(&self, listener: &TcpListener) -> Accepted {
+        let place = self.room.take().await;
+        (place, listener.accept().await)
     }
 }

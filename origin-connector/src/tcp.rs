@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Limits, Target};
 use crate::identity::PeerName;
-use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::splice::splice;
-use crate::upstream::{Dns, Lease, Link, Tcp, Upstream};
+use crate::upstream::{Lease, Link, Means, Tcp, Upstream};
 use client_hello::{ClientHello, ClientHelloError};
 use record::TcpRecord;
 
@@ -25,6 +25,9 @@ use record::TcpRecord;
 pub(crate) struct Door {
     name: String,
     mode: Mode,
+    limits: Limits,
+    /// Let go of everything.
+    pub(crate) abort: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -73,34 +76,40 @@ impl TcpError {
 }
 
 impl Door {
+    /// In place of another one of the name, maybe.
     pub(crate) fn new(
-        name: String,
-        mode: config::Mode,
-        limits: &Limits,
-        dns: &Arc<Dns>,
-        metrics: &Arc<Metrics>,
+        config: &config::TcpListener,
+        means: Means<'_>,
+        abort: &CancellationToken,
+        before: Option<&Self>,
     ) -> Self {
+        let config::TcpListener { name, mode, .. } = config;
+        let reached = before.map(Self::upstreams).unwrap_or_default();
         let upstream = |name: String, target: &Target| {
-            Arc::new(Upstream::tcp(name, target, limits, dns, metrics.clone()))
+            let before = reached.iter().find(|before| before.name() == name);
+            Upstream::tcp(name, target, means, before)
         };
         let mode = match mode {
             config::Mode::Terminate(target, allow) => {
-                Mode::Terminate(upstream(name.clone(), &target), allow)
+                Mode::Terminate(upstream(name.clone(), target), allow.clone())
             }
             config::Mode::PassThrough(targets) => {
-                let named = |(server_name, target): (String, Target)| {
-                    let upstream = upstream(format!("{name}/{server_name}"), &target);
-                    (server_name, upstream)
+                let named = |(server_name, target): (&String, &Target)| {
+                    let upstream = upstream(format!("{name}/{server_name}"), target);
+                    (server_name.clone(), upstream)
                 };
-                Mode::PassThrough(targets.into_iter().map(named).collect())
+                Mode::PassThrough(targets.iter().map(named).collect())
             }
         };
-        Self { name, mode }
-    }
-
-    /// The name in logs and metrics.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+        Self {
+            name: name.clone(),
+            mode,
+            limits: means.limits.clone(),
+            abort: match before {
+                Some(before) => before.abort.clone(),
+                None => abort.child_token(),
+            },
+        }
     }
 
     /// What it forwards to, each to be located and watched.
@@ -144,14 +153,14 @@ impl Door {
                 return Err(TcpError::CallerRefused);
             }
             let backend = connect(upstream, &mut record.lease).await?;
-            let idle = server.limits.idle;
+            let idle = self.limits.idle;
             let spliced = splice(stream, backend, idle, &record.traffic).await;
             spliced.map_err(TcpError::Broken)
         };
         let result = tokio::select! {
             result = forwarded => result,
             () = caller.disowned() => Err(TcpError::Disowned),
-            () = server.abort.cancelled() => Err(TcpError::Cut),
+            () = self.abort.cancelled() => Err(TcpError::Cut),
         };
         record.end(result.as_ref().err());
     }
@@ -166,7 +175,7 @@ impl Door {
         let mut record = TcpRecord::begin(&self.name, peer, server.metrics.clone());
         let forwarded = async {
             let hello = client_hello::read(&mut stream);
-            let hello = tokio::time::timeout(server.limits.handshake, hello).await;
+            let hello = tokio::time::timeout(self.limits.handshake, hello).await;
             let ClientHello {
                 server_name,
                 octets,
@@ -180,13 +189,13 @@ impl Door {
             let mut backend = connect(upstream, &mut record.lease).await?;
             backend.write_all(&octets).await.map_err(TcpError::Broken)?;
             stream.set_nodelay(true).map_err(TcpError::Broken)?;
-            let idle = server.limits.idle;
+            let idle = self.limits.idle;
             let spliced = splice(stream, backend, idle, &record.traffic).await;
             spliced.map_err(TcpError::Broken)
         };
         let result = tokio::select! {
             result = forwarded => result,
-            () = server.abort.cancelled() => Err(TcpError::Cut),
+            () = self.abort.cancelled() => Err(TcpError::Cut),
         };
         record.end(result.as_ref().err());
     }

@@ -23,7 +23,6 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
 
 use crate::config::TlsPaths;
-use crate::gateway_signature::GatewayKeys;
 use crate::identity::{Identity, SpiffeId};
 use expiry::{Expiry, Material};
 use mesh::MeshCredentials;
@@ -40,8 +39,6 @@ pub(crate) struct Credentials {
     pub(crate) own_id: Option<SpiffeId>,
     /// For TLS to backends.
     pub(crate) mesh: Option<MeshCredentials>,
-    /// What verifies the signatures of gateways over requests.
-    pub(crate) gateway_keys: GatewayKeys,
     pub(crate) expiries: Vec<Expiry>,
     callers: Arc<dyn ClientCertVerifier>,
     /// The authorities of `callers`.
@@ -95,14 +92,6 @@ pub enum TlsError {
     /// No verifier can be made of the authorities and the revocation lists.
     #[error("the client authority: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
-    /// A key of gateways cannot be read, or is none.
-    #[error("`{}`: {reason}", path.display())]
-    GatewayKey {
-        /// The file.
-        path: PathBuf,
-        /// Why. Never the key.
-        reason: String,
-    },
     /// The certificate and the key do not make a server, as where they do not belong together.
     #[error("`{}`: {source}", certificate.display())]
     Server {
@@ -149,7 +138,6 @@ impl Credentials {
             opaque: Arc::new(opaque),
             own_id,
             mesh,
-            gateway_keys: GatewayKeys::load(&paths.gateway_keys)?,
             expiries: ends.into_iter().filter_map(expiry).collect(),
             callers,
             roots,

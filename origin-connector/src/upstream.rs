@@ -13,16 +13,18 @@ mod source;
 mod standing;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use http::uri::Scheme;
 
-use crate::config::{self, Backend, Limits, Retry, Target};
+use crate::config::{self, Backend, Limits, Target};
 use crate::metrics::{BackendLabels, EndpointLabels, Metrics, OverloadLabels};
+use crate::room::Place;
 use crate::tls::reload::Reloader;
 use admission::Admission;
-pub(crate) use admission::{Overload, Place};
+pub(crate) use admission::Overload;
 use balancer::Balancer;
 pub(crate) use balancer::Lease;
 use budget::Budget;
@@ -42,6 +44,21 @@ pub(crate) trait Connections {
 
     /// Closes what has been unused for too long.
     fn sweep(pool: &Self::Pool);
+
+    /// Whether they are made as those are, so that a pool of those is as good.
+    fn alike(&self, others: &Self) -> bool;
+
+    /// Whether nothing at all is different.
+    fn same(&self, others: &Self) -> bool;
+}
+
+/// What upstreams are made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means<'m> {
+    pub(crate) limits: &'m Limits,
+    pub(crate) reloader: &'m Arc<Reloader>,
+    pub(crate) dns: &'m Arc<Dns>,
+    pub(crate) metrics: &'m Arc<Metrics>,
 }
 
 /// Connections for HTTP requests.
@@ -63,6 +80,31 @@ impl Connections for Http {
     fn sweep(pool: &Pool) {
         pool.sweep();
     }
+
+    fn alike(&self, others: &Self) -> bool {
+        let made_by = |one: &Self| {
+            let config::Upstream {
+                target,
+                protocol,
+                grpc_web: _,
+                server,
+                admission: _,
+                health: _,
+            } = &one.upstream;
+            let host = target.address.host().to_owned();
+            let Limits {
+                connect,
+                header_bytes,
+                ..
+            } = one.limits;
+            (host, *protocol, server.clone(), connect, header_bytes)
+        };
+        made_by(self) == made_by(others)
+    }
+
+    fn same(&self, others: &Self) -> bool {
+        self.upstream == others.upstream && self.alike(others)
+    }
 }
 
 /// Connections for whatever their ends make of them: one for each that comes, and none kept.
@@ -75,7 +117,18 @@ impl Connections for Tcp {
     fn open(&self, _: SocketAddr) {}
 
     fn sweep((): &()) {}
+
+    fn alike(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn same(&self, others: &Self) -> bool {
+        self.0.same(&others.0)
+    }
 }
+
+/// How an endpoint may stand.
+const STATES: [&str; 3] = ["available", "ejected", "unwell"];
 
 /// A request at an endpoint.
 pub(crate) type Booking = Lease<Pool>;
@@ -85,31 +138,44 @@ pub(crate) type Booking = Lease<Pool>;
 pub(crate) struct Upstream<C: Connections> {
     name: String,
     connections: C,
+    target: Target,
+    dns: Arc<Dns>,
     source: Source,
     balancer: Balancer<C::Pool>,
-    attempts: usize,
-    budget: Budget,
+    budget: Arc<Budget>,
+    /// What it takes the place of, until it has located its endpoints.
+    before: Mutex<Option<Arc<Self>>>,
+    /// Whether the metrics tell how its endpoints stand: not before it is in force, nor after.
+    shown: AtomicBool,
     /// Why the endpoints cannot be told, remembered so that one failure makes one line in the log.
     fault: Mutex<Option<String>>,
     metrics: Arc<Metrics>,
 }
 
 impl Upstream<Http> {
-    pub(crate) fn new(
+    /// In place of another one, maybe: what is not different stays the very same.
+    pub(crate) fn http(
         backend: &Backend,
-        limits: &Limits,
-        reloader: &Arc<Reloader>,
-        dns: &Arc<Dns>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, InvalidDestination> {
+        means: Means<'_>,
+        before: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, InvalidDestination> {
+        let admission = backend.upstream.admission;
         let connections = Http {
             upstream: backend.upstream.clone(),
-            dial: Dial::new(backend, limits, reloader)?,
-            limits: limits.clone(),
-            admission: Admission::new(&backend.upstream.admission),
+            dial: Dial::new(backend, means.limits, means.reloader)?,
+            limits: means.limits.clone(),
+            admission: match before {
+                Some(before) => Admission::after(&before.connections.admission, admission),
+                None => Admission::new(admission),
+            },
         };
         let (name, target) = (backend.name().to_owned(), &backend.upstream.target);
-        Ok(Self::made_of(name, connections, target, dns, metrics))
+        Ok(Self::made_of(name, connections, target, means, before))
+    }
+
+    /// Its limits are in force from now on.
+    pub(crate) fn settle(&self) {
+        self.connections.admission.settle();
     }
 
     /// A place among the requests that are under way.
@@ -126,7 +192,7 @@ impl Upstream<Http> {
     }
 
     /// Keeps the list of endpoints and what is known of them true. Never ends.
-    pub(crate) async fn keep(&self) {
+    pub(crate) async fn keep(self: Arc<Self>) {
         let check = async {
             if let Some(health) = &self.connections.upstream.health {
                 self.check(health).await;
@@ -137,18 +203,24 @@ impl Upstream<Http> {
 }
 
 impl Upstream<Tcp> {
+    /// In place of another one, maybe.
     pub(crate) fn tcp(
         name: String,
         target: &Target,
-        limits: &Limits,
-        dns: &Arc<Dns>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self::made_of(name, Tcp(Dial::plain(limits)), target, dns, metrics)
+        means: Means<'_>,
+        before: Option<&Arc<Self>>,
+    ) -> Arc<Self> {
+        let connections = Tcp(Dial::plain(means.limits));
+        Self::made_of(name, connections, target, means, before)
     }
 
     pub(crate) fn dial(&self) -> &Dial {
         &self.connections.0
+    }
+
+    /// Keeps the list of endpoints true. Never ends.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        self.watch().await;
     }
 }
 
@@ -157,29 +229,65 @@ impl<C: Connections> Upstream<C> {
         name: String,
         connections: C,
         target: &Target,
-        dns: &Arc<Dns>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        let Retry {
-            attempts,
-            percent,
-            reserve,
-        } = target.retry;
-        Self {
+        means: Means<'_>,
+        before: Option<&Arc<Self>>,
+    ) -> Arc<Self> {
+        let unchanged = |before: &&Arc<Self>| {
+            before.target == *target
+                && Arc::ptr_eq(&before.dns, means.dns)
+                && before.connections.same(&connections)
+        };
+        if let Some(before) = before.filter(unchanged) {
+            return before.clone();
+        }
+        let paid = before.filter(|before| before.target.retry == target.retry);
+        Arc::new(Self {
             name,
             connections,
-            source: Source::new(target, dns),
+            source: Source::new(target, means.dns),
             balancer: Balancer::new(target.ejection),
-            attempts,
-            budget: Budget::new(percent, reserve),
+            budget: match paid {
+                Some(before) => before.budget.clone(),
+                None => Arc::new(Budget::new(target.retry.percent, target.retry.reserve)),
+            },
+            target: target.clone(),
+            dns: means.dns.clone(),
+            before: Mutex::new(before.cloned()),
+            shown: AtomicBool::new(false),
             fault: Mutex::default(),
-            metrics,
+            metrics: means.metrics.clone(),
+        })
+    }
+
+    /// Takes note that it is no longer in force, unless it is the one that is by its name: nobody is to
+    /// see how its endpoints stand.
+    pub(crate) fn leave(self: &Arc<Self>, now: Option<&Arc<Self>>) {
+        if now.is_some_and(|now| Arc::ptr_eq(now, self)) {
+            return;
         }
+        self.shown.store(false, Ordering::Relaxed);
+        if now.is_none() {
+            for state in STATES {
+                self.metrics.endpoints.remove(&self.labelled(state));
+            }
+        }
+    }
+
+    fn labelled(&self, state: &'static str) -> EndpointLabels {
+        EndpointLabels {
+            backend: self.name.clone(),
+            state,
+        }
+    }
+
+    /// The name in logs and metrics.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How often may be tried.
     pub(crate) fn attempts(&self) -> usize {
-        self.attempts
+        self.target.retry.attempts
     }
 
     /// An endpoint for a request that was `tried` at these.
@@ -217,18 +325,15 @@ impl<C: Connections> Upstream<C> {
     }
 
     fn count(&self) {
+        if !self.shown.load(Ordering::Relaxed) {
+            return;
+        }
         let census = self.balancer.census(Instant::now());
-        for (state, count) in [
-            ("available", census.available),
-            ("ejected", census.ejected),
-            ("unwell", census.unwell),
-        ] {
-            let labels = EndpointLabels {
-                backend: self.name.clone(),
-                state,
-            };
+        let counts = [census.available, census.ejected, census.unwell];
+        for (state, count) in STATES.into_iter().zip(counts) {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.metrics.endpoints.get_or_create(&labels).set(count);
+            let gauge = self.metrics.endpoints.get_or_create(&self.labelled(state));
+            gauge.set(count);
         }
     }
 }

@@ -36,13 +36,13 @@ pub enum NotTaken {
 #[derive(Debug)]
 pub struct ReplayGuard {
     seed: [u8; 16],
-    room: Room,
     seen: Mutex<Seen>,
 }
 
 /// Invariant: `proofs` and `queue` hold the same ones, and `of_key` counts them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
+    room: Room,
     proofs: HashSet<u64>,
     of_key: HashMap<u64, u32>,
     /// Each with the second from which on it is too old; the earliest first.
@@ -53,11 +53,24 @@ impl ReplayGuard {
     /// A guard that has seen nothing. The seed must be unpredictable: it keeps anybody from
     /// choosing proofs that share a hash.
     pub fn new(seed: [u8; 16], room: Room) -> Self {
+        let seen = Seen {
+            room,
+            proofs: HashSet::new(),
+            of_key: HashMap::new(),
+            queue: BinaryHeap::new(),
+        };
         Self {
             seed,
-            room,
-            seen: Mutex::default(),
+            seen: Mutex::new(seen),
         }
+    }
+
+    /// Gives it another room. Where that is smaller, nothing is forgotten before its time.
+    pub fn resize(&self, room: Room) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .room = room;
     }
 
     /// Remembers a proof by its key and its id, from second `now` until second `ends`.
@@ -73,7 +86,7 @@ impl ReplayGuard {
             return Err(NotTaken::Replayed);
         }
         let of_key = seen.of_key.get(&key).copied().unwrap_or(0);
-        if seen.proofs.len() >= self.room.proofs || of_key >= self.room.of_key {
+        if seen.proofs.len() >= seen.room.proofs || of_key >= seen.room.of_key {
             return Err(NotTaken::Full);
         }
         seen.proofs.insert(proof);

@@ -36,7 +36,7 @@ pub struct DialFile {
 }
 
 /// A checked section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dial {
     pub(crate) name: String,
     /// Invariant: has a host and a port.

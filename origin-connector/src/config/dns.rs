@@ -27,7 +27,7 @@ pub struct DnsFile {
 }
 
 /// Checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dns {
     /// `None`: as the system is configured.
     pub(crate) servers: Option<Vec<SocketAddr>>,

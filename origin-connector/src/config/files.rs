@@ -4,6 +4,7 @@ use x509_parser::time::ASN1Time;
 
 use super::endpoints_file::{self, EndpointsFileError};
 use super::{Config, Endpoints, Target};
+use crate::gateway_signature::{GatewayKeys, InvalidGatewayKey};
 use crate::tls::expiry::{Expiry, Nearness};
 use crate::tls::{Credentials, TlsError};
 
@@ -25,6 +26,9 @@ pub enum FileError {
     /// Of certificates, keys and revocation lists.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Of keys of gateways.
+    #[error(transparent)]
+    GatewayKey(#[from] InvalidGatewayKey),
     /// Of endpoints.
     #[error(transparent)]
     Endpoints(#[from] EndpointsFileError),
@@ -54,6 +58,10 @@ impl Config {
                 }
             }
             Err(error) => errors.push(error.into()),
+        }
+        if let Some(signature) = &self.gateway_signature {
+            let keys = GatewayKeys::load(&signature.keys);
+            errors.extend(keys.err().map(FileError::from));
         }
         let files = self.targets().filter_map(|target| match &target.endpoints {
             Endpoints::File(path) => Some(path),

@@ -45,12 +45,14 @@ pub struct GatewayKeyFile {
 }
 
 /// Checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GatewaySignature {
     pub(crate) max_age: Duration,
     pub(crate) clock_skew: Duration,
     pub(crate) fields: Vec<HeaderName>,
     pub(crate) nonces: usize,
+    /// Whose signatures count.
+    pub(crate) keys: Vec<GatewayKey>,
 }
 
 /// A key, and where it is.
@@ -63,10 +65,7 @@ pub(crate) struct GatewayKey {
 }
 
 impl GatewaySignatureFile {
-    pub(super) fn check(
-        self,
-        problems: &mut Problems,
-    ) -> Option<(GatewaySignature, Vec<GatewayKey>)> {
+    pub(super) fn check(self, problems: &mut Problems) -> Option<GatewaySignature> {
         let Self {
             key,
             max_age,
@@ -89,13 +88,13 @@ impl GatewaySignatureFile {
         let nonces = within(nonces.unwrap_or(262_144), 1_000..=10_000_000);
         let nonces = problems.take(field("nonces"), nonces);
         let keys = check_keys(key, problems);
-        let rules = GatewaySignature {
+        Some(GatewaySignature {
             max_age: max_age?,
             clock_skew: clock_skew?,
             fields: names.into_iter().collect::<Option<_>>()?,
             nonces: usize::try_from(nonces?).ok()?,
-        };
-        Some((rules, keys?))
+            keys: keys?,
+        })
     }
 }
 

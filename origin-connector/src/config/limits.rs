@@ -36,7 +36,7 @@ pub struct LimitsFile {
 }
 
 /// Checked bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub(crate) connections: usize,
     pub(crate) streams: u32,

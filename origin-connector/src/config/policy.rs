@@ -33,7 +33,7 @@ pub struct PolicyFile {
 }
 
 /// Checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PolicySource {
     pub(crate) trust: PathBuf,
     pub(crate) follow: Follow,

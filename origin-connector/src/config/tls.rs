@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustls::SupportedProtocolVersion;
 use serde::Deserialize;
 
+use super::Problems;
 use super::limits::span;
-use super::{GatewayKey, Problems};
 
 static TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
@@ -56,8 +56,6 @@ pub(crate) struct TlsPaths {
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
     /// Present where a backend speaks TLS.
     pub(crate) mesh: Option<MeshPaths>,
-    /// Whose signatures over requests count.
-    pub(crate) gateway_keys: Vec<GatewayKey>,
 }
 
 /// Where the certificates for TLS to backends are.
@@ -75,7 +73,6 @@ impl TlsPaths {
         own.into_iter()
             .chain(&self.client_crl)
             .chain(mesh.flat_map(|mesh| [&mesh.certificate, &mesh.private_key, &mesh.authority]))
-            .chain(self.gateway_keys.iter().map(|key| &key.file))
     }
 }
 
@@ -95,12 +92,7 @@ impl MeshFile {
 }
 
 impl TlsFile {
-    pub(super) fn check(
-        self,
-        mesh: Option<MeshFile>,
-        gateway_keys: Vec<GatewayKey>,
-        problems: &mut Problems,
-    ) -> Option<TlsPaths> {
+    pub(super) fn check(self, mesh: Option<MeshFile>, problems: &mut Problems) -> Option<TlsPaths> {
         let Self {
             certificate,
             private_key,
@@ -126,7 +118,6 @@ impl TlsFile {
             notice: notice?,
             versions: versions?,
             mesh: mesh.map(MeshFile::check),
-            gateway_keys,
         })
     }
 }

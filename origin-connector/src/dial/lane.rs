@@ -65,9 +65,9 @@ impl Lane {
     }
 
     /// Dials, and dials again whenever the tunnel has ended or is to be renewed, until the drain
-    /// begins. A tunnel is renewed before it is let go of.
+    /// begins or the gateway is retired. A tunnel is renewed before it is let go of.
     pub(super) async fn keep(self) {
-        let drain = self.server.drain.clone();
+        let retired = self.gateway.retired.clone();
         let kept = async {
             let mut backoff = Backoff::new(self.gateway.config.backoff);
             let mut standing: Option<Standing> = None;
@@ -103,7 +103,7 @@ impl Lane {
         };
         tokio::select! {
             () = kept => {}
-            () = drain.cancelled() => {}
+            () = retired.cancelled() => {}
         }
     }
 
@@ -111,8 +111,9 @@ impl Lane {
     /// only then whether its certificate was taken (RFC 8446 §4.4.4).
     async fn open(&self, attempt: usize) -> Result<Opened, DialError> {
         let config = &self.gateway.config;
-        let limits = &self.server.limits;
-        let found = self.gateway.dns.once(&config.gateway);
+        let generation = self.server.generation();
+        let limits = &generation.config.limits;
+        let found = generation.dns.once(&config.gateway);
         let addresses = found.await.map_err(DialError::Unresolved)?;
         let address = attempt
             .checked_rem(addresses.len())
@@ -126,12 +127,17 @@ impl Lane {
             .map_err(unreachable)?;
         // Without it small frames wait for the peer's acknowledgement.
         stream.set_nodelay(true).map_err(unreachable)?;
-        let handshake = self.handshake(stream, address);
+        let handshake = self.handshake(stream, address, limits.idle);
         let opened = timeout(limits.handshake, handshake).await;
         opened.map_err(|_| DialError::Timeout("shake hands"))?
     }
 
-    async fn handshake(&self, stream: TcpStream, address: SocketAddr) -> Result<Opened, DialError> {
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        idle: Duration,
+    ) -> Result<Opened, DialError> {
         let unusable = |error: &dyn ToString| DialError::Unusable(error.to_string());
         let config = &self.gateway.config;
         let trust = self.server.reloader.trust();
@@ -145,7 +151,7 @@ impl Lane {
             }
         };
         let name = ServerName::try_from(name.to_owned()).map_err(|error| unusable(&error))?;
-        let stream = BoundedWrites::new(stream, self.server.limits.idle);
+        let stream = BoundedWrites::new(stream, idle);
         let connect = TlsConnector::from(Arc::new(tls)).connect(name, stream);
         let mut stream = connect.await.map_err(DialError::of_handshake)?;
         if stream.get_ref().1.alpn_protocol() != Some(tunnel::PROTOCOL.as_bytes()) {
@@ -172,7 +178,7 @@ impl Lane {
             caller,
             trust,
         } = opened;
-        let retire = CancellationToken::new();
+        let retire = self.gateway.retired.child_token();
         let terms = TunnelTerms {
             keep_alive: self.gateway.config.keep_alive,
             retire: retire.clone(),

@@ -1,21 +1,35 @@
 //! The keys of gateways, by their ids.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tidegate_shared::message_signature::{SignatureAlgorithm, VerifyingKey};
 
-use crate::config::GatewayKey;
-use crate::tls::TlsError;
+use super::Verifier;
+use crate::config::{GatewayKey, GatewaySignature};
+use crate::metrics::{Metrics, ReloadLabels};
+use crate::stamp::{POLL, Stamp};
 
 /// What verifies the signatures of gateways.
 #[derive(Debug, Default)]
 pub(crate) struct GatewayKeys(pub(super) BTreeMap<String, VerifyingKey>);
 
+/// A key of gateways cannot be read, or is none.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{}`: {reason}", path.display())]
+pub struct InvalidGatewayKey {
+    /// The file.
+    pub path: PathBuf,
+    /// Why. Never the key.
+    pub reason: String,
+}
+
 impl GatewayKeys {
     /// Reads the files.
-    pub(crate) fn load(keys: &[GatewayKey]) -> Result<Self, TlsError> {
+    pub(crate) fn load(files: &[GatewayKey]) -> Result<Self, InvalidGatewayKey> {
         let load = |key: &GatewayKey| Ok((key.id.clone(), read(key)?));
-        keys.iter().map(load).collect::<Result<_, _>>().map(Self)
+        files.iter().map(load).collect::<Result<_, _>>().map(Self)
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&VerifyingKey> {
@@ -23,8 +37,45 @@ impl GatewayKeys {
     }
 }
 
-fn read(key: &GatewayKey) -> Result<VerifyingKey, TlsError> {
-    let unusable = |reason: String| TlsError::GatewayKey {
+impl Verifier {
+    /// Loads the keys again whenever a file changes. Never ends.
+    pub(crate) async fn keep(self: Arc<Self>, metrics: Arc<Metrics>) {
+        let mut seen = self.first.clone();
+        loop {
+            tokio::time::sleep(POLL).await;
+            let this = self.clone();
+            let look = tokio::task::spawn_blocking(move || this.rules.stamp());
+            let stamp = match look.await {
+                Ok(stamp) if stamp != seen => stamp,
+                Ok(_) | Err(_) => continue,
+            };
+            // Remembered also where loading fails: one change, one line in the log.
+            seen = stamp;
+            let result = match GatewayKeys::load(&self.rules.keys) {
+                Ok(keys) => {
+                    self.keys.store(Arc::new(keys));
+                    tracing::info!("keys of gateways reloaded");
+                    "loaded"
+                }
+                Err(error) => {
+                    tracing::error!(%error, "keys of gateways not reloaded, the old ones stay in use");
+                    "refused"
+                }
+            };
+            let labels = ReloadLabels { result };
+            metrics.key_reloads.get_or_create(&labels).inc();
+        }
+    }
+}
+
+impl GatewaySignature {
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::of(self.keys.iter().map(|key| &key.file))
+    }
+}
+
+fn read(key: &GatewayKey) -> Result<VerifyingKey, InvalidGatewayKey> {
+    let unusable = |reason: String| InvalidGatewayKey {
         path: key.file.clone(),
         reason,
     };

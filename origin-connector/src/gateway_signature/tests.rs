@@ -20,8 +20,14 @@ fn verifier() -> Verifier {
         clock_skew: Duration::from_secs(5),
         fields: vec![HeaderName::from_static("x-caller")],
         nonces: 1_000,
+        keys: vec![],
     };
-    Verifier::new(rules, [7; 16])
+    Verifier {
+        first: rules.stamp(),
+        keys: ArcSwap::from_pointee(keys()),
+        seen: Arc::new(ReplayGuard::new([7; 16], room(&rules))),
+        rules,
+    }
 }
 
 fn keys() -> GatewayKeys {
@@ -102,7 +108,7 @@ impl Sent {
 }
 
 fn verify(request: &Request<()>) -> Result<Vouched, NotVouched> {
-    verifier().verify(&head(request), &keys(), NOW)
+    verifier().verify(&head(request), NOW)
 }
 
 /// What comes of a request that is changed before it is signed, and after.
@@ -256,10 +262,10 @@ fn a_signature_is_good_for_a_while() {
 
 #[test]
 fn a_signature_is_taken_once() {
-    let (verifier, keys) = (verifier(), keys());
+    let verifier = verifier();
     let request = sent().signed();
     let take = |seconds: u64| {
-        let result = verifier.verify(&head(&request), &keys, NOW.plus(seconds * 1000));
+        let result = verifier.verify(&head(&request), NOW.plus(seconds * 1000));
         result.map_or_else(|error| error.label(), |_| "verified")
     };
     assert_eq!(take(0), "verified");
@@ -270,14 +276,14 @@ fn a_signature_is_taken_once() {
 
 #[test]
 fn a_guard_without_room_refuses_and_takes_more_later() {
-    let (verifier, keys) = (verifier(), keys());
+    let verifier = verifier();
     let take = |number: usize, seconds: u64| {
         let mut sent = sent();
         sent.parameters.nonce = Some(number.to_string());
         sent.parameters.created = Some(NOW.seconds() + seconds);
         sent.parameters.expires = Some(NOW.seconds() + seconds + 15);
         let request = sent.signed();
-        let result = verifier.verify(&head(&request), &keys, NOW.plus(seconds * 1000));
+        let result = verifier.verify(&head(&request), NOW.plus(seconds * 1000));
         result.map_or_else(|error| error.label(), |_| "verified")
     };
     for number in 0..1_000 {

@@ -26,6 +26,9 @@ pub enum UnusableBundle {
     NoKeys(String),
 }
 
+/// Upstreams of the policy by name, and what their connectors enforce.
+pub(crate) type Rules = BTreeMap<String, Arc<ConnectorRules>>;
+
 /// What the connector's configuration takes from the policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -43,32 +46,45 @@ impl Wanted {
         }
     }
 
-    /// The rules of each wanted upstream for which the bundle has some.
-    pub(crate) fn read(
-        &self,
-        bundle: &[u8],
-        trust: &TrustKeys,
-    ) -> Result<BTreeMap<String, Arc<ConnectorRules>>, UnusableBundle> {
+    /// The rules of each upstream for which the bundle has some, also where they are not wanted: a
+    /// configuration that wants them may come.
+    pub(crate) fn read(&self, bundle: &[u8], trust: &TrustKeys) -> Result<Rules, UnusableBundle> {
         let bundle = Signed::parse(bundle)?.verify::<Bundle>(trust)?;
         let upstreams = bundle.into_content().tables.upstreams.into_iter();
-        let wanted = upstreams.filter(|upstream| self.upstreams.contains(&upstream.name));
-        let rules = wanted.filter_map(|upstream| Some((upstream.name, upstream.connector?)));
-        let rules: BTreeMap<_, _> = rules.map(|(name, rules)| (name, Arc::new(rules))).collect();
-        let unkeyed = rules.iter().find(|(_, rules)| match rules.signature {
+        let rules = upstreams.filter_map(|upstream| Some((upstream.name, upstream.connector?)));
+        let rules: Rules = rules.map(|(name, rules)| (name, Arc::new(rules))).collect();
+        self.check(&rules)?;
+        Ok(rules)
+    }
+
+    /// Whether the wanted rules can be kept.
+    pub(crate) fn check(&self, rules: &Rules) -> Result<(), UnusableBundle> {
+        let mut wanted = self
+            .upstreams
+            .iter()
+            .filter_map(|name| rules.get_key_value(name));
+        let unkeyed = wanted.find(|(_, rules)| match rules.signature {
             SignatureDemand::Off => false,
             SignatureDemand::Optional | SignatureDemand::Required => !self.signed,
         });
         match unkeyed {
             Some((name, _)) => Err(UnusableBundle::NoKeys(name.clone())),
-            None => Ok(rules),
+            None => Ok(()),
+        }
+    }
+
+    /// Says in the log what is missing.
+    pub(crate) fn complain(&self, rules: &Rules) {
+        for name in self.missing(rules) {
+            tracing::error!(
+                upstream = name,
+                "the policy has nothing for the connector of this upstream: nobody reaches its backends"
+            );
         }
     }
 
     /// The wanted upstreams for which there are no rules.
-    pub(crate) fn missing<'w, T>(
-        &'w self,
-        rules: &'w BTreeMap<String, T>,
-    ) -> impl Iterator<Item = &'w str> {
+    pub(crate) fn missing<'w>(&'w self, rules: &'w Rules) -> impl Iterator<Item = &'w str> {
         let upstreams = self.upstreams.iter().map(String::as_str);
         upstreams.filter(|name| !rules.contains_key(*name))
     }

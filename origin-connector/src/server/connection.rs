@@ -23,6 +23,7 @@ use super::bounded_writes::BoundedWrites;
 use crate::access::AccessRecord;
 use crate::body::ResponseBody;
 use crate::caller::Caller;
+use crate::config::Limits;
 use crate::metrics::HandshakeLabels;
 use crate::tls::Credentials;
 use crate::tls::handshake::HandshakeError;
@@ -79,9 +80,12 @@ impl Server {
         stream.set_nodelay(true)?;
         let trust = self.reloader.trust();
         let credentials = trust.credentials();
-        let stream = BoundedWrites::new(stream, self.limits.idle);
+        let Limits {
+            idle, handshake, ..
+        } = self.generation().config.limits;
+        let stream = BoundedWrites::new(stream, idle);
         let accept = TlsAcceptor::from(config(&credentials)).accept(stream);
-        let stream = tokio::time::timeout(self.limits.handshake, accept)
+        let stream = tokio::time::timeout(handshake, accept)
             .await
             .map_err(|_| HandshakeError::Timeout)??;
         if !credentials.stands_by(stream.get_ref().1) {
@@ -95,6 +99,7 @@ impl Server {
     }
 
     async fn serve(self: &Arc<Self>, stream: Secured, caller: Arc<Caller>) {
+        let limits = self.generation().config.limits.clone();
         let activity = Activity::new();
         let service = Exchanges {
             server: self.clone(),
@@ -103,15 +108,15 @@ impl Server {
         };
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
-        let idle = activity.idle(self.limits.idle);
+        let idle = activity.idle(limits.idle);
         let result = if h2 {
-            let connection = self.http2(PING).serve_connection(io, service);
+            let connection = http2(&limits, PING).serve_connection(io, service);
             self.drive(Box::pin(connection), &caller, idle).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .max_header_size(usize::try_from(self.limits.header_bytes).unwrap_or(usize::MAX))
-                .header_read_timeout(self.limits.header_read)
+                .max_header_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
+                .header_read_timeout(limits.header_read)
                 .serve_connection(io, service)
                 .with_upgrades();
             self.drive(Box::pin(connection), &caller, idle).await
@@ -119,18 +124,6 @@ impl Server {
         if let Err(error) = result {
             tracing::debug!(peer = %caller.peer, %error, "connection ended");
         }
-    }
-
-    /// How HTTP/2 is spoken with gateways; one that is silent is asked as often as `ping` says
-    /// whether it is still there.
-    pub(super) fn http2(&self, ping: Duration) -> http2::Builder<TokioExecutor> {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.limits.streams)
-            .max_header_list_size(self.limits.header_bytes)
-            .keep_alive_interval(ping);
-        builder
     }
 
     /// Serves until the end, and asks for an end when the connector drains, the caller's
@@ -171,6 +164,18 @@ impl Server {
     }
 }
 
+/// How HTTP/2 is spoken with gateways; one that is silent is asked as often as `ping` says whether
+/// it is still there.
+pub(super) fn http2(limits: &Limits, ping: Duration) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .keep_alive_interval(ping);
+    builder
+}
+
 /// A connection that can be asked to finish what it has begun and no more.
 pub(super) trait Draining {
     fn drain(self: Pin<&mut Self>);
@@ -205,10 +210,10 @@ impl Service<Request<Incoming>> for Exchanges {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let server = self.server.clone();
-        let metrics = server.metrics.clone();
+        let generation = self.server.generation();
+        let metrics = self.server.metrics.clone();
         let busy = self.activity.begin();
         let record = AccessRecord::begin(self.caller.clone(), metrics, busy, &request);
-        Box::pin(async move { Ok(server.proxy.handle(request, record).await) })
+        Box::pin(async move { Ok(generation.proxy.handle(request, record).await) })
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Server;
 use super::activity::Activity;
-use super::connection::Exchanges;
+use super::connection::{Exchanges, http2};
 use crate::caller::Caller;
 
 /// Octets of one request's body that may be under way to here.
@@ -43,8 +43,9 @@ impl Server {
         };
         // Requests of many clients share the tunnel: one whose body nobody takes must not hold the
         // others up, so that the connection's window (RFC 9113 §6.9.1) has room for all of them.
-        let window = self.limits.streams.saturating_mul(STREAM_WINDOW);
-        let mut builder = self.http2(keep_alive);
+        let limits = self.generation().config.limits.clone();
+        let window = limits.streams.saturating_mul(STREAM_WINDOW);
+        let mut builder = http2(&limits, keep_alive);
         // RFC 8441 §3: there is no other way over a tunnel to switch protocols.
         let connection = builder
             .enable_connect_protocol()

@@ -4,11 +4,10 @@
 //! connection never sees the new certificate with the old authority. What has begun goes on with
 //! what it began with, unless its caller is no longer accepted.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use x509_parser::time::ASN1Time;
 
 use super::expiry::{Nearness, Warnings};
@@ -16,23 +15,42 @@ use super::revocation::Revocations;
 use super::{Credentials, TlsError};
 use crate::config::TlsPaths;
 use crate::metrics::{ExpiryLabels, Metrics, ReloadLabels};
-
-/// How often the files are looked at.
-const POLL: Duration = Duration::from_secs(1);
+use crate::stamp::{POLL, Stamp};
 
 /// The current credentials and where they come from.
 #[derive(Debug)]
 pub(crate) struct Reloader {
-    paths: TlsPaths,
+    watched: Mutex<Watched>,
     current: watch::Sender<Arc<Credentials>>,
-    asked: Notify,
     metrics: Arc<Metrics>,
-    /// The files as they were before they were first loaded: what changes after that is noticed.
-    first: Stamp,
 }
 
-/// What tells a changed file: time of modification and length.
-type Stamp = Vec<Option<(SystemTime, u64)>>;
+/// The files, and how they were before they were last loaded: what changes after that is noticed.
+#[derive(Clone, Debug)]
+struct Watched {
+    paths: Arc<TlsPaths>,
+    seen: Stamp,
+}
+
+/// Credentials that are to take the place of others, with the files that they come from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    watched: Watched,
+    credentials: Credentials,
+}
+
+impl Loaded {
+    /// Reads the files.
+    pub(crate) fn read(paths: TlsPaths) -> Result<Self, TlsError> {
+        let seen = Stamp::of(paths.files());
+        let credentials = Credentials::read(&paths)?;
+        let paths = Arc::new(paths);
+        Ok(Self {
+            watched: Watched { paths, seen },
+            credentials,
+        })
+    }
+}
 
 /// The credentials as one connection sees them, from its first moment on.
 #[derive(Clone, Debug)]
@@ -67,18 +85,37 @@ impl Trust {
 }
 
 impl Reloader {
-    pub(crate) fn new(paths: TlsPaths, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
-        let first = stamp(&paths);
-        let credentials = Credentials::read(&paths)?;
+    pub(crate) fn new(first: Loaded, metrics: Arc<Metrics>) -> Self {
+        let Loaded {
+            watched,
+            credentials,
+        } = first;
         let reloader = Self {
-            paths,
+            watched: Mutex::new(watched),
             current: watch::Sender::new(Arc::new(credentials)),
-            asked: Notify::new(),
             metrics,
-            first,
         };
         reloader.measure();
-        Ok(reloader)
+        reloader
+    }
+
+    /// Puts credentials into force, and watches their files from now on.
+    pub(crate) fn replace(&self, loaded: Loaded) {
+        let mut watched = self.watched();
+        *watched = loaded.watched;
+        self.put(loaded.credentials);
+        self.count("loaded");
+    }
+
+    /// No code panics while it holds the lock.
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, credentials: Credentials) {
+        self.current.send_replace(Arc::new(credentials));
+        self.measure();
+        tracing::info!("certificates reloaded");
     }
 
     /// The credentials for a connection that begins now.
@@ -91,50 +128,54 @@ impl Reloader {
         Trust(self.current.subscribe())
     }
 
-    /// Asks [`watch`](Self::watch) to load the files, changed or not.
-    pub(crate) fn ask(&self) {
-        self.asked.notify_one();
-    }
-
-    /// Loads the files whenever they change or somebody asks, and warns of what expires. Never
-    /// ends.
+    /// Loads the files whenever they change, and warns of what expires. Never ends.
     pub(crate) async fn watch(self: Arc<Self>) {
-        let mut seen = self.first.clone();
         let mut warnings = Warnings::default();
         loop {
             self.warn(&mut warnings);
-            let asked = tokio::time::timeout(POLL, self.asked.notified())
-                .await
-                .is_ok();
-            let paths = self.paths.clone();
-            let Ok(stamp) = tokio::task::spawn_blocking(move || stamp(&paths)).await else {
-                continue;
-            };
-            if asked || stamp != seen {
-                // Remembered also where loading fails: one change, one line in the log.
-                seen = stamp;
-                self.load().await;
+            tokio::time::sleep(POLL).await;
+            let paths = self.watched().paths.clone();
+            let files = paths.clone();
+            let look = tokio::task::spawn_blocking(move || Stamp::of(files.files()));
+            if let Ok(stamp) = look.await
+                && self.has_changed(&paths, stamp)
+            {
+                self.load(paths).await;
             }
         }
     }
 
-    async fn load(&self) {
-        let (paths, last) = (self.paths.clone(), self.current());
+    /// Whether these files, if they are still the ones, are not as they were. Remembered also where
+    /// loading fails: one change, one line in the log.
+    fn has_changed(&self, paths: &Arc<TlsPaths>, stamp: Stamp) -> bool {
+        let mut watched = self.watched();
+        let changed = Arc::ptr_eq(&watched.paths, paths) && watched.seen != stamp;
+        if changed {
+            watched.seen = stamp;
+        }
+        changed
+    }
+
+    async fn load(&self, paths: Arc<TlsPaths>) {
+        let (files, last) = (paths.clone(), self.current());
         let load = move || {
             let now = ASN1Time::now();
-            let (revocations, stale) = match Revocations::load(&paths.client_crl, now) {
+            let (revocations, stale) = match Revocations::load(&files.client_crl, now) {
                 Ok(revocations) => (revocations, None),
                 // The certificates are not held up by a list that nobody renews.
                 Err(error) => (last.revocations.clone(), Some(error)),
             };
-            Credentials::load(&paths, revocations).map(|credentials| (credentials, stale))
+            Credentials::load(&files, revocations).map(|credentials| (credentials, stale))
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         let result = match loaded {
             Ok(Ok((credentials, stale))) => {
-                self.current.send_replace(Arc::new(credentials));
-                self.measure();
-                tracing::info!("certificates reloaded");
+                let watched = self.watched();
+                if !Arc::ptr_eq(&watched.paths, &paths) {
+                    // Another configuration has come into force meanwhile.
+                    return;
+                }
+                self.put(credentials);
                 match stale {
                     None => "loaded",
                     Some(error) => {
@@ -152,14 +193,18 @@ impl Reloader {
                 "refused"
             }
         };
+        self.count(result);
+    }
+
+    fn count(&self, result: &'static str) {
         let labels = ReloadLabels { result };
-        self.metrics
-            .certificate_reloads
-            .get_or_create(&labels)
-            .inc();
+        let reloads = &self.metrics.certificate_reloads;
+        reloads.get_or_create(&labels).inc();
     }
 
     fn measure(&self) {
+        // What is no longer there does not expire.
+        self.metrics.expiry.clear();
         for expiry in &self.current().expiries {
             let of = expiry.of.label();
             let gauge = self.metrics.expiry.get_or_create(&ExpiryLabels { of });
@@ -170,7 +215,8 @@ impl Reloader {
     fn warn(&self, warnings: &mut Warnings) {
         let credentials = self.current();
         let now = ASN1Time::now().timestamp();
-        for (expiry, nearness) in warnings.due(&credentials.expiries, now, self.paths.notice) {
+        let notice = self.watched().paths.notice;
+        for (expiry, nearness) in warnings.due(&credentials.expiries, now, notice) {
             let (of, at) = (expiry.of.label(), expiry.at);
             match nearness {
                 Nearness::Soon => tracing::warn!(of, at, left = at - now, "expires soon"),
@@ -178,12 +224,4 @@ impl Reloader {
             }
         }
     }
-}
-
-fn stamp(paths: &TlsPaths) -> Stamp {
-    let stamp = |path| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    paths.files().map(stamp).collect()
 }

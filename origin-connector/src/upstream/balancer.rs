@@ -54,6 +54,21 @@ struct Slot<P> {
     standing: Standing,
 }
 
+impl<P> Clone for Slot<P> {
+    fn clone(&self) -> Self {
+        let Self {
+            endpoint,
+            rank,
+            standing,
+        } = self;
+        Self {
+            endpoint: endpoint.clone(),
+            rank: *rank,
+            standing: standing.clone(),
+        }
+    }
+}
+
 /// How many endpoints stand how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Census {
@@ -118,6 +133,25 @@ impl<P> Balancer<P> {
             }
         }));
         reranked || kept.len() < before || kept.len() < slots.len()
+    }
+
+    /// Takes over the connections and the standing of those of its endpoints that are another's, too;
+    /// or `all` of the other's endpoints.
+    pub(super) fn take_over(&self, other: &Self, all: bool) {
+        let theirs = other.slots().clone();
+        let mut slots = self.slots();
+        if all {
+            *slots = theirs;
+            return;
+        }
+        let of = |slot: Slot<P>| (slot.endpoint.address, slot);
+        let mut theirs: BTreeMap<SocketAddr, Slot<P>> = theirs.into_iter().map(of).collect();
+        for slot in slots.iter_mut() {
+            if let Some(known) = theirs.remove(&slot.endpoint.address) {
+                slot.endpoint = known.endpoint;
+                slot.standing = known.standing;
+            }
+        }
     }
 
     /// An endpoint that was not `tried` yet. One that is ejected or unwell is better than none:
@@ -278,6 +312,26 @@ mod tests {
         assert!(balancer.checked(address(2), true));
         let lease = balancer.choose(&[], now).unwrap();
         assert_eq!(lease.address(), address(2));
+    }
+
+    #[test]
+    fn what_takes_the_place_of_another_keeps_what_both_have() {
+        let before = balancer(&[1, 2]);
+        let now = Instant::now();
+        before.failed(address(1), now);
+        let lease = before.choose(&[], now).unwrap();
+        assert_eq!(lease.address(), address(2));
+        let after = balancer(&[1, 2, 3]);
+        after.take_over(&before, false);
+        assert_eq!(after.census(now).ejected, 1);
+        // What is in flight weighs here, too.
+        for _ in 0..20 {
+            assert_eq!(after.choose(&[], now).unwrap().address(), address(3));
+        }
+        let nowhere = balancer(&[]);
+        nowhere.take_over(&before, true);
+        assert_eq!(nowhere.endpoints().len(), 2);
+        assert_eq!(nowhere.census(now).ejected, 1);
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Dial {
         }
     }
 
+    /// Whether it connects as another one does, where neither speaks TLS.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.tls.is_none() && other.tls.is_none() && self.limit == other.limit
+    }
+
     /// Connects, within the limit.
     pub(crate) async fn connect(&self, address: SocketAddr) -> io::Result<Link> {
         let connect = async {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::rank::Rank;
@@ -14,12 +15,21 @@ use crate::metrics::LookupLabels;
 const SWEEP: Duration = Duration::from_secs(1);
 
 impl<C: Connections> Upstream<C> {
-    /// Asks for the endpoints for the first time.
+    /// Asks for the endpoints for the first time. Those that were in use before, by the same kind of
+    /// connections, keep theirs and their standing.
     ///
     /// # Errors
     /// Where a file does not hold. A name that cannot be resolved yet may be later; that is logged.
-    pub(crate) async fn locate(&self) -> Result<(), InvalidDestination> {
-        match self.refresh().await {
+    pub(crate) async fn locate(self: Arc<Self>) -> Result<(), InvalidDestination> {
+        let located = self.refresh().await;
+        let before = self.before.lock();
+        let before = before.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before.filter(|one| self.connections.alike(&one.connections)) {
+            let place = |one: &Self| (one.target.address.clone(), one.target.endpoints.clone());
+            let all = located.is_err() && place(&self) == place(&before);
+            self.balancer.take_over(&before.balancer, all);
+        }
+        match located {
             Ok(_) => Ok(()),
             Err(error @ SourceError::File(_)) => Err(InvalidDestination::new(&self.name, &error)),
             Err(error @ (SourceError::Dns(_) | SourceError::Cut)) => {
@@ -66,7 +76,9 @@ impl<C: Connections> Upstream<C> {
     }
 
     /// Asks where the endpoints are again and again, and sweeps up. Never ends.
-    pub(crate) async fn watch(&self) {
+    pub(super) async fn watch(&self) {
+        self.shown.store(true, Ordering::Relaxed);
+        self.count();
         let sweep = async {
             loop {
                 tokio::time::sleep(SWEEP).await;

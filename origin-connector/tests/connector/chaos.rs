@@ -231,3 +231,44 @@ async fn idle_connections_cost_little_and_leave_nothing() {
         tally.hold_all();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_changes() {
+    let origins = [Origin::start().await, Origin::start().await];
+    let addresses = [origins[0].address, origins[1].address];
+    let scene = Scene::open(&addresses, "").await;
+    let before = scene.connector.memory();
+    let load = scene.load();
+    let setup = &scene.connector.setup;
+    let text = std::fs::read_to_string(setup.path("connector.toml")).unwrap();
+    let reload = async |text: &str| {
+        setup.write("connector.toml", text);
+        scene.connector.signal("-HUP");
+        tokio::time::sleep(MOMENT).await;
+    };
+    let other = format!(
+        "[[backend]]\nname = \"other\"\naddress = \"http://{}\"\npath_prefix = \"/id\"\n\
+         allow = [\"{GATEWAY_ID}\"]\n",
+        addresses[0]
+    );
+    for round in 0..rounds() {
+        // The requests go by another backend, and back; over other connections; to other endpoints.
+        reload(&format!("{text}{other}")).await;
+        reload(&text).await;
+        reload(&format!(
+            "{text}[limits]\nconnect_timeout = \"{}s\"\n",
+            2 + round
+        ))
+        .await;
+        reload(&text.replace(&format!(", \"{}\"", addresses[1]), "")).await;
+        reload(&text.replace("attempts = 3", "attempts = 2")).await;
+    }
+    reload(&text).await;
+    let sent = load.stop().await;
+    let mut tally = Tally::new("configuration changed", sent, &origins);
+    tally.memory(before, &scene.connector);
+    tally.hold_all();
+    // All that was taken note of.
+    reload(&text.replace(GATEWAY_ID, "spiffe://edge.example/another")).await;
+    assert_eq!(scene.connector.http2().await.get("/id").await.0, 403);
+}

@@ -17,7 +17,7 @@ use crate::program::{Running, Setup, patient};
 use gateway::{ALPN, Gateway, PREFACE};
 
 /// A section for a gateway.
-fn section(name: &str, gateway: SocketAddr, tunnels: usize) -> String {
+pub(crate) fn section(name: &str, gateway: SocketAddr, tunnels: usize) -> String {
     format!(
         "[[dial]]\nname = \"{name}\"\ngateway = \"{gateway}\"\nidentity = \"{GATEWAY_ID}\"\n\
          tunnels = {tunnels}\nkeep_alive = \"500ms\"\nbackoff = \"500ms\"\n"
@@ -32,7 +32,7 @@ fn setup(origin: &Origin) -> Setup {
 }
 
 /// A gateway that the connector of a setup lets in, and that lets the connector in.
-async fn gateway(setup: &Setup) -> Gateway {
+pub(crate) async fn gateway(setup: &Setup) -> Gateway {
     Gateway::start(&setup.edge.issue(&[GATEWAY_ID]), &setup.mesh).await
 }
 

@@ -232,17 +232,50 @@ async fn changed_keys_count_for_connections_that_are_there() {
     let text = pair(2).trust_key().to_string();
     connector.setup.write("gateway.pub", &text);
     connector.signal("-HUP");
-    connector.logged("certificates reloaded").await;
+    connector.logged("configuration reloaded").await;
     assert_eq!(client.send(next()).await.status(), 200);
     assert_eq!(problem(client.send(good()).await).await.0, 403);
     // A file that holds no key changes nothing.
     connector.setup.write("gateway.pub", "junk");
-    connector.signal("-HUP");
     let line = connector
-        .logged("certificates not reloaded, the old ones stay in use")
+        .logged("keys of gateways not reloaded, the old ones stay in use")
         .await;
     assert!(line["error"].as_str().unwrap().contains("gateway.pub"));
     assert_eq!(client.send(next()).await.status(), 200);
+    connector.setup.write("gateway.pub", &text);
+    connector.logged("keys of gateways reloaded").await;
+    assert_eq!(client.send(next()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_was_taken_is_not_taken_again_after_a_reload() {
+    let origin = Origin::start().await;
+    let mut connector = setup(&origin, "").start().await;
+    let mut client = connector.http2().await;
+    let request = good();
+    let (parts, _) = good().into_parts();
+    let again = || Request::from_parts(parts.clone(), full(""));
+    drop(request);
+    assert_eq!(client.send(again()).await.status(), 200);
+    for nonces in ["nonces = 2000", "nonces = 3000"] {
+        let path = connector.setup.path("connector.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replace(
+            "[gateway_signature]",
+            &format!("[gateway_signature]\n{nonces}"),
+        );
+        let text = text.replace("nonces = 3000\nnonces = 2000", "nonces = 3000");
+        connector.setup.write("connector.toml", &text);
+        connector.signal("-HUP");
+        connector.logged("configuration reloaded").await;
+        let refused = problem(client.send(again()).await).await;
+        assert_eq!(refused, (403, "gateway-signature-invalid".into()));
+        let line = connector.logged("request").await;
+        assert!(
+            line["cause"].as_str().unwrap().contains("used before"),
+            "{line}"
+        );
+    }
 }
 
 #[tokio::test]

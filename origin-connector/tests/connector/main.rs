@@ -26,6 +26,7 @@ mod origin;
 mod overload;
 mod policy;
 mod program;
+mod reconfigure;
 mod reload;
 mod resumption;
 mod revocation;

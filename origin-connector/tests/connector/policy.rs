@@ -343,3 +343,71 @@ async fn a_channel_is_followed_and_never_back() {
     again.stop().await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_reload_keeps_the_policy_or_takes_another_one_that_is_good() {
+    let origin = Origin::start().await;
+    let address = format!("http://{}", origin.address);
+    let backend = "policy = \"banking\"\npath_prefix = \"/accounts\"\n";
+    let setup = Setup::new().any_backend("accounts", &address, backend);
+    let setup = setup.with(POLICY);
+    setup.write("bundle.pub", &format!("{}\n", key().trust_key()));
+    let first = bundle(Some(limited(1, 3600, 2, false)), &key());
+    put(&setup, "policy.bundle", &first);
+    let mut running = setup.start().await;
+    let mut gateway = running.http2().await;
+    becomes(&mut gateway, StatusCode::OK).await;
+    becomes(&mut gateway, StatusCode::TOO_MANY_REQUESTS).await;
+    // Another backend of the upstream has rules at once, and nothing is given back.
+    let path = running.setup.path("connector.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let more = format!(
+        "[[backend]]\nname = \"more\"\naddress = \"http://{}\"\npath_prefix = \"/more\"\n\
+         policy = \"banking\"\n",
+        origin.address
+    );
+    running
+        .setup
+        .write("connector.toml", &(text.clone() + &more));
+    running.signal("-HUP");
+    running.logged("configuration reloaded").await;
+    let request = Request::get("/more").body(full("")).unwrap();
+    let answer = gateway.send(request).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    // Another source counts where it has a bundle that can be kept.
+    let other = text.replace("policy.bundle", "other.bundle");
+    running.setup.write("connector.toml", &other);
+    let signed = ConnectorRules {
+        signature: SignatureDemand::Required,
+        ..rules(GATEWAY_ID)
+    };
+    let signed = bundle(Some(signed), &key());
+    for (octets, cause) in [
+        (None, "No such file"),
+        (Some(signed), "asks for signatures"),
+    ] {
+        if let Some(octets) = octets {
+            put(&running.setup, "other.bundle", &octets);
+        }
+        running.signal("-HUP");
+        let line = "configuration not reloaded, the one in force stays";
+        let line = running.logged(line).await;
+        assert!(line["error"].as_str().unwrap().contains(cause), "{line}");
+        assert_eq!(
+            gateway.send(get()).await.status(),
+            StatusCode::TOO_MANY_REQUESTS
+        );
+    }
+    let allowing = bundle(Some(rules(OTHER_ID)), &key());
+    put(&running.setup, "other.bundle", &allowing);
+    running.signal("-HUP");
+    running.logged("configuration reloaded").await;
+    assert_eq!(gateway.send(get()).await.status(), StatusCode::FORBIDDEN);
+    put(
+        &running.setup,
+        "other.bundle",
+        &bundle(Some(rules(GATEWAY_ID)), &key()),
+    );
+    becomes(&mut gateway, StatusCode::OK).await;
+    running.stop().await;
+}

@@ -38,9 +38,10 @@ async fn a_signal_loads_at_once_and_a_bad_file_changes_nothing() {
     let mut connector = in_front_of(&origin).await;
     let before = shown(&connector).await;
     connector.setup.write("server.pem", "junk");
-    let refused = "certificates not reloaded, the old ones stay in use";
     connector.signal("-HUP");
-    let line = connector.logged(refused).await;
+    let line = connector
+        .logged("configuration not reloaded, the one in force stays")
+        .await;
     assert!(
         line["error"].as_str().unwrap().contains("server.pem"),
         "{line}"
@@ -49,7 +50,12 @@ async fn a_signal_loads_at_once_and_a_bad_file_changes_nothing() {
     // A certificate without its key is no better.
     let next = connector.setup.mesh.issue_connector();
     connector.setup.write("server.pem", next.pem());
-    connector.logged(refused).await;
+    let refused = "certificates not reloaded, the old ones stay in use";
+    let line = connector.logged(refused).await;
+    assert!(
+        line["error"].as_str().unwrap().contains("server.pem"),
+        "{line}"
+    );
     assert_eq!(shown(&connector).await, before);
     connector.setup.install(&next);
     connector.signal("-HUP");

@@ -18,7 +18,7 @@ use crate::origin::Origin;
 use crate::program::{Running, Setup, patient};
 
 /// Says its name, then sends back what it gets.
-async fn echo(name: &'static str, tls: Option<TlsAcceptor>) -> SocketAddr {
+pub(crate) async fn echo(name: &'static str, tls: Option<TlsAcceptor>) -> SocketAddr {
     async fn serve(name: &str, stream: impl AsyncRead + AsyncWrite) {
         let (mut reader, mut writer) = tokio::io::split(stream);
         writer.write_all(name.as_bytes()).await.unwrap();
@@ -77,7 +77,7 @@ impl Forwarding {
     }
 }
 
-fn terminating(endpoints: &[SocketAddr]) -> String {
+pub(crate) fn terminating(endpoints: &[SocketAddr]) -> String {
     let list: Vec<String> = endpoints.iter().map(|one| format!("\"{one}\"")).collect();
     let list = list.join(", ");
     format!(
@@ -86,7 +86,7 @@ fn terminating(endpoints: &[SocketAddr]) -> String {
     )
 }
 
-async fn reads(stream: &mut (impl AsyncRead + Unpin), expected: &str) {
+pub(crate) async fn reads(stream: &mut (impl AsyncRead + Unpin), expected: &str) {
     let mut octets = vec![0; expected.len()];
     patient(stream.read_exact(&mut octets)).await.unwrap();
     assert_eq!(String::from_utf8(octets).unwrap(), expected);

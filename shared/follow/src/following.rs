@@ -19,7 +19,7 @@ use crate::shadow::Shadow;
 use crate::source::{Got, Place, Source};
 
 /// A channel, and how to follow it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {
     /// Where it is: a folder or an `http(s)` URL.
     pub source: Source,

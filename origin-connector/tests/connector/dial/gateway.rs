@@ -16,29 +16,29 @@ use crate::authority::{Authority, Leaf};
 use crate::client::Client;
 use crate::program::patient;
 
-pub(super) const ALPN: &str = "tidegate-tunnel/1";
+pub(crate) const ALPN: &str = "tidegate-tunnel/1";
 
 /// What an HTTP/2 client begins with (RFC 9113 §3.4): the preface and an empty SETTINGS frame.
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-pub(super) struct Gateway {
-    pub(super) address: SocketAddr,
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
     listener: TcpListener,
     tls: TlsAcceptor,
 }
 
 impl Gateway {
     /// Shows `leaf`, and takes connectors whose certificate is of `connectors`.
-    pub(super) async fn start(leaf: &Leaf, connectors: &Authority) -> Self {
+    pub(crate) async fn start(leaf: &Leaf, connectors: &Authority) -> Self {
         Self::speaking(leaf, connectors, ALPN).await
     }
 
-    pub(super) async fn speaking(leaf: &Leaf, connectors: &Authority, protocol: &str) -> Self {
+    pub(crate) async fn speaking(leaf: &Leaf, connectors: &Authority, protocol: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::on(listener, leaf, connectors, protocol)
     }
 
-    pub(super) fn on(
+    pub(crate) fn on(
         listener: TcpListener,
         leaf: &Leaf,
         connectors: &Authority,
@@ -62,19 +62,19 @@ impl Gateway {
     }
 
     /// The next connection, once its handshake is over.
-    pub(super) async fn next(&self) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn next(&self) -> io::Result<TlsStream<TcpStream>> {
         let (stream, _) = patient(self.listener.accept()).await.unwrap();
         stream.set_nodelay(true).unwrap();
         patient(self.tls.accept(stream)).await
     }
 
     /// The next tunnel.
-    pub(super) async fn tunnel(&self) -> Client {
+    pub(crate) async fn tunnel(&self) -> Client {
         Self::over(self.next().await.unwrap()).await
     }
 
     /// A tunnel over a connection that was accepted.
-    pub(super) async fn over(stream: TlsStream<TcpStream>) -> Client {
+    pub(crate) async fn over(stream: TlsStream<TcpStream>) -> Client {
         let io = TokioIo::new(stream);
         let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
