@@ -42,6 +42,7 @@ fn measure() -> Result<Outcome> {
                 credentials: None,
                 limits: Arc::new(LimitAuthority::embedded()),
                 tunnels: None,
+                admin: None,
             };
             let bound = NativeGateway::bind(config, &bundle.octets, Arc::new(LogRecords)).await;
             let gateway = bound.map_err(|error| anyhow!("{error}"))?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Method, StatusCode, Version};
+use tidegate_admin::method_label;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::trace::TraceContext;
 
 use crate::caller::Caller;
-use crate::metrics::{Metrics, RefusalLabels, RequestLabels, method_label};
+use crate::metrics::{Metrics, RefusalLabels, RequestLabels};
 use crate::room::Place;
 use crate::server::activity::Busy;
 use crate::upstream::Booking;
@@ -78,7 +79,7 @@ impl Drop for AccessRecord {
         let duration = self.started.elapsed();
         self.metrics.active_requests.dec();
         let labels = RequestLabels {
-            http_request_method: method_label(&self.method),
+            http_request_method: method_label(self.method.as_str()),
             http_response_status_code: self.status.map_or(0, |status| status.as_u16().into()),
             backend: self.backend.clone().unwrap_or_default(),
         };

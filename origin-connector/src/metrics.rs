@@ -12,14 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tidegate_admin::duration_histogram;
 
 pub(crate) use lost_lines::LostLines;
-
-/// The bucket boundaries that the semantic conventions advise for
-/// `http.server.request.duration`, in seconds.
-const DURATIONS: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
@@ -137,10 +132,9 @@ pub(crate) struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let histogram: fn() -> Histogram = || Histogram::new(DURATIONS);
         let mut metrics = Self {
             registry: Registry::default(),
-            durations: Family::new_with_constructor(histogram),
+            durations: Family::new_with_constructor(duration_histogram),
             active_requests: Gauge::default(),
             connections: Gauge::default(),
             handshakes: Family::default(),
@@ -315,9 +309,7 @@ impl Metrics {
     /// The exposition in the text format of OpenMetrics.
     pub(crate) fn exposition(&self) -> Result<String, fmt::Error> {
         self.lost_lines.refresh();
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        tidegate_admin::exposition(&self.registry)
     }
 }
 
@@ -325,20 +317,4 @@ impl Metrics {
 fn now() -> f64 {
     let since_epoch = std::time::SystemTime::UNIX_EPOCH.elapsed();
     since_epoch.unwrap_or_default().as_secs_f64()
-}
-
-/// The method as a label. The set is closed, so that a caller cannot make series at will.
-pub(crate) fn method_label(method: &http::Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "CONNECT" => "CONNECT",
-        "TRACE" => "TRACE",
-        _ => "_OTHER",
-    }
 }

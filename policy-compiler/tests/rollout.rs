@@ -109,6 +109,7 @@ async fn gateway(folder: &Path, draw: u8, log: Arc<Log>) -> SocketAddr {
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
         tunnels: None,
+        admin: None,
     };
     let gateway = NativeGateway::bind(config, first.octets(), log)
         .await

@@ -67,6 +67,7 @@ impl Runtime {
             credentials: Some(CredentialFolder::new(stage.store.path().to_owned())),
             limits,
             tunnels: None,
+            admin: None,
         };
         let gateway = NativeGateway::bind(config, &stage.bundle, Arc::new(LogRecords)).await;
         let gateway = gateway.map_err(|error| anyhow!("{error}"))?;

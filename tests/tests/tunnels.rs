@@ -40,6 +40,12 @@ async fn requests_reach_an_origin_that_nothing_listens_before() {
     gateway.program.logged("tunnel open").await;
     let answer = ask(gateway.address, "/").await;
     assert_eq!((answer.status, &answer.body[..]), (200, &b"origin"[..]));
+    gateway.program.logged("tunnel open").await;
+    let metrics = ask(gateway.admin, "/metrics").await.body;
+    let metrics = String::from_utf8_lossy(&metrics);
+    let open = r#"tidegate_gateway_tunnels{connector="CONNECTOR"} 2"#;
+    let open = open.replace("CONNECTOR", &scene::connector_id("dc1"));
+    assert!(metrics.contains(&open), "{metrics}");
     // A body of some size, both ways.
     let body = Bytes::from(vec![7; 4 << 20]);
     let post = Request::post("/echo")

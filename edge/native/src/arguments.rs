@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
     pub(crate) limits: LimitArguments,
     #[command(flatten)]
     pub(crate) tunnels: TunnelArguments,
+    /// Serve health and metrics here, in plain HTTP: /livez, /readyz and /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<SocketAddr>,
     /// How to log, to standard error
     #[arg(long, value_enum, default_value_t = Log::Human)]
     pub(crate) log: Log,

@@ -189,4 +189,10 @@ impl Runner for Swap {
     fn end_shadow(&self) {
         self.shared.shadow.store(None);
     }
+
+    fn looked(&self, outcome: Result<u64, &'static str>) {
+        if let Some(metrics) = &self.shared.metrics {
+            metrics.looked(outcome);
+        }
+    }
 }

@@ -21,6 +21,7 @@ use tidegate_shared::problem::Problem;
 use crate::authority::LimitAuthority;
 use crate::body::{OriginBody, ResponseBody};
 use crate::bundle::{Loaded, LoadedShadow};
+use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::records::Records;
 use crate::tls::Shown;
@@ -32,6 +33,8 @@ use outgoing::Outgoing;
 pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) records: Arc<dyn Records>,
+    /// What is counted, where somebody may ask.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     pub(crate) fetcher: Fetcher,
     pub(crate) authority: Arc<LimitAuthority>,
     /// What decides in shadow.
@@ -68,6 +71,9 @@ pub(crate) struct Ending {
 
 impl Ending {
     fn new(loaded: Arc<Loaded>, shared: Arc<Shared>, exchange: Exchange) -> Self {
+        if let Some(metrics) = &shared.metrics {
+            metrics.begin();
+        }
         Self {
             loaded,
             shared,
@@ -119,6 +125,9 @@ impl Drop for Ending {
             now: now(),
         };
         let record = self.loaded.gateway.finish(exchange, &outcome);
+        if let Some(metrics) = &self.shared.metrics {
+            metrics.end(&record);
+        }
         self.shared.records.deliver(&record);
     }
 }

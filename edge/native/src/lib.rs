@@ -12,6 +12,7 @@ mod head;
 mod identity;
 mod leases;
 mod listen;
+mod metrics;
 mod ports;
 mod records;
 mod refresh;

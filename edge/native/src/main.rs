@@ -67,6 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         credentials: arguments.credentials.map(CredentialFolder::new),
         limits,
         tunnels: arguments.tunnels.config(),
+        admin: arguments.admin,
     };
     let records = Arc::new(LogRecords);
     let gateway = match arguments.bundle {
@@ -90,6 +91,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     );
     if let Some(address) = gateway.tunnels_addr()? {
         info!(%address, "connectors may dial");
+    }
+    if let Some(address) = gateway.admin_addr()? {
+        info!(%address, "serving health and metrics");
     }
     writeln!(
         std::io::stdout(),

@@ -21,6 +21,7 @@ use crate::exchange::Shared;
 use crate::identity::Identity;
 use crate::leases;
 use crate::listen;
+use crate::metrics::Metrics;
 use crate::ports::Secrets;
 use crate::records::Records;
 use crate::refresh;
@@ -51,6 +52,8 @@ pub struct Config {
     pub limits: Arc<LimitAuthority>,
     /// Where connectors dial, where any origin is reached by tunnels.
     pub tunnels: Option<TunnelConfig>,
+    /// Where to serve health and metrics, in the clear.
+    pub admin: Option<SocketAddr>,
 }
 
 /// A gateway that listens.
@@ -61,6 +64,7 @@ pub struct NativeGateway {
     current: Arc<ArcSwap<Loaded>>,
     shared: Arc<Shared>,
     tunnels: Option<(Arc<Tunnels>, TcpListener)>,
+    admin: Option<(Arc<Metrics>, TcpListener)>,
 }
 
 impl std::fmt::Debug for NativeGateway {
@@ -114,6 +118,7 @@ impl NativeGateway {
             credentials,
             limits,
             tunnels,
+            admin,
         } = config;
         let tls = tls.map(Tls::load).transpose()?.map(Arc::new);
         let loader = Loader {
@@ -137,6 +142,13 @@ impl NativeGateway {
                 Some((Arc::new(tunnels), open(config.listen).await?))
             }
         };
+        let admin = match admin {
+            None => None,
+            Some(address) => {
+                let metrics = Arc::new(Metrics::new(pool.clone()));
+                Some((metrics, open(address).await?))
+            }
+        };
         let loaded = current.load();
         info!(digest = %loaded.gateway.digest(), policy = loaded.gateway.policy(), "bundle in force");
         Ok(Self {
@@ -148,11 +160,13 @@ impl NativeGateway {
             shared: Arc::new(Shared {
                 state: State::new(seed),
                 records,
+                metrics: admin.as_ref().map(|(metrics, _)| Arc::clone(metrics)),
                 fetcher: Fetcher::new()?,
                 authority: limits,
                 shadow: ArcSwapOption::empty(),
                 tunnels: pool,
             }),
+            admin,
         })
     }
 
@@ -170,6 +184,15 @@ impl NativeGateway {
     /// Where the system does not tell.
     pub fn tunnels_addr(&self) -> std::io::Result<Option<SocketAddr>> {
         let listener = self.tunnels.as_ref().map(|(_, listener)| listener);
+        listener.map(TcpListener::local_addr).transpose()
+    }
+
+    /// The address of health and metrics, if they are served.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn admin_addr(&self) -> std::io::Result<Option<SocketAddr>> {
+        let listener = self.admin.as_ref().map(|(_, listener)| listener);
         listener.map(TcpListener::local_addr).transpose()
     }
 
@@ -233,6 +256,15 @@ impl NativeGateway {
             });
             tunnels
         });
+        let observed = self
+            .admin
+            .map(|(metrics, listener)| tokio::spawn(tidegate_admin::serve(listener, metrics)));
+        let shutdown = async {
+            shutdown.await;
+            if let Some(metrics) = &self.shared.metrics {
+                metrics.drain();
+            }
+        };
         let graceful = GracefulShutdown::new();
         let builder = Arc::new(connection::builder());
         let serve = |stream, client: SocketAddr| {
@@ -257,8 +289,8 @@ impl NativeGateway {
         }
         refreshing.abort();
         leasing.abort();
-        if let Some(renewing) = renewing {
-            renewing.abort();
+        for task in renewing.into_iter().chain(observed) {
+            task.abort();
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "sockets/admin.rs"]
+mod admin;
 #[path = "sockets/kit.rs"]
 mod kit;
 #[path = "sockets/tls.rs"]

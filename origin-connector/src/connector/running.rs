@@ -12,7 +12,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::ports::{Bound, Plan, Ports, plan};
 use super::{BindError, ReloadError};
-use crate::admin::{self, Readiness};
+use crate::admin::Observed;
 use crate::config::Config;
 use crate::dial::Gateway;
 use crate::generation::{Generation, Ground, Next};
@@ -177,11 +177,11 @@ impl Running {
     }
 
     fn admin(&self, listener: TcpListener) -> impl Future<Output = ()> + use<> {
-        let readiness = Readiness {
+        let observed = Observed {
             server: self.server.clone(),
             tunnels: self.ground.tunnels.clone(),
         };
-        admin::serve(listener, readiness)
+        tidegate_admin::serve(listener, Arc::new(observed))
     }
 
     /// Dials who is new, and lets go of who is not there any more.

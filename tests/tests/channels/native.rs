@@ -50,6 +50,7 @@ async fn gateway_recording(bundle: &[u8], records: Arc<dyn Records>) -> NativeGa
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
         tunnels: None,
+        admin: None,
     };
     let gateway = NativeGateway::bind(config, bundle, records).await;
     gateway.unwrap()

@@ -1,7 +1,7 @@
 //! Gateway and connector as processes that can be killed: this program begun anew, with the task
 //! in its environment.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -125,6 +125,8 @@ pub(crate) struct Gateway {
     pub(crate) program: Program,
     pub(crate) address: SocketAddr,
     pub(crate) tunnels: SocketAddr,
+    /// Where its metrics are.
+    pub(crate) admin: SocketAddr,
 }
 
 impl Gateway {
@@ -137,6 +139,7 @@ impl Gateway {
         Self {
             address: address("address"),
             tunnels: address("tunnels"),
+            admin: address("admin"),
             program,
         }
     }
@@ -193,6 +196,7 @@ async fn the_program_that_other_tests_start() {
             most: task.most,
             ping: Duration::from_millis(task.ping),
         }),
+        admin: Some((Ipv4Addr::LOCALHOST, 0).into()),
     };
     let bundle = std::fs::read(file("bundle")).unwrap();
     let gateway = NativeGateway::bind(config, &bundle, Arc::new(LogRecords))
@@ -201,6 +205,7 @@ async fn the_program_that_other_tests_start() {
     gateway.watch(file("bundle"));
     let (address, tunnels) = (gateway.local_addr().unwrap(), gateway.tunnels_addr());
     let tunnels = tunnels.unwrap().unwrap();
-    tracing::info!(%address, %tunnels, "ready");
+    let admin = gateway.admin_addr().unwrap().unwrap();
+    tracing::info!(%address, %tunnels, %admin, "ready");
     gateway.run(end).await;
 }

@@ -128,6 +128,14 @@ impl Pool {
         let own = places.connectors.get(connector);
         own.is_some_and(|own| !own.lanes.is_empty())
     }
+
+    /// How many tunnels of each connector are open.
+    pub(crate) fn open(&self) -> Vec<(SpiffeId, usize)> {
+        let places = self.places();
+        let connectors = places.connectors.iter();
+        let open = connectors.map(|(connector, own)| (connector.clone(), own.lanes.len()));
+        open.collect()
+    }
 }
 
 impl Place {

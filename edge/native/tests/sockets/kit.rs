@@ -18,7 +18,7 @@ use tidegate_shared::trust::SigningKey;
 use tidegate_shared::units::Percent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 const SEED: [u8; 32] = [3; 32];
 /// Of tokens.
@@ -34,6 +34,10 @@ impl Records for Sink {
 
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Where health and metrics are.
+    pub(crate) admin: SocketAddr,
+    /// Ends it.
+    pub(crate) end: oneshot::Sender<()>,
     pub(crate) reloader: Reloader,
     pub(crate) records: mpsc::UnboundedReceiver<AccessRecord>,
 }
@@ -53,16 +57,23 @@ impl Running {
             credentials: None,
             limits: Arc::new(tidegate_edge_native::LimitAuthority::embedded()),
             tunnels: None,
+            admin: Some(([127, 0, 0, 1], 0).into()),
         };
         let (sender, records) = mpsc::unbounded_channel();
         let gateway = NativeGateway::bind(config, bundle, Arc::new(Sink(sender)))
             .await
             .unwrap();
         let address = gateway.local_addr().unwrap();
+        let admin = gateway.admin_addr().unwrap().unwrap();
         let reloader = gateway.reloader();
-        tokio::spawn(gateway.run(std::future::pending()));
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(gateway.run(async {
+            let _ = ended.await;
+        }));
         Self {
             address,
+            admin,
+            end,
             reloader,
             records,
         }

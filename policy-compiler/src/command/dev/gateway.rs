@@ -126,6 +126,7 @@ async fn native(setting: Setting<'_>) -> Result<Gateway, Failure> {
         limits: Arc::new(LimitAuthority::embedded()),
         // The world of `tidegate dev` can be dialled.
         tunnels: None,
+        admin: None,
     };
     let bound = NativeGateway::bind(config, setting.bundle, Arc::new(LogRecords)).await;
     let gateway = bound.map_err(|error| -> Failure { error })?;
