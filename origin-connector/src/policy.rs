@@ -146,8 +146,9 @@ impl Policy {
     async fn start(self: &Arc<Self>, source: &PolicySource) -> Result<Following, FollowError> {
         let follow = source.follow.clone();
         let (mut following, first) = Following::start(follow, self.trust.clone()).await?;
-        self.run(first.octets()).map_err(FollowError::Unusable)?;
+        let policy = self.run(first.octets()).map_err(FollowError::Unusable)?;
         following.runs(&first);
+        following.report(&policy);
         Ok(following)
     }
 
@@ -173,12 +174,12 @@ impl Policy {
 }
 
 impl Runner for Policy {
-    fn run(&self, bundle: &[u8]) -> Result<(), BoxError> {
+    fn run(&self, bundle: &[u8]) -> Result<String, BoxError> {
         let wanted = self.wanted.load();
-        let rules = wanted.read(bundle, &self.trust)?;
+        let (policy, rules) = wanted.read(bundle, &self.trust)?;
         wanted.complain(&rules);
         self.current.store(Some(Arc::new(rules)));
-        Ok(())
+        Ok(policy)
     }
 
     fn looked(&self, outcome: Result<u64, &'static str>) {

@@ -12,7 +12,6 @@ use tidegate_shared::envelope::{InvalidEnvelope, Signed, VerifyError};
 use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::trust::TrustKeys;
 use tidegate_shared::units::Percent;
-use tracing::info;
 
 use crate::client::Clients;
 use crate::credentials::CredentialFolder;
@@ -165,12 +164,11 @@ pub(crate) struct Swap {
 }
 
 impl Runner for Swap {
-    fn run(&self, bundle: &[u8]) -> Result<(), BoxError> {
+    fn run(&self, bundle: &[u8]) -> Result<String, BoxError> {
         let loaded = self.loader.load(bundle)?;
-        let (digest, policy) = (loaded.gateway.digest(), loaded.gateway.policy());
-        info!(%digest, policy, "bundle loaded");
+        let policy = loaded.gateway.policy().to_owned();
         self.current.store(Arc::new(loaded));
-        Ok(())
+        Ok(policy)
     }
 
     fn has_shadow(&self) -> bool {

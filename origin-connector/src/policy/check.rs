@@ -43,7 +43,7 @@ impl Config {
             }
         };
         let wanted = Wanted::new(&self.backends, self.gateway_signature.is_some());
-        let rules = wanted.read(&octets, &trust)?;
+        let (_, rules) = wanted.read(&octets, &trust)?;
         let missing = wanted.missing(&rules).next().map(str::to_owned);
         missing.map_or(Ok(()), |name| Err(InvalidPolicy::Missing(name)))
     }

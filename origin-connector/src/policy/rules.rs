@@ -46,15 +46,20 @@ impl Wanted {
         }
     }
 
-    /// The rules of each upstream for which the bundle has some, also where they are not wanted: a
-    /// configuration that wants them may come.
-    pub(crate) fn read(&self, bundle: &[u8], trust: &TrustKeys) -> Result<Rules, UnusableBundle> {
+    /// The policy's name, and the rules of each upstream for which the bundle has some, also where
+    /// they are not wanted: a configuration that wants them may come.
+    pub(crate) fn read(
+        &self,
+        bundle: &[u8],
+        trust: &TrustKeys,
+    ) -> Result<(String, Rules), UnusableBundle> {
         let bundle = Signed::parse(bundle)?.verify::<Bundle>(trust)?;
-        let upstreams = bundle.into_content().tables.upstreams.into_iter();
+        let Bundle { header, tables, .. } = bundle.into_content();
+        let upstreams = tables.upstreams.into_iter();
         let rules = upstreams.filter_map(|upstream| Some((upstream.name, upstream.connector?)));
         let rules: Rules = rules.map(|(name, rules)| (name, Arc::new(rules))).collect();
         self.check(&rules)?;
-        Ok(rules)
+        Ok((header.name, rules))
     }
 
     /// Whether the wanted rules can be kept.

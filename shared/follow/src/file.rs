@@ -39,10 +39,10 @@ pub async fn watch(path: PathBuf, mut in_force: Option<Digest>, runner: Arc<impl
         }
         let last = in_force.map(tracing::field::display);
         match put_into_force(&runner, octets).await {
-            Ok(()) => {
+            Ok(policy) => {
                 in_force = Some(digest);
                 runner.looked(Ok(0));
-                info!(%digest, "new bundle in force");
+                info!(%digest, policy, "new bundle in force");
             }
             Err(error) => {
                 runner.looked(Err(error.name()));

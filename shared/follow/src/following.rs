@@ -178,6 +178,13 @@ impl Following {
         }
     }
 
+    /// Tells the operator what came into force: the bundle of a policy of this name.
+    pub fn report(&self, policy: &str) {
+        let digest = self.in_force.map(tracing::field::display);
+        let sequence = self.follower.sequence();
+        info!(digest, policy, sequence, "new bundle in force");
+    }
+
     /// Follows for ever.
     pub async fn run(mut self, runner: Arc<impl Runner>) {
         let mut ticks = tokio::time::interval(self.every);
@@ -213,27 +220,26 @@ impl Following {
         let Some(next) = self.next(now()).await? else {
             return Ok(());
         };
-        put_into_force(runner, next.octets.clone()).await?;
-        let (digest, sequence) = (next.digest, self.follower.sequence());
-        info!(%digest, sequence, "new bundle in force");
+        let policy = put_into_force(runner, next.octets.clone()).await?;
         self.runs(&next);
+        self.report(&policy);
         Ok(())
     }
 }
 
-/// Runs a bundle.
+/// Runs a bundle; gives the name of its policy.
 pub(crate) async fn put_into_force(
     runner: &Arc<impl Runner>,
     octets: Vec<u8>,
-) -> Result<(), FollowError> {
+) -> Result<String, FollowError> {
     aside(runner, move |runner| runner.run(&octets)).await
 }
 
 /// A verification and many certificates may take a while: not on a thread that serves.
-pub(crate) async fn aside<R: Runner>(
+pub(crate) async fn aside<R: Runner, T: Send + 'static>(
     runner: &Arc<R>,
-    run: impl FnOnce(&R) -> Result<(), BoxError> + Send + 'static,
-) -> Result<(), FollowError> {
+    run: impl FnOnce(&R) -> Result<T, BoxError> + Send + 'static,
+) -> Result<T, FollowError> {
     let runner = Arc::clone(runner);
     let ran = tokio::task::spawn_blocking(move || run(&runner)).await;
     let ran = ran.map_err(|error| FollowError::Here(error.to_string()))?;

@@ -7,11 +7,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What runs bundles.
 pub trait Runner: Send + Sync + 'static {
-    /// Puts a bundle into force. It may take a while, and is called where it may.
+    /// Puts a bundle into force, and says what its policy is called. It may take a while, and is
+    /// called where it may.
     ///
     /// # Errors
     /// Where the bundle is of no use; what was in force stays.
-    fn run(&self, bundle: &[u8]) -> Result<(), BoxError>;
+    fn run(&self, bundle: &[u8]) -> Result<String, BoxError>;
 
     /// Whether it lets bundles decide in shadow.
     fn has_shadow(&self) -> bool {
