@@ -10,6 +10,7 @@ mod follow;
 mod layout;
 mod memory;
 mod name;
+mod shadow;
 mod source;
 mod verify;
 mod wire;
@@ -24,9 +25,12 @@ use crate::trust::SigningKey;
 use crate::units::Percent;
 
 pub use follow::Follower;
-pub use layout::{bundle_path, history_folder, history_path, memory_path, statement_path};
+pub use layout::{
+    bundle_path, history_folder, history_path, memory_path, statement_path, trouble_path,
+};
 pub use memory::Memory;
 pub use name::{ChannelName, InvalidChannelName};
+pub use shadow::{ShadowStep, Shadowing};
 pub use source::SourceError;
 pub use verify::{
     CLOCK_SKEW, Knowledge, MAX_LEAP, OtherBundle, Refused, Seen, open_bundle, verify,

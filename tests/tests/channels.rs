@@ -11,6 +11,8 @@ mod kit;
 mod native;
 #[path = "channels/propagation.rs"]
 mod propagation;
+#[path = "channels/shadows.rs"]
+mod shadows;
 #[path = "channels/spin.rs"]
 mod spin;
 #[path = "channels/store.rs"]

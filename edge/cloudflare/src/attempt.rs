@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use tidegate_edge::{
-    Attempt as Next, AttemptOutcome, Destination, End, Forward, Gateway, Outcome, Ports,
-    RequestHead, ResponseHead,
+    Attempt as Next, AttemptOutcome, Destination, End, Forward, Gateway, LateRecord, Outcome,
+    Ports, RequestHead, ResponseHead,
 };
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
@@ -83,6 +83,7 @@ impl Attempt {
         isolate: Rc<Isolate>,
         gateway: Rc<Gateway>,
         head: &IncomingHead,
+        late: Option<Rc<LateRecord>>,
     ) -> Result<JsValue, JsValue> {
         let mut changes = Changes::default();
         head.strip(&mut changes);
@@ -92,6 +93,7 @@ impl Attempt {
             changes,
             isolate,
             gateway,
+            late,
             idempotent: head.method().is_idempotent(),
         };
         passage.proceed(None, "")
@@ -117,6 +119,8 @@ struct Passage {
     changes: Changes,
     isolate: Rc<Isolate>,
     gateway: Rc<Gateway>,
+    /// The record, where it waits for a bundle in shadow.
+    late: Option<Rc<LateRecord>>,
     idempotent: bool,
 }
 
@@ -215,6 +219,7 @@ impl Passage {
             end,
             now: self.isolate.ports.now(),
         };
-        log::record(&self.gateway.finish(exchange, &outcome));
+        let record = self.gateway.finish(exchange, &outcome);
+        LateRecord::finish(self.late, record, log::record);
     }
 }

@@ -16,6 +16,7 @@ use crate::fields::Changes;
 const CLIENT_ADDRESS: &str = "cf-connecting-ip";
 
 /// A request's head, as one text: see `heads.js`.
+#[derive(Debug)]
 pub(crate) struct IncomingHead {
     text: String,
     method: Method,

@@ -18,6 +18,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::log;
 use crate::ports::{LIMITS, WorkerPorts, binding_name};
+use crate::shadow::Shadow;
 
 /// The variable that holds the keys whose bundles are accepted.
 const TRUST: &str = "TIDEGATE_TRUST";
@@ -33,6 +34,8 @@ pub(crate) struct Isolate {
     pub(crate) ports: WorkerPorts,
     /// Where a channel is followed.
     pub(crate) channel: RefCell<Option<Channel>>,
+    /// What decides in shadow.
+    pub(crate) shadow: RefCell<Shadow>,
     /// When leases were last looked after.
     pub(crate) tended: Cell<UnixMillis>,
     gateway: RefCell<Option<Rc<Gateway>>>,
@@ -138,6 +141,7 @@ impl Isolate {
                     state: State::new(seed),
                     ports,
                     channel: RefCell::default(),
+                    shadow: RefCell::default(),
                     tended: Cell::default(),
                     gateway: RefCell::default(),
                 })
@@ -173,13 +177,21 @@ impl Isolate {
         octets: Option<Vec<u8>>,
         expected: Digest,
     ) -> Result<Option<Rc<Gateway>>, BundleError> {
-        let octets = octets.ok_or(BundleError::Missing)?;
-        let bundle = open_bundle(&octets, expected, &self.trust()?)?;
-        let gateway = self.put(self.prepare(bundle)?);
+        let gateway = self.put(self.open(octets, expected)?);
         if let Some(channel) = self.channel.borrow_mut().as_mut() {
             channel.follower.runs(expected);
         }
         Ok(Some(gateway))
+    }
+
+    /// The gateway of a bundle that a channel names.
+    pub(crate) fn open(
+        &self,
+        octets: Option<Vec<u8>>,
+        expected: Digest,
+    ) -> Result<Gateway, BundleError> {
+        let octets = octets.ok_or(BundleError::Missing)?;
+        self.prepare(open_bundle(&octets, expected, &self.trust()?)?)
     }
 
     pub(crate) fn trust(&self) -> Result<TrustKeys, BundleError> {

@@ -23,6 +23,7 @@ mod leases;
 mod log;
 mod namespace;
 mod ports;
+mod shadow;
 mod webcrypto;
 
 pub use attempt::Attempt;
@@ -31,3 +32,4 @@ pub use channel::{Wanted, follow, memory_due, memory_key, recall, remember, stat
 pub use decide::{decide, failed};
 pub use isolate::{load, ready, refresh};
 pub use leases::carry;
+pub use shadow::{WantedShadow, Watch, follow_shadow};

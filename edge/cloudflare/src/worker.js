@@ -2,8 +2,8 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import {
-  __wbg_reset_state as restart, carry, decide, failed, followChannel, load, memoryDue, memoryKey, ready,
-  recallChannel, refresh, rememberChannel, statementKey,
+  __wbg_reset_state as restart, carry, decide, failed, followChannel, followShadow, load, memoryDue,
+  memoryKey, ready, recallChannel, refresh, rememberChannel, statementKey,
 } from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
 import { Stalled, within } from "./patience.js";
@@ -22,12 +22,12 @@ export default {
   fetch(request, env, ctx) {
     if (!ready()) {
       return loadBundle(env).then(() => {
-        ctx.waitUntil(remember(env));
+        ctx.waitUntil(afterwards(env));
         return serve(request, ctx);
       });
     }
     if (Date.now() >= refreshDue) {
-      ctx.waitUntil(loadBundle(env).then(() => remember(env)).then(refresh));
+      ctx.waitUntil(loadBundle(env).then(() => afterwards(env)).then(refresh));
     }
     return serve(request, ctx);
   },
@@ -73,6 +73,27 @@ async function recall(env, statement) {
   return recallChannel(env, memory.value);
 }
 
+// What comes after what is in force, and holds up no request.
+function afterwards(env) {
+  return Promise.all([remember(env), shadow(env)]);
+}
+
+// Lets decide in shadow what the channel has there. What cannot be had is logged, once.
+async function shadow(env) {
+  const wanted = followShadow(env);
+  if (wanted === undefined) {
+    return;
+  }
+  let octets;
+  try {
+    octets = await value(env, wanted.key);
+  } catch (error) {
+    wanted.unread(env, error instanceof Stalled, String(error));
+    return;
+  }
+  wanted.run(env, octets);
+}
+
 // Writes down what is in force, for isolates to come, where it is not written yet.
 async function remember(env) {
   try {
@@ -114,7 +135,7 @@ function carryOn(ctx) {
 function serve(request, ctx) {
   try {
     const fields = read(request);
-    const step = decide(text(request, fields), request);
+    const step = decide(text(request, fields), request, ctx);
     carryOn(ctx);
     if (step instanceof Response) {
       return step;

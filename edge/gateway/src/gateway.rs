@@ -18,6 +18,7 @@ use crate::phase::route::{candidates, table};
 use crate::ports::Ports;
 use crate::signature;
 use crate::state::State;
+use crate::ways::Ways;
 
 /// A bundle, ready to decide. Immutable: share it between requests, and replace it whole.
 #[derive(Debug)]
@@ -175,6 +176,7 @@ impl Gateway {
     /// for the answers. What came of it is for the operator's log.
     pub async fn refresh(&self, state: &State, ports: &impl Ports) -> Vec<Refreshed> {
         state.key_sets.retain(&self.tables.issuers);
+        let ports = &Ways::open(ports);
         let mut refreshed = Vec::new();
         for issuer in &self.tables.issuers {
             let entries = state.key_sets.refresh(issuer, ports).await;

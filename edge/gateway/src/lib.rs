@@ -36,6 +36,7 @@ pub mod signature;
 mod signing;
 mod state;
 mod stored_keys;
+mod ways;
 
 pub use attempt::{Attempt, AttemptOutcome, AttemptPlan, Destination};
 pub use authority::{InvalidLimitServer, LIMITS_MEDIA_TYPE, LimitServer};
@@ -47,6 +48,6 @@ pub use phase::HOP_BY_HOP;
 pub use ports::{FetchBounds, PortError, Ports};
 pub use record::{AccessRecord, End, MAX_SHADOWED, Outcome, Shadowed, Verdict};
 pub use refusal::problem_reply;
-pub use shadow_bundle::{ShadowBundle, ShadowVerdict, Would};
+pub use shadow_bundle::{LateRecord, ShadowBundle, ShadowVerdict, Watched, Would};
 pub use state::{DueRenewal, State};
 pub use tidegate_limits::{Buckets, Standing, Take};

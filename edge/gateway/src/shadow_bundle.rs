@@ -4,8 +4,11 @@
 //! It has a memory of its own, so that its limits count beside the others, and a proof that it
 //! takes is taken in its own memory alone. It asks nobody: what issuers, stores and lists say it
 //! takes from what the bundle in force has learned, and where that does not do, nothing is compared.
+//!
+//! It may decide behind the answer: then the record waits for it ([`LateRecord`]), and not the
+//! request.
 
-mod aside;
+mod late;
 
 use std::sync::Mutex;
 
@@ -15,14 +18,15 @@ use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::units::Percent;
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Exchange};
 use crate::gateway::Gateway;
 use crate::head::RequestHead;
 use crate::phase::Phase;
 use crate::ports::Ports;
 use crate::record::Verdict;
-use crate::state::State;
-use aside::Aside;
+use crate::state::{Slot, State};
+use crate::ways::Ways;
+pub use late::LateRecord;
 
 /// Buckets of limits that an authority would have: the shadow counts them for itself.
 const MAX_BUCKETS: usize = 4_096;
@@ -50,6 +54,14 @@ pub struct ShadowVerdict {
     /// The cause of a refusal, for the operator alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What came of asking a bundle in shadow about a request. To be kept as long as the request lasts:
+/// a limit on requests at once counts it that long.
+#[derive(Debug, Default)]
+pub struct Watched {
+    verdict: Option<Box<ShadowVerdict>>,
+    slots: Vec<Slot>,
 }
 
 /// A decision, as far as two bundles are compared.
@@ -100,6 +112,17 @@ impl Would {
             upstream: Some(upstream.to_owned()),
             path: Some(path.to_owned()),
         }
+    }
+
+    /// What was decided about a request, where that is one of the share that a bundle in shadow is
+    /// asked about, and there is something to compare with.
+    pub fn drawn(decision: &Decision, share: Percent, ports: &impl Ports) -> Option<Self> {
+        let [drawn, ..] = ports.entropy();
+        // Of 256 values; the share is no promise.
+        if u32::from(drawn) * 100 >= u32::from(share.0) * 256 {
+            return None;
+        }
+        Self::of(decision)
     }
 
     /// What was decided; `None` where the gateway failed, and not the policy refused.
@@ -158,28 +181,43 @@ impl ShadowBundle {
         ports: &impl Ports,
         head: &impl RequestHead,
     ) {
-        let [drawn, ..] = ports.entropy();
-        // Of 256 values; the share is no promise.
-        if u32::from(drawn) * 100 >= u32::from(self.share.0) * 256 {
-            return;
+        if let Some(decided) = Would::drawn(decision, self.share, ports) {
+            let watched = self.compare(&decided, state, ports, head).await;
+            watched.note(decision.exchange_mut());
         }
-        let Some(decided) = Would::of(decision) else {
-            return;
-        };
+    }
+
+    /// The same, where the decision is acted upon meanwhile: given what was decided.
+    pub async fn compare(
+        &self,
+        decided: &Would,
+        state: &State,
+        ports: &impl Ports,
+        head: &impl RequestHead,
+    ) -> Watched {
         self.state.key_sets.adopt(&state.key_sets);
         self.state.revocations.adopt(&state.revocations);
-        let aside = Aside::new(ports, state, &self.authority);
-        let (would, mut other) = self.gateway.would(&self.state, &aside, head).await;
-        let exchange = decision.exchange_mut();
-        // A limit on requests at once lasts as long as this request does.
-        exchange.slots.append(&mut other.slots);
-        if let Some(would) = would.filter(|would| *would != decided && aside.knew()) {
-            exchange.shadow_bundle = Some(Box::new(ShadowVerdict {
-                bundle: self.digest().to_string(),
-                would,
-                route: other.route().map(|route| route.name.to_string()),
-                reason: other.reason,
-            }));
+        let ways = Ways::closed(ports, state, &self.authority);
+        let (would, other) = self.gateway.would(&self.state, &ways, head).await;
+        let would = would.filter(|would| would != decided && ways.knew());
+        let route = other.route().map(|route| route.name.to_string());
+        let Exchange { slots, reason, .. } = other;
+        let verdict = would.map(|would| ShadowVerdict {
+            bundle: self.digest().to_string(),
+            would,
+            route,
+            reason,
+        });
+        Watched {
+            verdict: verdict.map(Box::new),
+            slots,
         }
+    }
+}
+
+impl Watched {
+    fn note(mut self, exchange: &mut Exchange) {
+        exchange.slots.append(&mut self.slots);
+        exchange.shadow_bundle = self.verdict;
     }
 }

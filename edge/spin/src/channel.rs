@@ -9,6 +9,7 @@
 mod error;
 mod place;
 mod settings;
+mod shadow;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -39,6 +40,7 @@ pub(crate) struct Channel {
     /// What this instance knows to be remembered.
     memory: RefCell<Memory>,
     in_force: Cell<Option<Digest>>,
+    shadow: shadow::Slot,
     /// When this instance last looked, and whether it does so now.
     looked: Cell<UnixMillis>,
     looking: Cell<bool>,
@@ -69,6 +71,7 @@ impl Channel {
             looked: Cell::new(memory.asked),
             memory: RefCell::new(memory),
             in_force: Cell::default(),
+            shadow: shadow::Slot::default(),
             looking: Cell::default(),
             settings,
         });
@@ -198,11 +201,8 @@ impl Channel {
         let policy = policy.map_err(|error| ChannelError::Unusable(error.to_string()))?;
         self.follower.borrow_mut().runs(digest);
         let before = self.in_force.replace(Some(digest));
-        if let (Some(before), Place::Web(_)) =
-            (before.filter(|before| *before != digest), &self.place)
-        {
-            // The copy that only this channel had made.
-            self.store.forget(&channel::bundle_path(before)).await;
+        if let Some(before) = before {
+            self.forget_copy(before).await;
         }
         Ok(policy)
     }

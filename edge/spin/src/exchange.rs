@@ -1,13 +1,14 @@
 //! One request, from its head to the head of its answer.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
 use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_KEY};
 use spin_sdk::wasip3::http::types::{Request, Response};
 use tidegate_edge::{
-    Attempt, AttemptOutcome, AttemptPlan, Decision, End, Exchange, Forward, Gateway, Outcome,
-    Reply, RequestHead as _, State, problem_reply,
+    Attempt, AttemptOutcome, AttemptPlan, Decision, End, Exchange, Forward, Gateway, LateRecord,
+    Outcome, Reply, RequestHead as _, State, problem_reply,
 };
 use tidegate_shared::problem::Problem;
 
@@ -15,14 +16,14 @@ use crate::head::{IncomingHead, OriginHead};
 use crate::origin::{self, Target};
 use crate::ports::{self, SpinPorts};
 use crate::splice::Body;
-use crate::{fields, log, policy, reply};
+use crate::{fields, log, policy, reply, shadow};
 
 /// Answers a request and delivers its record.
 ///
 /// The record is written with the head of the answer: a spliced body ends
 /// where the component cannot see it.
 pub(crate) async fn handle(request: Request) -> Response {
-    let Some(head) = IncomingHead::of(&request) else {
+    let Some(head) = IncomingHead::of(&request).map(Rc::new) else {
         let reply = problem_reply(Problem::MethodRefused, None);
         return reply::response(reply, &Method::GET);
     };
@@ -36,8 +37,12 @@ pub(crate) async fn handle(request: Request) -> Response {
     };
     let gateway = &policy.gateway;
     let state = policy::state();
-    let ports = SpinPorts { policy: &policy };
-    let (response, exchange, plan) = match gateway.decide(&state, &ports, &head).await {
+    let ports = SpinPorts {
+        needs: &policy.needs,
+    };
+    let decision = gateway.decide(&state, &ports, &*head).await;
+    let late = shadow::watch(&policy, &state, &decision, &head);
+    let (response, exchange, plan) = match decision {
         Decision::Respond(reply, exchange) => {
             (reply::response(reply, head.method()), exchange, None)
         }
@@ -58,7 +63,7 @@ pub(crate) async fn handle(request: Request) -> Response {
         end: End::Complete,
         now,
     };
-    log::record(&gateway.finish(exchange, &outcome));
+    LateRecord::finish(late, gateway.finish(exchange, &outcome), log::record);
     policy::refresh(&policy, now);
     response
 }

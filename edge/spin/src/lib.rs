@@ -20,10 +20,12 @@ mod fetch;
 mod fields;
 mod head;
 mod log;
+mod needs;
 mod origin;
 mod policy;
 mod ports;
 mod reply;
+mod shadow;
 mod splice;
 
 use spin_sdk::wasip3::exports::http::handler::Guest;

@@ -2,18 +2,19 @@
 //! into the component.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use spin_sdk::wit_bindgen::spawn;
 use spin_sdk::{key_value, variables};
-use tidegate_edge::{Gateway, LimitServer, LoadError, State};
+use tidegate_edge::{Gateway, LoadError, State};
 use tidegate_shared::bundle::{Bundle, InvalidBundle};
+use tidegate_shared::channel::InShadow;
 use tidegate_shared::envelope::{InvalidEnvelope, Signed, Verified, VerifyError};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trust::{InvalidKey, TrustKeys};
 
 use crate::channel::{Channel, ChannelError, Settings};
+use crate::needs::Needs;
 use crate::ports::SpinPorts;
 use crate::{log, ports};
 
@@ -21,10 +22,6 @@ use crate::{log, ports};
 const KEY: &str = "bundle";
 /// The variable that holds the trusted keys.
 pub(crate) const TRUST: &str = "tidegate_trust";
-/// The variable with the address of the gateway that keeps limits for all instances.
-const LIMITS: &str = "tidegate_limits";
-/// The variable with the token that it wants to see.
-const LIMITS_TOKEN: &str = "tidegate_limits_token";
 /// Tokens of a limit that an instance leases ahead of need: it serves 128 requests, and what it has
 /// when it ends is lost until the lease ends.
 const MAX_LEASED: u32 = 16;
@@ -36,15 +33,10 @@ thread_local! {
     static STATE: OnceCell<Rc<State>> = const { OnceCell::new() };
 }
 
-/// A gateway, and the secrets that its policy names.
+/// A gateway, and what its policy needs.
 pub(crate) struct Policy {
     pub(crate) gateway: Gateway,
-    secret_names: Vec<String>,
-    /// Read before the first request, and never baked.
-    secrets: OnceCell<BTreeMap<String, String>>,
-    /// Whether an authority of limits is needed, and which; read with the secrets.
-    needs_authority: bool,
-    authority: OnceCell<LimitServer>,
+    pub(crate) needs: Needs,
     /// Where the bundle is looked for again, and when it was last.
     source: Source,
 }
@@ -90,13 +82,8 @@ impl Policy {
     /// # Errors
     /// [`LoadError`].
     pub(crate) fn of(bundle: Verified<Bundle>, source: Source) -> Result<Self, LoadError> {
-        let secrets = bundle.content().tables.secrets();
-        let secret_names = secrets.map(|(name, _)| name.to_owned());
         Ok(Self {
-            secret_names: secret_names.collect(),
-            secrets: OnceCell::new(),
-            needs_authority: bundle.content().tables.needs_authority(),
-            authority: OnceCell::new(),
+            needs: Needs::of(&bundle.content().tables),
             gateway: Gateway::load(bundle)?.without_tunnels()?,
             source,
         })
@@ -115,46 +102,13 @@ impl Policy {
         log::in_force(&self.gateway.digest().to_string(), self.sequence());
     }
 
-    pub(crate) fn secrets(&self) -> &BTreeMap<String, String> {
-        static NONE: BTreeMap<String, String> = BTreeMap::new();
-        self.secrets.get().unwrap_or(&NONE)
-    }
-
-    /// The authority of limits.
-    pub(crate) fn authority(&self) -> Option<&LimitServer> {
-        self.authority.get()
-    }
-
-    async fn read_secrets(&self) {
-        if self.needs_authority {
-            match read_authority().await {
-                Ok(authority) => {
-                    let _ = self.authority.set(authority);
-                }
-                Err(error) => log::warn(&error),
-            }
+    /// What its channel has in shadow, if anything.
+    pub(crate) fn shadow(&self) -> Option<(Rc<Channel>, InShadow)> {
+        match &self.source {
+            Source::Channel(channel) => Some((Rc::clone(channel), channel.in_shadow()?)),
+            Source::Baked | Source::KeyValue { .. } => None,
         }
-        let mut secrets = BTreeMap::new();
-        for name in &self.secret_names {
-            match variables::get(variable(name)).await {
-                Ok(secret) => {
-                    secrets.insert(name.clone(), secret);
-                }
-                Err(error) => log::warn(&format!("secret `{name}` cannot be read: {error}")),
-            }
-        }
-        // A request that ran beside this one may have read the same.
-        let _ = self.secrets.set(secrets);
     }
-}
-
-async fn read_authority() -> Result<LimitServer, String> {
-    let read = async |name: &str| {
-        let value = variables::get(name.to_owned()).await;
-        value.map_err(|error| format!("the variable `{name}` cannot be read: {error}"))
-    };
-    let (address, token) = (read(LIMITS).await?, read(LIMITS_TOKEN).await?);
-    LimitServer::new(&address, &token).map_err(|error| error.to_string())
 }
 
 /// The policy in force; loads it where this instance has none yet.
@@ -166,9 +120,7 @@ pub(crate) async fn current() -> Result<Rc<Policy>, PolicyError> {
         Some(policy) => policy,
         None => put_in_force(first().await?),
     };
-    if policy.secrets.get().is_none() {
-        policy.read_secrets().await;
-    }
+    policy.needs.read().await;
     Ok(policy)
 }
 
@@ -181,7 +133,7 @@ async fn first() -> Result<Policy, PolicyError> {
 
 /// Puts what a channel names in force, in place of what it named before.
 pub(crate) async fn replace(policy: Policy) {
-    policy.read_secrets().await;
+    policy.needs.read().await;
     put_in_force(policy).report();
 }
 
@@ -217,7 +169,10 @@ pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
     while let Some(due) = state.next_renewal() {
         let policy = Rc::clone(policy);
         spawn(async move {
-            if let Err(error) = due.carry(&SpinPorts { policy: &policy }).await {
+            let ports = SpinPorts {
+                needs: &policy.needs,
+            };
+            if let Err(error) = due.carry(&ports).await {
                 log::warn(&format!("the authority of a limit: {error}"));
             }
         });
@@ -228,7 +183,9 @@ pub(crate) fn refresh(policy: &Rc<Policy>, now: UnixMillis) {
 }
 
 async fn refresh_documents(policy: Rc<Policy>, state: Rc<State>) {
-    let ports = SpinPorts { policy: &policy };
+    let ports = SpinPorts {
+        needs: &policy.needs,
+    };
     for refreshed in policy.gateway.refresh(&state, &ports).await {
         if let Err(error) = refreshed.entries {
             log::warn(&format!("{} not fetched anew: {error}", refreshed.what));
@@ -248,7 +205,7 @@ fn refresh_bundle(policy: &Rc<Policy>, checked: &Cell<UnixMillis>, now: UnixMill
         match read(Some(&policy.gateway)).await {
             Ok(None) => {}
             Ok(Some(newer)) => {
-                newer.read_secrets().await;
+                newer.needs.read().await;
                 put_in_force(newer);
             }
             Err(error) => log::warn(&format!(
@@ -290,9 +247,4 @@ fn put_in_force(policy: Policy) -> Rc<Policy> {
     let policy = Rc::new(policy);
     IN_FORCE.set(Some(Rc::clone(&policy)));
     policy
-}
-
-/// The variable for a secret: Spin's names have no capitals and no hyphens.
-fn variable(secret: &str) -> String {
-    secret.to_ascii_lowercase().replace('-', "_")
 }

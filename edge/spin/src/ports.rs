@@ -12,12 +12,12 @@ use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Span;
 
 use crate::fetch;
-use crate::policy::Policy;
+use crate::needs::Needs;
 
 /// The ports of one request.
 pub(crate) struct SpinPorts<'a> {
     /// Has the secrets that the policy names and Spin has, and the authority of limits.
-    pub(crate) policy: &'a Policy,
+    pub(crate) needs: &'a Needs,
 }
 
 impl Ports for SpinPorts<'_> {
@@ -30,7 +30,7 @@ impl Ports for SpinPorts<'_> {
     }
 
     fn secret(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let secret = self.policy.secrets().get(name)?;
+        let secret = self.needs.secrets().get(name)?;
         Some(Cow::Borrowed(secret.as_bytes()))
     }
 
@@ -41,7 +41,7 @@ impl Ports for SpinPorts<'_> {
     }
 
     async fn authority(&self, question: &Question, time: Span) -> Result<Answer, PortError> {
-        let authority = self.policy.authority();
+        let authority = self.needs.authority();
         let authority = authority.ok_or_else(|| {
             PortError("there is no authority: set the variable `tidegate_limits`".to_owned())
         })?;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_shared::channel::{self, ChannelName, Follower, OtherBundle, Refused, SourceError};
+use tidegate_shared::channel::{
+    self, ChannelName, Follower, OtherBundle, Refused, Shadowing, SourceError,
+};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::MAX_ENVELOPE;
 use tidegate_shared::time::UnixMillis;
@@ -15,7 +17,6 @@ use tracing::{info, warn};
 use crate::memory::Memory;
 use crate::now;
 use crate::runner::{BoxError, Runner};
-use crate::shadow::Shadow;
 use crate::source::{Got, Place, Source};
 
 /// A channel, and how to follow it.
@@ -77,7 +78,7 @@ pub struct Following {
     every: Duration,
     /// The last statement, for a source that says that it is unchanged: it may expire meanwhile.
     statement: Vec<u8>,
-    pub(crate) shadow: Shadow,
+    pub(crate) shadowing: Shadowing,
     in_force: Option<Digest>,
 }
 
@@ -116,7 +117,7 @@ impl Following {
             memory,
             every,
             statement: Vec::new(),
-            shadow: Shadow::default(),
+            shadowing: Shadowing::default(),
             in_force: None,
         };
         let remembered = following.remembered();

@@ -3,45 +3,34 @@
 
 use std::sync::Arc;
 
-use tidegate_shared::channel::InShadow;
+use tidegate_shared::channel::{InShadow, ShadowStep};
 use tracing::{info, warn};
 
 use crate::following::{FollowError, Following, aside};
 use crate::runner::Runner;
 
-/// How far it is followed.
-#[derive(Debug, Default)]
-pub(crate) struct Shadow {
-    runs: Option<InShadow>,
-    /// What is known to be in trouble, and of which kind.
-    trouble: Option<(InShadow, &'static str)>,
-}
-
 impl Following {
     /// Lets decide in shadow what the statement says, or nothing.
     pub(crate) async fn follow_shadow(&mut self, runner: &Arc<impl Runner>) {
         let wanted = self.follower.shadow().filter(|_| runner.has_shadow());
-        if wanted == self.shadow.runs {
+        let step = self.shadowing.follow(wanted);
+        if step == ShadowStep::Stay {
             return;
         }
         // Of another statement: what it would do now is of no interest.
         runner.end_shadow();
-        self.shadow.runs = None;
-        let Some(wanted) = wanted else {
+        let ShadowStep::Run(wanted) = step else {
             info!("no bundle in shadow");
             return;
         };
         match self.run_shadow(wanted, runner).await {
             Ok(()) => {
                 info!(digest = %wanted.bundle, share = wanted.share.0, "bundle in shadow");
-                self.shadow.runs = Some(wanted);
-                self.shadow.trouble = None;
+                self.shadowing.runs(wanted);
             }
             Err(error) => {
-                let trouble = Some((wanted, error.name()));
-                if self.shadow.trouble != trouble {
+                if self.shadowing.failed(wanted, error.name()) {
                     warn!(%error, refused = error.name(), digest = %wanted.bundle, "no bundle in shadow");
-                    self.shadow.trouble = trouble;
                 }
             }
         }

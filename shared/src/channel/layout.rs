@@ -28,3 +28,8 @@ pub fn history_path(channel: &ChannelName, sequence: u64) -> String {
 pub fn memory_path(channel: &ChannelName) -> String {
     format!("readers/{channel}.memory")
 }
+
+/// Where readers that share a store remember which bundle they cannot have in shadow.
+pub fn trouble_path(channel: &ChannelName) -> String {
+    format!("readers/{channel}.shadow")
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Linker, Resource, StreamReader};
@@ -190,10 +191,13 @@ fn folder<T>(
 
 /// A reader sees the old value or the new one, whole.
 async fn write(file: &Path, value: &[u8]) -> std::io::Result<()> {
+    // Several instances write at once, also the same key.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
     if let Some(folder) = file.parent() {
         tokio::fs::create_dir_all(folder).await?;
     }
-    let new = file.with_extension("new");
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let new = file.with_extension(format!("new{number}"));
     tokio::fs::write(&new, value).await?;
     tokio::fs::rename(new, file).await
 }

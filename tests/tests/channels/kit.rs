@@ -70,9 +70,25 @@ pub(crate) fn signed(statement: &Statement) -> Vec<u8> {
     statement.sign(&key()).unwrap()
 }
 
-/// What a gateway answers, status and text.
+/// One that sends `/forwarded` to an origin, too.
+pub(crate) fn forwarding(text: &str, origin: SocketAddr) -> Vec<u8> {
+    let routes = format!(
+        "{}      - {{ get: /forwarded, to: origin }}\n",
+        policy(text)
+    );
+    let upstream =
+        format!("upstreams:\n  origin: {{ origins: {{ one: {{ url: \"http://{origin}\" }} }} }}\n");
+    compiled(routes + &upstream, &key())
+}
+
+/// What a gateway answers to `/status`, status and text.
 pub(crate) async fn status(address: SocketAddr) -> (u16, String) {
-    let request = Request::get("/status").header("host", "api.test.example");
+    get(address, "/status").await
+}
+
+/// What a gateway answers, status and text.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let request = Request::get(path).header("host", "api.test.example");
     let request = request.body(Full::<Bytes>::default()).unwrap();
     let answer = client::exchange(address, request).await.unwrap();
     (

@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
+use serde_json::Value;
 use tidegate_edge::AccessRecord;
 use tidegate_edge_native::{
     Config, Follow, FollowError, Following, LimitAuthority, LogRecords, NativeGateway, Next,
     Records, Reloader, Secrets, Source,
 };
-use tidegate_shared::channel::{self, InShadow, SHADOW_FORMAT_VERSION};
+use tidegate_shared::channel;
 use tidegate_shared::digest::Digest;
-use tidegate_shared::trust::SigningKey;
-use tidegate_shared::units::Percent;
+use tidegate_tests::logs::Logs;
 
 use crate::attacks::{self, Followed, Kind};
-use crate::kit::{HOUR, STATEMENT, bundle, closed, key, now, signed, statement, status};
+use crate::kit::{HOUR, STATEMENT, bundle, get, key, now, signed, statement, status};
+use crate::shadows::{NO_SHADOW, Scene, Watched};
 use crate::store::{Answer, Store};
 
 pub(crate) fn follow(source: Source, minimum: u64, state: Option<PathBuf>) -> Follow {
@@ -207,46 +208,38 @@ impl Records for Kept {
     }
 }
 
-/// What the newest record says of the bundle in shadow, once a request leads to that.
-async fn shadow_says(address: SocketAddr, kept: &Kept, expected: Option<&str>) {
-    let said = async {
-        loop {
-            assert_eq!(status(address).await, (200, "old".to_owned()));
-            let newest = kept.0.lock().unwrap().pop().unwrap();
-            let newest: serde_json::Value = serde_json::from_str(&newest).unwrap();
-            if newest["shadow_bundle"]["bundle"].as_str() == expected {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let said = tokio::time::timeout(Duration::from_secs(10), said).await;
-    said.unwrap_or_else(|_| panic!("never {expected:?}"));
+/// A gateway that follows by itself, and whose records and log are kept.
+struct Recorded {
+    store: Store,
+    address: SocketAddr,
+    kept: Arc<Kept>,
+    logs: Logs,
 }
 
-/// What is in shadow comes and goes, and one that is no good does no harm.
+impl Watched for Recorded {
+    fn put(&mut self, path: &str, answer: Answer) {
+        self.store.put(path, answer);
+    }
+
+    async fn record(&mut self, path: &str) -> (String, Value) {
+        let (_, text) = get(self.address, path).await;
+        let newest = self.kept.0.lock().unwrap().pop().unwrap();
+        (text, serde_json::from_str(&newest).unwrap())
+    }
+
+    fn warned(&mut self, name: &str) -> usize {
+        // Between the two stand colours.
+        let refused = format!("\"{name}\"");
+        let is_warning = |line: &&str| line.contains(NO_SHADOW) && line.contains(&refused);
+        self.logs.text().lines().filter(is_warning).count()
+    }
+}
+
 #[tokio::test]
 async fn a_bundle_in_shadow_decides_beside_the_one_in_force() {
-    let store = Store::default();
-    let put = |bundle: &[u8]| {
-        let path = channel::bundle_path(Digest::of(bundle));
-        store.put(&path, Answer::Octets(bundle.to_vec()));
-    };
-    let (old, closed_bundle) = (bundle("old"), closed(&key()));
-    put(&old);
-    put(&closed_bundle);
-    let say = |sequence, shadow: Option<&[u8]>| {
-        let mut statement = statement(sequence, &old);
-        statement.shadow = shadow.map(|shadow| InShadow {
-            bundle: Digest::of(shadow),
-            share: Percent(100),
-        });
-        if shadow.is_some() {
-            statement.format = SHADOW_FORMAT_VERSION;
-        }
-        store.put(STATEMENT, Answer::Octets(signed(&statement)));
-    };
-    say(1, None);
+    let logs = Logs::of_this_process();
+    let (scene, store) = (Scene::begin().await, Store::default());
+    scene.publish(&mut |path, answer| store.put(path, answer));
     let source = Source::Url(format!("http://{}/edge", store.start().await));
     let (mut following, first) = start(follow(source, 0, None)).await.unwrap();
     following.runs(&first);
@@ -256,27 +249,11 @@ async fn a_bundle_in_shadow_decides_beside_the_one_in_force() {
     let address = gateway.local_addr().unwrap();
     gateway.follow(following);
     tokio::spawn(gateway.run(future::pending()));
-
-    let digest = Digest::of(&closed_bundle).to_string();
-    shadow_says(address, &kept, None).await;
-    say(2, Some(&closed_bundle));
-    shadow_says(address, &kept, Some(&digest)).await;
-    // Missing, forged, cut short: nothing decides in shadow, and the rest goes on.
-    let forged = closed(&SigningKey::from_seed([9; 32]));
-    put(&forged);
-    let cut = &closed_bundle[..closed_bundle.len() - 1];
-    put(cut);
-    let mut sequence = 2;
-    for bad in [&b"missing"[..], &forged, cut] {
-        for (shadow, says) in [(bad, None), (&closed_bundle, Some(digest.as_str()))] {
-            sequence += 1;
-            say(sequence, Some(shadow));
-            shadow_says(address, &kept, says).await;
-        }
-    }
-    // What was accepted stays, also in shadow, and goes with the next statement.
-    store.put(STATEMENT, Answer::Status(StatusCode::NOT_FOUND));
-    shadow_says(address, &kept, Some(&digest)).await;
-    say(sequence + 1, None);
-    shadow_says(address, &kept, None).await;
+    let mut reader = Recorded {
+        store,
+        address,
+        kept,
+        logs,
+    };
+    scene.decides_beside(&mut reader).await;
 }

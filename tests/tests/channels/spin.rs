@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_dev::spin::{SpinConfig, SpinHost};
 use tidegate_shared::channel::{self, Statement};
@@ -15,7 +16,8 @@ use tidegate_tests::runtime::target;
 use tidegate_tests::stage::Stage;
 
 use crate::attacks::{self, Followed, Kind};
-use crate::kit::{STATEMENT, bundle, key, now, policy, signed, statement, status};
+use crate::kit::{STATEMENT, bundle, get, key, now, policy, signed, statement, status};
+use crate::shadows::{Lines, Scene, Watched};
 use crate::store::{Answer, Store};
 
 /// Requests that an instance takes where one is to last.
@@ -153,6 +155,95 @@ async fn each_attack_of_a_key_value_store_has_its_name_and_changes_nothing() {
         };
         attacks::withstood_by(Kind::KeyValue, &mut spin).await;
     }
+}
+
+/// A host whose log is read for the component's records.
+struct Recorded {
+    spin: Spin,
+    lines: Lines,
+}
+
+impl Watched for Recorded {
+    fn put(&mut self, path: &str, answer: Answer) {
+        self.spin.put(path, answer);
+    }
+
+    async fn record(&mut self, path: &str) -> (String, Value) {
+        let (_, text) = get(self.spin.host.address(), path).await;
+        let record = self.lines.record(self.spin.host.log()).await;
+        (text, record)
+    }
+
+    fn warned(&mut self, name: &str) -> usize {
+        self.lines.warned(name)
+    }
+}
+
+async fn shadow_on(source: Source, requests: u32) {
+    let kept = TempDir::new().unwrap();
+    let (web, store) = match &source {
+        Source::Web(store) => (Some(store.start().await), kept.path()),
+        Source::KeyValue(folder) => (None, folder.path()),
+    };
+    let host = host(Options {
+        requests,
+        minimum: "0",
+        web,
+        store,
+        refresh: "0",
+    });
+    let mut spin = Spin {
+        host: host.await,
+        source,
+    };
+    let scene = Scene::begin().await;
+    scene.publish(&mut |path, answer| spin.put(path, answer));
+    let mut reader = Recorded {
+        spin,
+        lines: Lines::default(),
+    };
+    scene.decides_beside(&mut reader).await;
+}
+
+#[tokio::test]
+async fn a_bundle_in_shadow_decides_beside_the_one_in_force() {
+    for requests in [LASTING, 1] {
+        shadow_on(Source::Web(Store::default()), requests).await;
+        shadow_on(Source::KeyValue(TempDir::new().unwrap()), requests).await;
+    }
+}
+
+/// One that cannot be had is asked for once in an interval, by all instances together.
+#[tokio::test]
+async fn instances_remember_together_what_they_cannot_have_in_shadow() {
+    let (store, kept) = (Store::default(), TempDir::new().unwrap());
+    let scene = Scene::begin().await;
+    scene.publish(&mut |path, answer| store.put(path, answer));
+    scene.say(
+        &mut |path, answer| store.put(path, answer),
+        2,
+        Some(b"missing"),
+    );
+    let mut host = host(Options {
+        requests: 1,
+        minimum: "0",
+        web: Some(store.start().await),
+        store: kept.path(),
+        refresh: "600000",
+    })
+    .await;
+    let mut lines = Lines::default();
+    for _ in 0..20 {
+        assert_eq!(status(host.address()).await, (200, "old".to_owned()));
+        lines.record(host.log()).await;
+    }
+    let (ok, missing) = (StatusCode::OK, StatusCode::NOT_FOUND);
+    assert_eq!(
+        store.answered(),
+        [ok, ok, missing],
+        "a statement, a bundle, and none"
+    );
+    assert_eq!(lines.warned("missing"), 1);
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use tidegate_shared::channel::{self, Memory, Statement};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::trust::SigningKey;
 use tidegate_tests::workerd::{WorkerConfig, Workerd};
 
 use crate::attacks::{self, Followed, Kind};
-use crate::kit::{STATEMENT, bundle, key, now, signed, statement, status};
+use crate::kit::{STATEMENT, bundle, get, key, now, signed, statement, status};
+use crate::shadows::{Lines, Scene, Watched};
 use crate::store::{Answer, Store};
 
 pub(crate) struct Worker {
@@ -93,6 +95,39 @@ impl Followed for Worker {
         self.logged("bundle loaded").await;
         status(self.workerd.address()).await.1
     }
+}
+
+/// A Worker whose log is read for its records.
+struct Recorded {
+    worker: Worker,
+    lines: Lines,
+}
+
+impl Watched for Recorded {
+    fn put(&mut self, path: &str, answer: Answer) {
+        self.worker.store.put(path, answer);
+    }
+
+    async fn record(&mut self, path: &str) -> (String, Value) {
+        let (_, text) = get(self.worker.address(), path).await;
+        let record = self.lines.record(self.worker.workerd.log()).await;
+        (text, record)
+    }
+
+    fn warned(&mut self, name: &str) -> usize {
+        self.lines.warned(name)
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_in_shadow_decides_beside_the_one_in_force() {
+    let (scene, store) = (Scene::begin().await, Store::default());
+    scene.publish(&mut |path, answer| store.put(path, answer));
+    let mut reader = Recorded {
+        worker: Worker::on(store, "0").await,
+        lines: Lines::default(),
+    };
+    scene.decides_beside(&mut reader).await;
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use crate::refusal::Refusal;
 use crate::shadow_bundle::Would;
 use crate::signing::{self, Outgoing, Signer};
 use crate::state::{Memory, State};
+use crate::ways::Ways;
 
 /// Where the phases up to *limit* led.
 enum Way<'h, 'g> {
@@ -50,7 +51,8 @@ impl Gateway {
         head: &impl RequestHead,
     ) -> Decision {
         let mut exchange = begin(ports, head);
-        let way = self.admit(state, ports, head, &mut exchange).await;
+        let ways = Ways::open(ports);
+        let way = self.admit(state, &ways, head, &mut exchange).await;
         match way {
             Ok(Way::Reply(reply)) => {
                 exchange.verdict = Verdict::Reply;
@@ -66,11 +68,11 @@ impl Gateway {
     pub(crate) async fn would(
         &self,
         state: &State,
-        ports: &impl Ports,
+        ways: &Ways<'_, impl Ports>,
         head: &impl RequestHead,
     ) -> (Option<Would>, Exchange) {
-        let mut exchange = begin(ports, head);
-        let would = match self.admit(state, ports, head, &mut exchange).await {
+        let mut exchange = begin(ways, head);
+        let would = match self.admit(state, ways, head, &mut exchange).await {
             Ok(Way::Reply(reply)) => Some(Would::reply(reply.status)),
             Ok(Way::Forward(passage)) => {
                 let index = usize::try_from(passage.upstream).ok();
@@ -91,7 +93,7 @@ impl Gateway {
     async fn admit<'h, H: RequestHead>(
         &self,
         state: &State,
-        ports: &impl Ports,
+        ports: &Ways<'_, impl Ports>,
         head: &'h H,
         exchange: &mut Exchange,
     ) -> Result<Way<'h, '_>, Refusal> {

@@ -28,6 +28,11 @@ fn gateway_with(limits: Vec<Limit>) -> Gateway {
     gateway(tables, vec![("/a", route)])
 }
 
+/// One that lets a tenant have one request under way.
+pub(crate) fn one_at_once() -> Gateway {
+    gateway_with(vec![at_once("reports", 1)])
+}
+
 /// The exchange of a request that goes on; what refuses another.
 fn begin(world: &World, gateway: &Gateway, tenant: &str) -> Result<Exchange, String> {
     let request = request("GET /a").with("x-tenant", tenant);

@@ -1,8 +1,13 @@
 //! A bundle in shadow: it is asked about each request, asks nobody itself, and leaves a note where
 //! it would have done something else.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use serde_json::{Value, json};
-use tidegate_edge::{Decision, End, Gateway, Outcome, ShadowBundle};
+use tidegate_edge::{
+    AccessRecord, Decision, End, Gateway, LateRecord, Outcome, ShadowBundle, Would,
+};
 use tidegate_limits::Unreachable;
 use tidegate_shared::api_key::{ApiKeyPrefix, ApiKeyRecord};
 use tidegate_shared::bundle::{
@@ -27,6 +32,17 @@ fn shadow(gateway: Gateway) -> ShadowBundle {
 fn noted(world: &World, gateway: &Gateway, shadow: &ShadowBundle, request: &Request) -> Value {
     let mut decision = world.decide(gateway, request);
     ready(shadow.watch(&mut decision, &world.state, world, request));
+    let record = serde_json::to_value(finished(gateway, decision)).unwrap();
+    let mut noted = record["shadow_bundle"].clone();
+    if let Some(members) = noted.as_object_mut() {
+        let bundle = members.remove("bundle");
+        assert_eq!(bundle, Some(shadow.digest().to_string().into()));
+        members.remove("reason");
+    }
+    noted
+}
+
+fn finished(gateway: &Gateway, decision: Decision) -> AccessRecord {
     let (exchange, status) = match decision {
         Decision::Respond(reply, exchange) => (exchange, reply.status),
         Decision::Forward(forward) => (forward.exchange, 200),
@@ -37,14 +53,7 @@ fn noted(world: &World, gateway: &Gateway, shadow: &ShadowBundle, request: &Requ
         end: End::Complete,
         now: NOW,
     };
-    let record = serde_json::to_value(gateway.finish(exchange, &outcome)).unwrap();
-    let mut noted = record["shadow_bundle"].clone();
-    if let Some(members) = noted.as_object_mut() {
-        let bundle = members.remove("bundle");
-        assert_eq!(bundle, Some(shadow.digest().to_string().into()));
-        members.remove("reason");
-    }
-    noted
+    gateway.finish(exchange, &outcome)
 }
 
 fn of(routes: Vec<(&str, Route)>) -> Gateway {
@@ -244,4 +253,74 @@ fn it_asks_no_store_and_compares_nothing_that_it_cannot_know() {
         assert_eq!(noted(&world, &public, &fresh, &request), Value::Null);
     }
     assert_eq!(world.lookups.get(), 0);
+}
+
+thread_local! {
+    static DELIVERED: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whichever comes last, the end of the request or what the shadow says, the record has both, and
+/// once.
+#[test]
+fn a_record_waits_for_what_is_said_behind_the_answer() {
+    let world = World::new();
+    let (old, new) = (of(vec![("/a", route("a"))]), shadow(of(vec![])));
+    let request = request("GET /a");
+    let deliver = |record: &AccessRecord| {
+        let record = serde_json::to_value(record).unwrap();
+        DELIVERED.with_borrow_mut(|delivered| delivered.push(record));
+    };
+    let watch = |decided: &Would, late: Rc<LateRecord>| {
+        late.watched(ready(new.compare(decided, &world.state, &world, &request)));
+    };
+    for watched in [Some(true), Some(false), None] {
+        let decision = world.decide(&old, &request);
+        let decided = Would::drawn(&decision, Percent(100), &world).unwrap();
+        let late = Rc::new(LateRecord::new(deliver));
+        let mut ends: Vec<Box<dyn FnOnce(Rc<LateRecord>) + '_>> =
+            vec![Box::new(|late| late.finished(finished(&old, decision)))];
+        match watched {
+            Some(true) => ends.insert(0, Box::new(|late| watch(&decided, late))),
+            Some(false) => ends.push(Box::new(|late| watch(&decided, late))),
+            None => {}
+        }
+        for end in ends {
+            assert!(DELIVERED.take().is_empty());
+            end(Rc::clone(&late));
+        }
+        drop(late);
+        let delivered = DELIVERED.take();
+        let noted: Vec<_> = delivered
+            .iter()
+            .map(|record| &record["shadow_bundle"]["problem"])
+            .collect();
+        let expected = watched.map_or(Value::Null, |_| "route-not-found".into());
+        assert_eq!(noted, [&expected], "{watched:?}");
+    }
+}
+
+/// A limit on requests at once counts a request until its end.
+#[test]
+fn what_a_shadow_holds_of_limits_ends_with_the_request() {
+    let world = World::new();
+    let old = of(vec![("/a", route("a"))]);
+    let new = shadow(crate::concurrency::one_at_once());
+    let request = request("GET /a").with("x-tenant", "one");
+    let under_way = || {
+        let decision = world.decide(&old, &request);
+        let decided = Would::drawn(&decision, Percent(100), &world).unwrap();
+        let late = LateRecord::new(|record| {
+            let noted = record.shadow_bundle.is_some();
+            DELIVERED.with_borrow_mut(|delivered| delivered.push(noted.into()));
+        });
+        late.watched(ready(new.compare(&decided, &world.state, &world, &request)));
+        (late, finished(&old, decision))
+    };
+    let (first, record) = under_way();
+    first.finished(record);
+    let [(second, _record), (third, last)] = [under_way(), under_way()];
+    drop((first, second));
+    third.finished(last);
+    drop(third);
+    assert_eq!(DELIVERED.take(), [false, true]);
 }
