@@ -10,6 +10,8 @@ mod command;
 mod deaths;
 #[path = "publish/document.rs"]
 mod document;
+#[path = "publish/fated.rs"]
+mod fated;
 #[path = "publish/faults.rs"]
 mod faults;
 #[path = "publish/killed.rs"]

@@ -3,62 +3,30 @@
 
 use std::cell::Cell;
 
-use tidegate_policy_compiler::publish::{PublishError, Sink, SinkError, Stored, Terms, Version};
+use tidegate_policy_compiler::publish::{PublishError, Sink, SinkError, Terms};
 
+use crate::fated::{Fate, Fated, Step, Trouble};
 use crate::kit::{NOW, Reader, bundle, channel, digest, key, terms};
 
 /// What publishing takes at the most; each step is died at twice.
 const MOST_STEPS: usize = 16;
 
-/// Does so many steps and no more; the last is done, and nobody hears of it, or it is not.
-struct Mortal<'s, S> {
-    sink: &'s S,
+/// Lets so many steps be and no more; the last is done, and nobody hears of it, or it is not.
+struct Mortal {
     left: Cell<usize>,
     does_the_last: bool,
 }
 
-impl<S> Mortal<'_, S> {
-    async fn step<T>(
-        &self,
-        path: &str,
-        work: impl Future<Output = Result<T, SinkError>>,
-    ) -> Result<T, SinkError> {
+impl Fate for Mortal {
+    async fn next(&self) -> Step {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
-        if left > 1 {
-            return work.await;
+        match left {
+            0 => Step::Undone(Trouble::Final),
+            1 if self.does_the_last => Step::Unheard(Trouble::Final),
+            1 => Step::Undone(Trouble::Final),
+            _ => Step::Done,
         }
-        if left == 1 && self.does_the_last {
-            drop(work.await);
-        }
-        Err(SinkError::Failed {
-            path: path.to_owned(),
-            reason: "dead".to_owned(),
-        })
-    }
-}
-
-impl<S: Sink> Sink for Mortal<'_, S> {
-    async fn read(&self, path: &str) -> Result<Option<Stored>, SinkError> {
-        self.step(path, self.sink.read(path)).await
-    }
-
-    async fn create(&self, path: &str, octets: &[u8]) -> Result<(), SinkError> {
-        self.step(path, self.sink.create(path, octets)).await
-    }
-
-    async fn replace(
-        &self,
-        path: &str,
-        octets: &[u8],
-        expected: Option<&Version>,
-    ) -> Result<(), SinkError> {
-        self.step(path, self.sink.replace(path, octets, expected))
-            .await
-    }
-
-    async fn list(&self, folder: &str) -> Result<Vec<String>, SinkError> {
-        self.step(folder, self.sink.list(folder)).await
     }
 }
 
@@ -82,11 +50,11 @@ async fn survive(sink: &impl Sink, rolls_back: bool, does_the_last: bool) -> usi
             whole.publish(&bundle(name), &terms(&key)).await.unwrap();
         }
         let before = reader.read(sink).await.unwrap();
-        let mortal = channel(Mortal {
-            sink,
+        let fate = Mortal {
             left: Cell::new(steps),
             does_the_last,
-        });
+        };
+        let mortal = channel(Fated { sink, fate });
         let terms = Terms {
             now: NOW.plus(1),
             ..terms(&key)

@@ -6,75 +6,67 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use futures_util::StreamExt;
 use object_store::memory::InMemory;
 use tidegate_policy_compiler::publish::{
-    Folder, Objects, PublishError, Retrying, Sink, SinkError, Stored, Terms, Version,
+    Folder, Objects, PublishError, Retrying, Sink, SinkError, Terms,
 };
+use tokio::sync::Mutex;
 
+use crate::fated::{Below, Fate, Fated, Step, Trouble};
 use crate::kit::{NOW, Reader, bundle, channel, key, terms};
 
-/// Fails before or after the work is done, or for ever, and lets others go first.
-struct Faulty<'s, S> {
-    sink: &'s S,
-    rng: RefCell<Rng>,
-    dead: Cell<bool>,
-    /// Counts what was done, heard of or not.
-    writes: &'s Cell<usize>,
+/// How often it is tried in a store behind a network, all stores together a thousand times;
+/// `TIDEGATE_FAULTS` says otherwise, for each.
+fn runs_or(count: u64) -> u64 {
+    std::env::var("TIDEGATE_FAULTS").map_or(count, |count| count.parse().unwrap())
 }
 
-impl<S> Faulty<'_, S> {
-    async fn disturbed<T>(
-        &self,
-        path: &str,
-        work: impl Future<Output = Result<T, SinkError>>,
-    ) -> Result<T, SinkError> {
+/// How many runs are under way at once, where they wait for a server.
+const AT_ONCE: usize = 32;
+
+/// Fails before or after the work is done, or for ever, and lets others go first.
+struct Faulty<'r> {
+    rng: RefCell<Rng>,
+    dead: Cell<bool>,
+    /// Counts what was written, heard of or not.
+    writes: &'r Cell<usize>,
+}
+
+impl Fate for Faulty<'_> {
+    async fn next(&self) -> Step {
         let others = self.rng.borrow_mut().u8(..4);
         for _ in 0..others {
             tokio::task::yield_now().await;
         }
-        let (path, reason) = (path.to_owned(), "disturbed".to_owned());
-        let fault = self.rng.borrow_mut().u8(..20);
-        let dies = fault < 2;
-        if self.dead.get() || fault == 0 {
-            self.dead.set(true);
-            return Err(SinkError::Failed { path, reason });
+        if self.dead.get() {
+            return Step::Undone(Trouble::Final);
         }
-        if fault == 2 || fault == 3 {
-            return Err(SinkError::Transient { path, reason });
-        }
-        let done = work.await;
+        let step = match self.rng.borrow_mut().u8(..20) {
+            0 => Step::Undone(Trouble::Final),
+            1 => Step::Unheard(Trouble::Final),
+            2 | 3 => Step::Undone(Trouble::Passing),
+            4 | 5 => Step::Unheard(Trouble::Passing),
+            _ => Step::Done,
+        };
+        let over = [Step::Undone(Trouble::Final), Step::Unheard(Trouble::Final)];
+        self.dead.set(over.contains(&step));
+        step
+    }
+
+    fn written(&self) {
         self.writes.set(self.writes.get() + 1);
-        self.dead.set(dies);
-        match fault {
-            1 => Err(SinkError::Failed { path, reason }),
-            4 | 5 => Err(SinkError::Transient { path, reason }),
-            _ => done,
-        }
     }
 }
 
-impl<S: Sink> Sink for Faulty<'_, S> {
-    async fn read(&self, path: &str) -> Result<Option<Stored>, SinkError> {
-        self.disturbed(path, self.sink.read(path)).await
-    }
-
-    async fn create(&self, path: &str, octets: &[u8]) -> Result<(), SinkError> {
-        self.disturbed(path, self.sink.create(path, octets)).await
-    }
-
-    async fn replace(
-        &self,
-        path: &str,
-        octets: &[u8],
-        expected: Option<&Version>,
-    ) -> Result<(), SinkError> {
-        self.disturbed(path, self.sink.replace(path, octets, expected))
-            .await
-    }
-
-    async fn list(&self, folder: &str) -> Result<Vec<String>, SinkError> {
-        self.disturbed(folder, self.sink.list(folder)).await
-    }
+/// Whether of two publishers in the same moment one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtOnce {
+    /// The store replaces a content on a condition.
+    Told,
+    /// It does not, so that publishers must not be in the same moment: each waits until the other
+    /// is done, or dead.
+    Apart,
 }
 
 /// How a publisher's attempts ended.
@@ -86,7 +78,13 @@ struct Tally {
 }
 
 /// Publishes three times, or rolls back, with a fresh program each time.
-async fn publisher(sink: &impl Sink, seed: u64, writes: &Cell<usize>, tally: &RefCell<Tally>) {
+async fn publisher(
+    sink: &impl Sink,
+    seed: u64,
+    writes: &Cell<usize>,
+    tally: &RefCell<Tally>,
+    turns: Option<&Mutex<()>>,
+) {
     let (mut rng, key) = (Rng::with_seed(seed), key());
     for attempt in 0..3 {
         // No two publish in the same moment: the same statement twice would be one.
@@ -94,19 +92,23 @@ async fn publisher(sink: &impl Sink, seed: u64, writes: &Cell<usize>, tally: &Re
             now: NOW.plus(seed % 2 * 3 + attempt),
             ..terms(&key)
         };
-        let faulty = Faulty {
-            sink,
+        let fate = Faulty {
             rng: RefCell::new(rng.fork()),
             dead: Cell::new(false),
             writes,
         };
-        let channel = channel(Retrying(faulty));
+        let channel = channel(Retrying(Fated { sink, fate }));
+        let turn = match turns {
+            Some(turns) => Some(turns.lock().await),
+            None => None,
+        };
         let outcome = if rng.u8(..4) == 0 {
             channel.roll_back(None, &terms).await
         } else {
             let bundle = bundle(&format!("bundle {}", rng.u8(..5)));
             channel.publish(&bundle, &terms).await
         };
+        drop(turn);
         let mut tally = tally.borrow_mut();
         match outcome {
             Ok(statement) => tally.published.push(statement.sequence),
@@ -122,15 +124,16 @@ async fn publisher(sink: &impl Sink, seed: u64, writes: &Cell<usize>, tally: &Re
 }
 
 /// Two publishers and a reader, on a store that is empty.
-async fn run(sink: &impl Sink, seed: u64) -> Tally {
+async fn run(sink: &impl Sink, seed: u64, at_once: AtOnce) -> Tally {
     let (writes, tally) = (Cell::new(0), RefCell::new(Tally::default()));
     let done = Cell::new(false);
     let publishers = async {
-        let (one, two) = (seed * 2 + 1, seed * 2 + 2);
-        tokio::join!(
-            publisher(sink, one, &writes, &tally),
-            publisher(sink, two, &writes, &tally)
-        );
+        let turns = (at_once == AtOnce::Apart).then(Mutex::default);
+        let [one, two] = [1, 2].map(|number| {
+            let seed = seed * 2 + number;
+            publisher(sink, seed, &writes, &tally, turns.as_ref())
+        });
+        tokio::join!(one, two);
         done.set(true);
     };
     let reads = async {
@@ -168,43 +171,58 @@ async fn run(sink: &impl Sink, seed: u64) -> Tally {
     tally
 }
 
-/// So many runs, each on a new store.
-async fn runs<S: Sink>(count: u64, store: impl Fn() -> S) {
+/// So many runs, each on a new store, so many of them at once.
+async fn runs<S: Sink>(count: u64, width: usize, at_once: AtOnce, store: impl Fn(u64) -> S) {
+    let runs = (0..count).map(|seed| {
+        let sink = store(seed);
+        async move { run(&sink, seed, at_once).await }
+    });
+    let mut tallies = futures_util::stream::iter(runs).buffer_unordered(width);
     let mut total = Tally::default();
-    for seed in 0..count {
+    while let Some(tally) = tallies.next().await {
         let Tally {
             published,
             told,
             failed,
-        } = run(&store(), seed).await;
+        } = tally;
         total.published.extend(published);
         total.told += told;
         total.failed += failed;
     }
-    // All three happened, and often: else the runs would show nothing.
+    // All of it happened, and often: else the runs would show nothing.
     let least = usize::try_from(count / 10).unwrap();
-    assert!(
-        total.published.len() > least,
-        "{} published",
-        total.published.len()
-    );
-    assert!(total.told > least, "{} told", total.told);
-    assert!(total.failed > least, "{} failed", total.failed);
+    let Tally {
+        published,
+        told,
+        failed,
+    } = total;
+    assert!(published.len() > least, "{} published", published.len());
+    assert!(failed > least, "{failed} failed");
+    match at_once {
+        AtOnce::Told => assert!(told > least, "{told} told"),
+        AtOnce::Apart => {}
+    }
+}
+
+/// A store behind a network, with a folder for each run.
+pub(crate) async fn hold<S: Sink>(sink: &S, count: u64, at_once: AtOnce) {
+    runs(runs_or(count), AT_ONCE, at_once, |seed| Below {
+        sink,
+        folder: format!("run{seed}/"),
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn objects_are_whole_and_newest_whatever_fails() {
-    runs(1000, || Objects::new(Arc::new(InMemory::new()), "")).await;
+    let store = |_| Objects::new(Arc::new(InMemory::new()), "");
+    runs(1000, 1, AtOnce::Told, store).await;
 }
 
 /// Fewer, for each write goes to the disk.
 #[tokio::test(start_paused = true)]
 async fn a_folder_is_whole_and_newest_whatever_fails() {
     let folder = tempfile::tempdir().unwrap();
-    let count = Cell::new(0);
-    runs(100, || {
-        count.set(count.get() + 1);
-        Folder::new(folder.path().join(count.get().to_string()))
-    })
-    .await;
+    let store = |seed: u64| Folder::new(folder.path().join(seed.to_string()));
+    runs(100, 1, AtOnce::Told, store).await;
 }

@@ -11,6 +11,7 @@ use object_store::aws::AmazonS3Builder;
 use tidegate_policy_compiler::publish::{KeyValue, Objects, Redis, Retrying, Sink, SinkError};
 
 use crate::cloudflare::FakeApi;
+use crate::faults::{self, AtOnce};
 use crate::suite;
 
 /// A server that ends with its test.
@@ -78,6 +79,7 @@ async fn redis() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     suite::hold(&sink).await;
+    faults::hold(&sink, 500, AtOnce::Told).await;
     let stranger = Redis::new(&address, None).unwrap();
     let refused = stranger.read("a").await;
     assert!(
@@ -104,7 +106,10 @@ async fn s3() {
         .with_secret_access_key("test")
         .build()
         .unwrap();
-    suite::hold(&Objects::new(Arc::new(store), "edge")).await;
+    let sink = Objects::new(Arc::new(store), "edge");
+    suite::hold(&sink).await;
+    // Fewer: the server takes its time.
+    faults::hold(&sink, 50, AtOnce::Told).await;
 }
 
 async fn exchange(method: Method, url: &str) -> StatusCode {
@@ -128,7 +133,9 @@ fn namespace(address: SocketAddr, token: &str) -> KeyValue {
 async fn a_namespace_of_a_stand_in_for_workers_kv() {
     let api = Arc::new(FakeApi::default());
     let address = api.start().await;
-    suite::hold(&namespace(address, "right")).await;
+    let sink = namespace(address, "right");
+    suite::hold(&sink).await;
+    faults::hold(&sink, 450, AtOnce::Apart).await;
 }
 
 #[tokio::test]
