@@ -14,6 +14,7 @@ mod native;
 mod policy;
 mod request;
 mod scheme;
+mod shadow;
 mod token;
 mod workers;
 
@@ -55,6 +56,7 @@ fn main() -> Result<()> {
         condition::rows(),
         limit::rows(),
         native::rows(),
+        shadow::rows(),
         compile::rows(),
         workers.unwrap_or_default(),
     ];

@@ -56,6 +56,11 @@ impl Paths {
     }
 }
 
+/// The key of whoever publishes.
+pub(crate) fn key() -> SigningKey {
+    SigningKey::from_seed([1; 32])
+}
+
 /// A public route with a fixed reply.
 pub(crate) fn route(name: String) -> Route {
     let reply = Reply {
@@ -213,7 +218,7 @@ impl SignedBundle {
     }
 
     fn new(tables: Tables, hosts: Vec<HostSection>) -> Result<Self> {
-        let key = SigningKey::from_seed([1; 32]);
+        let key = key();
         let bundle = Bundle {
             header: Header {
                 format: FORMAT_VERSION,

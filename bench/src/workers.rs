@@ -6,6 +6,7 @@ mod contest;
 mod hono;
 pub(crate) mod http;
 pub(crate) mod leased;
+mod shadow;
 
 use std::path::Path;
 
@@ -22,5 +23,6 @@ pub(crate) fn rows(directory: &Path) -> Vec<Row> {
     let mut rows = hono::rows(directory);
     rows.extend(cold::rows(directory));
     rows.push(leased::row(directory));
+    rows.push(shadow::row(directory));
     rows
 }

@@ -1,8 +1,10 @@
 //! An origin and a client of HTTP/1.1, no more than the row needs: connections that stay open,
 //! requests without a body, answers with a known length.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
@@ -15,22 +17,47 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
 
 /// Starts an origin that answers every request alike, for as long as the process runs.
 pub(crate) fn serve() -> Result<SocketAddr> {
+    serve_by(|_| ANSWER.to_vec())
+}
+
+/// Starts a server that gives each of these values under its path, and takes no others.
+pub(crate) fn serve_values(values: BTreeMap<String, Vec<u8>>) -> Result<SocketAddr> {
+    serve_by(move |head| {
+        // A key is one segment of a path.
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let key = path.trim_start_matches('/').replace("%2F", "/");
+        let (status, value) = match values.get(&key) {
+            Some(value) => ("200 OK", value.as_slice()),
+            None => ("404 Not Found", &[][..]),
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            value.len()
+        );
+        [head.as_bytes(), value].concat()
+    })
+}
+
+fn serve_by(answers: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Result<SocketAddr> {
+    let answers = Arc::new(answers);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A connection ends when the Worker closes it.
-            thread::spawn(move || answer(&stream));
+            let answers = Arc::clone(&answers);
+            thread::spawn(move || answer(&stream, &*answers));
         }
     });
     Ok(address)
 }
 
-fn answer(stream: &TcpStream) -> io::Result<()> {
+fn answer(stream: &TcpStream, answers: impl Fn(&str) -> Vec<u8>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    while head(&mut reader)?.is_some() {
-        (&mut &*stream).write_all(ANSWER)?;
+    while let Some(head) = head(&mut reader)? {
+        skip(&mut reader, &head)?;
+        (&mut &*stream).write_all(&answers(&head))?;
     }
     Ok(())
 }
@@ -80,14 +107,22 @@ fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Result<u16> {
     stream.get_mut().write_all(request.as_bytes())?;
     let head = head(stream)?.context("the connection is closed")?;
     let status = head.split(' ').nth(1).context("no status line")?;
+    ensure!(skip(stream, &head)?, "an answer of unknown length");
+    Ok(status.parse()?)
+}
+
+/// Reads the body that a head announces; whether it says how long that is.
+fn skip(stream: &mut impl Read, head: &str) -> io::Result<bool> {
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         let names_length = name.eq_ignore_ascii_case("content-length");
         names_length.then(|| value.trim().parse::<u64>().ok())?
     });
-    let length = length.context("an answer of unknown length")?;
-    io::copy(&mut stream.take(length), &mut io::sink())?;
-    Ok(status.parse()?)
+    io::copy(
+        &mut stream.take(length.unwrap_or_default()),
+        &mut io::sink(),
+    )?;
+    Ok(length.is_some())
 }
 
 /// Reads a head up to its empty line; `None` where the other side has closed.
