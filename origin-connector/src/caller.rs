@@ -20,7 +20,9 @@ pub(crate) struct Caller {
     pub(crate) client_cert: HeaderValue,
     /// How long the certificate is still valid.
     pub(crate) remaining: Duration,
-    chain: Vec<CertificateDer<'static>>,
+    /// What has to hold as long as the connection does; nothing where other authorities than those
+    /// of callers vouch for it.
+    chain: Option<Vec<CertificateDer<'static>>>,
     trust: Trust,
 }
 
@@ -35,6 +37,31 @@ impl Caller {
     ) -> Result<Self, InvalidIdentity> {
         let leaf = chain.first().ok_or(InvalidIdentity::Unreadable)?;
         let identity = Identity::of_certificate(leaf)?;
+        let held = Some(chain.to_vec());
+        Self::known(identity, peer, leaf, held, trust, now)
+    }
+
+    /// A gateway behind a web server that has proved to be `host`.
+    ///
+    /// Invariant for the caller of this: the handshake has verified `leaf` for that host.
+    pub(crate) fn of_host(
+        host: String,
+        peer: SocketAddr,
+        leaf: &CertificateDer<'static>,
+        trust: Trust,
+        now: SystemTime,
+    ) -> Result<Self, InvalidIdentity> {
+        Self::known(Identity::of_host(host), peer, leaf, None, trust, now)
+    }
+
+    fn known(
+        identity: Identity,
+        peer: SocketAddr,
+        leaf: &CertificateDer<'static>,
+        chain: Option<Vec<CertificateDer<'static>>>,
+        trust: Trust,
+        now: SystemTime,
+    ) -> Result<Self, InvalidIdentity> {
         let (_, certificate) =
             X509Certificate::from_der(leaf).map_err(|_| InvalidIdentity::Unreadable)?;
         let not_after = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
@@ -46,7 +73,7 @@ impl Caller {
             identity,
             peer,
             remaining: Duration::from_secs(not_after).saturating_sub(now),
-            chain: chain.to_vec(),
+            chain,
             trust,
         })
     }
@@ -54,6 +81,9 @@ impl Caller {
     /// Ready once the caller would no longer be let in, for another reason than its certificate's
     /// age.
     pub(crate) async fn disowned(&self) {
-        self.trust.clone().ends(&self.chain).await;
+        match &self.chain {
+            Some(chain) => self.trust.clone().ends(chain).await,
+            None => std::future::pending().await,
+        }
     }
 }

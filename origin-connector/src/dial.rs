@@ -4,6 +4,8 @@
 mod backoff;
 mod error;
 mod lane;
+mod message_stream;
+mod web_socket;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -47,6 +47,14 @@ impl Identity {
         Self { spiffe, dns }
     }
 
+    /// A server that has proved to be this host, whatever else its certificate names.
+    pub(crate) fn of_host(host: String) -> Self {
+        Self {
+            spiffe: None,
+            dns: vec![host],
+        }
+    }
+
     /// Reads the names of a leaf certificate. That it chains to a trusted authority and is valid
     /// now is for the caller to have verified.
     ///

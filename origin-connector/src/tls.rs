@@ -243,7 +243,7 @@ fn certified_key(certificate: &Path, private_key: &Path) -> Result<CertifiedKey,
     Ok(key)
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots

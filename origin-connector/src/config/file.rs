@@ -84,6 +84,7 @@ impl ConfigFile {
         let files = self.backend.iter_mut();
         paths.extend(files.filter_map(|backend| backend.endpoints_file.as_mut()));
         paths.extend(self.tcp.iter_mut().flat_map(TcpFile::paths));
+        paths.extend(self.dial.iter_mut().flat_map(DialFile::paths));
         for path in paths {
             *path = folder.join(&*path);
         }

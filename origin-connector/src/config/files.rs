@@ -3,10 +3,10 @@
 use x509_parser::time::ASN1Time;
 
 use super::endpoints_file::{self, EndpointsFileError};
-use super::{Config, Endpoints, Target};
+use super::{Config, Endpoints, Target, Way};
 use crate::gateway_signature::{GatewayKeys, InvalidGatewayKey};
 use crate::tls::expiry::{Expiry, Nearness};
-use crate::tls::{Credentials, TlsError};
+use crate::tls::{Credentials, TlsError, authorities};
 
 /// What files hold that do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,15 @@ impl Config {
         });
         for path in files {
             errors.extend(endpoints_file::read(path).err().map(FileError::from));
+        }
+        for dial in &self.dial {
+            if let Way::WebSocket {
+                authority: Some(path),
+                ..
+            } = &dial.way
+            {
+                errors.extend(authorities(path).err().map(FileError::from));
+            }
         }
         if errors.is_empty() {
             Ok(checked)

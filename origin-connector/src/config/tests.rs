@@ -322,14 +322,21 @@ backoff = "1ms"
 name = "edge"
 gateway = "edge.example:8444"
 identity = "edge.example"
+authority = "web.pem"
+[[dial]]
+name = "worker"
+gateway = "wss://edge.example/tunnel"
+identity = "spiffe://edge.example/gateway"
 "#;
     check(
         &format!("{DIALS}{wrong}"),
         &expect![[r#"
-        DIR/connector.toml:13: dial[0].gateway: `https://edge.example` is no gateway's address: write `HOST:PORT`
-        DIR/connector.toml:14: dial[0].tunnels: `17` is not between `1` and `16`
-        DIR/connector.toml:15: dial[0].backoff: `1ms` is not between `250ms` and `3600s`
-        DIR/connector.toml:19: dial[1].identity: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`"#]],
+            DIR/connector.toml:13: dial[0].gateway: `https://edge.example` is no gateway's address: write `HOST:PORT`, or `wss://HOST` for a Worker
+            DIR/connector.toml:14: dial[0].tunnels: `17` is not between `1` and `16`
+            DIR/connector.toml:15: dial[0].backoff: `1ms` is not between `250ms` and `3600s`
+            DIR/connector.toml:19: dial[1].identity: `edge.example` is no name of a peer: write `spiffe://TRUST-DOMAIN/PATH` or `dns:HOST`
+            DIR/connector.toml:20: dial[1].authority: is for `wss://` alone: others are of `tls.client_authority`
+            DIR/connector.toml:24: dial[2].identity: `spiffe://edge.example/gateway` cannot be proved behind `wss://`: write `dns:HOST`"#]],
     );
     let twice = "[[dial]]\nname = \"edge\"\ngateway = \"edge.example:8444\"\n".repeat(2);
     check(

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use http::StatusCode;
 use rustls::{AlertDescription, Error};
 
 use crate::tls::handshake::HandshakeError;
@@ -22,12 +23,21 @@ pub(super) enum DialError {
     /// It takes no tunnels.
     #[error("the gateway takes no tunnels at this address")]
     NoTunnels,
+    /// A web server answers, and no gateway of its takes tunnels there.
+    #[error("no tunnels are taken there: the answer is {0}")]
+    Answered(StatusCode),
+    /// What it says is no WebSocket.
+    #[error("no tunnels are taken there: {0}")]
+    NoWebSocket(String),
     /// It would not be let in if it came.
     #[error("the gateway is not let in: {0}")]
     Gateway(HandshakeError),
     /// It does not take the connector's certificate.
     #[error("the gateway refuses the connector's certificate: {0:?}")]
     Refused(AlertDescription),
+    /// The web server before it has not verified that certificate.
+    #[error("the gateway was not told of a good certificate of the connector")]
+    Unknown,
     /// It has let the connector in, and goes away before it begins.
     #[error(
         "the gateway declines: no origin of its policy is reached by this connector, or it has \
@@ -49,9 +59,9 @@ impl DialError {
             Self::Unresolved(_) => "unresolved",
             Self::Unreachable(..) => "unreachable",
             Self::Timeout(_) => "timeout",
-            Self::NoTunnels => "no-tunnels",
+            Self::NoTunnels | Self::Answered(_) | Self::NoWebSocket(_) => "no-tunnels",
             Self::Gateway(error) => error.label(),
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::Unknown => "refused",
             Self::Declined => "declined",
             Self::Broken(_) => "broken",
             Self::Unusable(_) => "unusable",

@@ -6,18 +6,18 @@ use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
 use tidegate_shared::tunnel;
-use tokio::io::AsyncBufReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::Gateway;
 use super::backoff::Backoff;
 use super::error::DialError;
+use super::{Gateway, web_socket};
 use crate::caller::Caller;
+use crate::config::Way;
 use crate::identity::PeerName;
 use crate::server::{BoundedWrites, Server, TunnelTerms};
 use crate::tls::gateway::client_config;
@@ -29,6 +29,10 @@ const STEADY: Duration = Duration::from_secs(10);
 /// The least time between two renewals.
 const LEAST_RENEWAL: Duration = Duration::from_secs(1);
 
+/// How long a tunnel of a WebSocket may last: only when it begins does the gateway hear whether the
+/// connector is still let in, so that it ends it after an hour.
+const LONGEST: Duration = Duration::from_secs(50 * 60);
+
 /// Keeps one tunnel open.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -38,9 +42,14 @@ pub(super) struct Lane {
     number: usize,
 }
 
+/// What a tunnel's octets go over.
+trait Octets: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Octets for S {}
+
 /// A connection over which the gateway has begun to speak.
 struct Opened {
-    stream: TlsStream<BoundedWrites<TcpStream>>,
+    stream: Box<dyn Octets>,
     caller: Caller,
     trust: Trust,
 }
@@ -140,18 +149,47 @@ impl Lane {
     ) -> Result<Opened, DialError> {
         let unusable = |error: &dyn ToString| DialError::Unusable(error.to_string());
         let config = &self.gateway.config;
-        let trust = self.server.reloader.trust();
-        let tls = client_config(trust.credentials(), config.identity.clone())
-            .map_err(|error| unusable(&error))?;
-        let name = match &config.identity {
+        let host = match &config.identity {
             PeerName::Dns(name) => name.as_str(),
             PeerName::Spiffe(_) => {
                 let host = config.gateway.host();
                 host.trim_start_matches('[').trim_end_matches(']')
             }
         };
-        let name = ServerName::try_from(name.to_owned()).map_err(|error| unusable(&error))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| unusable(&error))?;
         let stream = BoundedWrites::new(stream, idle);
+        let trust = self.server.reloader.trust();
+        match &config.way {
+            Way::Connection => self.by_connection(stream, address, name, trust).await,
+            Way::WebSocket { path, .. } => {
+                let credentials = trust.credentials();
+                let stream = web_socket::connect(stream, config, &credentials, name).await?;
+                let chain = stream.get_ref().1.peer_certificates();
+                let leaf = chain.and_then(<[_]>::first);
+                let leaf = leaf.ok_or_else(|| unusable(&"the gateway has no certificate"))?;
+                let (host_name, now) = (host.to_owned(), SystemTime::now());
+                let caller = Caller::of_host(host_name, address, leaf, trust.clone(), now)
+                    .map_err(|error| unusable(&error))?;
+                let stream = web_socket::switch(stream, host, config, path).await?;
+                Ok(Opened {
+                    stream: Box::new(stream),
+                    caller,
+                    trust,
+                })
+            }
+        }
+    }
+
+    async fn by_connection(
+        &self,
+        stream: BoundedWrites<TcpStream>,
+        address: SocketAddr,
+        name: ServerName<'static>,
+        trust: Trust,
+    ) -> Result<Opened, DialError> {
+        let unusable = |error: &dyn ToString| DialError::Unusable(error.to_string());
+        let identity = self.gateway.config.identity.clone();
+        let tls = client_config(trust.credentials(), identity).map_err(|error| unusable(&error))?;
         let connect = TlsConnector::from(Arc::new(tls)).connect(name, stream);
         let mut stream = connect.await.map_err(DialError::of_handshake)?;
         if stream.get_ref().1.alpn_protocol() != Some(tunnel::PROTOCOL.as_bytes()) {
@@ -165,7 +203,7 @@ impl Lane {
         let caller = Caller::new(address, chain, trust.clone(), SystemTime::now())
             .map_err(|error| unusable(&error))?;
         Ok(Opened {
-            stream,
+            stream: Box::new(stream),
             caller,
             trust,
         })
@@ -185,6 +223,10 @@ impl Lane {
         };
         let (began, now) = (Instant::now(), SystemTime::now());
         let left = caller.remaining.min(trust.credentials().own_time(now));
+        let left = match self.gateway.config.way {
+            Way::Connection => left,
+            Way::WebSocket { .. } => left.min(LONGEST),
+        };
         let (server, gateway, lane) = (self.server.clone(), self.gateway.clone(), self.number);
         let ended = self.server.tasks.spawn(async move {
             let caller = Arc::new(caller);

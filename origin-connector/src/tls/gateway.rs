@@ -8,9 +8,10 @@ use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anch
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
 use tidegate_shared::tunnel;
 
@@ -35,6 +36,23 @@ pub(crate) fn client_config(
         .with_client_cert_resolver(gateway);
     config.alpn_protocols = vec![tunnel::PROTOCOL.into()];
     // A resumed session would go by what was trusted when it began.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+/// TLS to a web server before a gateway. Who has the certificate that `roots` vouch for is known by the
+/// host alone, and gets to see the connector's own.
+pub(crate) fn web_config(
+    credentials: &Credentials,
+    roots: RootCertStore,
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let own = SingleCertAndKey::from(CertifiedKey::clone(&credentials.key));
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(Arc::new(own));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)
 }

@@ -1,6 +1,7 @@
 //! The connector that dials: gateways send requests over what it has opened.
 
 mod gateway;
+mod web_socket;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
