@@ -47,7 +47,7 @@ impl Workerd {
     /// As [`start`](Self::start).
     pub async fn start_at(config: &WorkerConfig, listen: SocketAddr) -> Result<Self> {
         let directory = TempDir::new()?;
-        for module in ["index.js", "index_bg.wasm"] {
+        for module in ["index.js", "index_bg.wasm", "tunnel_bg.wasm"] {
             let from = config.script_directory.join(module);
             std::fs::copy(&from, directory.path().join(module)).with_context(|| {
                 format!("no `{}`: run `cargo xtask build workers`", from.display())

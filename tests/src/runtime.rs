@@ -103,6 +103,7 @@ impl Runtime {
             secrets: stage.secrets.clone(),
             stores: stage.stores(),
             limits: Some(limits),
+            tunnels: false,
             isolates,
             platform_header: None,
         };

@@ -7,6 +7,8 @@
 mod authority;
 #[path = "tunnels/chaos.rs"]
 mod chaos;
+#[path = "tunnels/edge.rs"]
+mod edge;
 #[path = "tunnels/hostile.rs"]
 mod hostile;
 #[path = "tunnels/origin.rs"]
@@ -15,8 +17,10 @@ mod origin;
 mod program;
 #[path = "tunnels/scene.rs"]
 mod scene;
+#[path = "tunnels/worker.rs"]
+mod worker;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -147,6 +151,29 @@ async fn a_gateway_that_is_killed_is_dialled_again_once_it_is_back() {
     // A pause is `backoff` at most, 500 ms here.
     let away = comes_back(listen).await;
     assert!(away < Duration::from_secs(3), "{away:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_requests_are_known_to_be_the_gateways() {
+    let mut scene = Scene::open(&["dc1"]).await;
+    scene.signed = true;
+    let scene = scene.install(&["dc1"]);
+    let mut gateway = scene.gateway().await;
+    let mut connector = scene.connector("dc1", &[gateway.tunnels], 1);
+    gateway.program.logged("tunnel open").await;
+    for _ in 0..3 {
+        assert_eq!(ask(gateway.address, "/").await.status, 200);
+        let line = connector.logged("request").await;
+        assert_eq!(line["signed_by"], "edge-signing");
+        assert_eq!(line["identity"], scene::GATEWAY_ID);
+    }
+    // A policy that does not sign reaches nothing.
+    scene.publish_with(&["dc1"], "");
+    let begun = Instant::now();
+    while ask(gateway.address, "/").await.status == 200 {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(ask(gateway.address, "/").await.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,7 @@ impl Contest {
             secrets: self.secrets.clone(),
             stores: vec![],
             limits: None,
+            tunnels: false,
             isolates: 1,
             platform_header: None,
         };

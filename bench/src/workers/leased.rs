@@ -41,6 +41,7 @@ fn measure(directory: &Path) -> Result<Outcome> {
         secrets: vec![],
         stores: vec![],
         limits: Some(WorkerLimits::Objects(None)),
+        tunnels: false,
         isolates: 1,
         platform_header: None,
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What the Worker runs with.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// Holds `index.js` and `index_bg.wasm`.
+    /// Holds `index.js` and its Wasm modules.
     pub script_directory: PathBuf,
     /// The signed bundle, or none yet.
     pub bundle: Option<Vec<u8>>,
@@ -26,6 +26,8 @@ pub struct WorkerConfig {
     pub stores: Vec<(String, PathBuf)>,
     /// Where limits that hold over many places are kept; nowhere without.
     pub limits: Option<WorkerLimits>,
+    /// Whether Durable Objects hold the tunnels of connectors.
+    pub tunnels: bool,
     /// How many isolates serve, each at a socket of its own, as if at as many locations.
     pub isolates: usize,
     /// The header in which a test says, as JSON, what Cloudflare knows of the client.
@@ -111,20 +113,24 @@ impl WorkerConfig {
         for isolate in 0..self.isolates.max(1) {
             let (service, socket) = (service_name(isolate), socket_name(isolate));
             let limits = self.limits(isolate, objects);
+            let tunnels = self.tunnels(isolate);
+            let classes = self.classes(isolate, &limits.class, &tunnels.class);
             let _ = writeln!(
                 services,
                 r#"    (name = "{service}", worker = (
       modules = [
         (name = "index.js", esModule = embed "index.js"),
         (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+        (name = "tunnel_bg.wasm", wasm = embed "tunnel_bg.wasm"),
       ],
       compatibilityDate = "2026-11-01",
+      compatibilityFlags = ["enable_request_signal"],
       globalOutbound = "internet",{}
       bindings = [
       (name = "BUNDLES", kvNamespace = "bundles"),
-{}{bindings}      ],
+{}{}{bindings}      ],
     )),"#,
-                limits.namespace, limits.bindings
+                classes, limits.bindings, tunnels.bindings
             );
             if isolate == 0 {
                 services.push_str(&limits.service);
@@ -154,9 +160,9 @@ const config :Workerd.Config = (
 
     /// How an isolate reaches the authority of limits. The first one has the class, whose objects
     /// all of them share, as they do all over the world.
-    fn limits(&self, isolate: usize, objects: &Path) -> Limits {
+    fn limits(&self, isolate: usize, objects: &Path) -> Objects {
         let class = "LimitAuthority";
-        let mut limits = Limits::default();
+        let mut limits = Objects::default();
         match &self.limits {
             None => {}
             Some(WorkerLimits::Server(address, token)) => {
@@ -179,12 +185,7 @@ const config :Workerd.Config = (
                 if isolate == 0 {
                     let folder = folder.as_deref().unwrap_or(objects);
                     let path = text(&folder.to_string_lossy());
-                    limits.namespace = format!(
-                        "
-      durableObjectNamespaces = [
-        (className = \"{class}\", uniqueKey = \"tidegate-limits\", enableSql = true)],
-      durableObjectStorage = (localDisk = \"objects\"),"
-                    );
+                    limits.class = class_of(class, "limits");
                     limits.service = format!(
                         "    (name = \"objects\", disk = (path = {path}, writable = true)),\n"
                     );
@@ -193,14 +194,57 @@ const config :Workerd.Config = (
         }
         limits
     }
+
+    /// How an isolate reaches the objects that hold tunnels, which are the first one's, too.
+    fn tunnels(&self, isolate: usize) -> Objects {
+        let class = "Tunnels";
+        let mut tunnels = Objects::default();
+        if self.tunnels {
+            let service = match isolate {
+                0 => String::new(),
+                _ => format!(", serviceName = \"{}\"", service_name(0)),
+            };
+            tunnels.bindings = format!(
+                "      (name = \"TIDEGATE_TUNNELS\",
+        durableObjectNamespace = (className = \"{class}\"{service})),\n"
+            );
+            if isolate == 0 {
+                tunnels.class = class_of(class, "tunnels");
+            }
+        }
+        tunnels
+    }
+
+    /// The classes of objects that an isolate has, and where they store what they store.
+    fn classes(&self, isolate: usize, limits: &str, tunnels: &str) -> String {
+        if isolate > 0 || (limits.is_empty() && tunnels.is_empty()) {
+            return String::new();
+        }
+        let storage = match limits {
+            "" => "inMemory = void",
+            _ => "localDisk = \"objects\"",
+        };
+        format!(
+            "
+      durableObjectNamespaces = [{limits}{tunnels}],
+      durableObjectStorage = ({storage}),"
+        )
+    }
 }
 
-/// What an isolate's way to the authority of limits adds to the configuration.
+/// What an isolate's way to Durable Objects adds to the configuration.
 #[derive(Default)]
-struct Limits {
+struct Objects {
     bindings: String,
-    namespace: String,
+    class: String,
     service: String,
+}
+
+fn class_of(class: &str, name: &str) -> String {
+    format!(
+        "
+        (className = \"{class}\", uniqueKey = \"tidegate-{name}\", enableSql = true),"
+    )
 }
 
 /// The service of an isolate.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use http::header;
 use tidegate_edge::{
     Attempt as Next, AttemptOutcome, Destination, End, Forward, Gateway, LateRecord, Outcome,
     Ports, RequestHead, ResponseHead,
@@ -15,7 +16,7 @@ use web_sys::Response;
 use crate::fields::Changes;
 use crate::head::{AnswerHead, IncomingHead};
 use crate::isolate::Isolate;
-use crate::{fields, log};
+use crate::{fields, log, tunnels};
 
 /// A request to send, and a way back.
 ///
@@ -95,6 +96,7 @@ impl Attempt {
             gateway,
             late,
             idempotent: head.method().is_idempotent(),
+            upgrade: head.header(&header::UPGRADE).is_some(),
         };
         passage.proceed(None, "")
     }
@@ -122,6 +124,8 @@ struct Passage {
     /// The record, where it waits for a bundle in shadow.
     late: Option<Rc<LateRecord>>,
     idempotent: bool,
+    /// Whether the client asks for another protocol.
+    upgrade: bool,
 }
 
 impl Passage {
@@ -183,6 +187,22 @@ impl Passage {
         for (name, value) in destination.fields() {
             fields::set(&mut head, name, value);
         }
+        if let Some(connector) = destination.tunnel() {
+            if self.upgrade {
+                let cause = "on this runtime no protocols are switched over tunnels";
+                return self.give_up(Problem::UpgradeUnsupported, cause);
+            }
+            // A signature is good for one arrival.
+            let again = self.idempotent && destination.fields().next().is_none();
+            let objects = self.isolate.ports.tunnels();
+            return match objects.and_then(|objects| tunnels::object(&objects, connector).ok()) {
+                Some(object) => {
+                    tunnels::send(&mut head, again);
+                    Ok(self.attempt(head, object, deadline))
+                }
+                None => self.give_up(Problem::Internal, "there are no tunnels"),
+            };
+        }
         let service = match destination.upstream().identity.as_deref() {
             None => JsValue::UNDEFINED,
             Some(identity) => match self.isolate.ports.binding(identity) {
@@ -193,6 +213,10 @@ impl Passage {
                 }
             },
         };
+        Ok(self.attempt(head, service, deadline))
+    }
+
+    fn attempt(self, head: String, service: JsValue, deadline: UnixMillis) -> JsValue {
         let timeout = deadline.since(self.isolate.ports.now());
         let attempt = Attempt {
             passage: Some(self),
@@ -200,7 +224,7 @@ impl Passage {
             service,
             timeout: u32::try_from(timeout).unwrap_or(u32::MAX),
         };
-        Ok(attempt.into())
+        attempt.into()
     }
 
     fn give_up(mut self, problem: Problem, cause: &str) -> Result<JsValue, JsValue> {

@@ -22,16 +22,16 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     /// A binding to the objects of a class.
-    type Objects;
+    pub(crate) type Objects;
 
     #[wasm_bindgen(method, catch, js_name = idFromName)]
-    fn id_from_name(this: &Objects, name: &str) -> Result<JsValue, JsValue>;
+    pub(crate) fn id_from_name(this: &Objects, name: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    fn get(this: &Objects, id: &JsValue) -> Result<Object, JsValue>;
+    pub(crate) fn get(this: &Objects, id: &JsValue) -> Result<Object, JsValue>;
 
     /// A way to one object.
-    type Object;
+    pub(crate) type Object;
 
     #[wasm_bindgen(method, catch)]
     fn answer(this: &Object, question: &Uint8Array) -> Result<Promise, JsValue>;

@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::log;
-use crate::ports::{LIMITS, WorkerPorts, binding_name};
+use crate::ports::{LIMITS, TUNNELS, WorkerPorts, binding_name};
 use crate::shadow::Shadow;
 
 /// The variable that holds the keys whose bundles are accepted.
@@ -62,6 +62,11 @@ pub(crate) enum BundleError {
         "the policy has limits that hold over many places, but the Worker has no binding `{LIMITS}`"
     )]
     NoAuthority,
+    #[error(
+        "the origin `{origin}` of the upstream `{upstream}` is reached by a tunnel, but the Worker has \
+         no binding `{TUNNELS}`"
+    )]
+    NoTunnels { upstream: String, origin: String },
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -79,7 +84,9 @@ impl BundleError {
             Self::Envelope(_) => "bundle-not-ours",
             Self::Verify(_) => "bundle-not-trusted",
             Self::Rollback { .. } => "rollback",
-            Self::NoBinding { .. } | Self::NoAuthority | Self::Load(_) => "bundle-unusable",
+            Self::NoBinding { .. } | Self::NoAuthority | Self::NoTunnels { .. } | Self::Load(_) => {
+                "bundle-unusable"
+            }
             Self::Channel(error) => error.name(),
             Self::Other(error) => error.name(),
         }
@@ -201,7 +208,7 @@ impl Isolate {
 
     fn prepare(&self, bundle: Verified<Bundle>) -> Result<Gateway, BundleError> {
         self.check_bindings(&bundle.content().tables)?;
-        Ok(Gateway::load(bundle)?.without_tunnels()?)
+        Ok(Gateway::load(bundle)?)
     }
 
     fn put(&self, gateway: Gateway) -> Rc<Gateway> {
@@ -215,6 +222,14 @@ impl Isolate {
     fn check_bindings(&self, tables: &Tables) -> Result<(), BundleError> {
         if tables.needs_authority() && self.ports.limits().is_none() {
             return Err(BundleError::NoAuthority);
+        }
+        if let Some((upstream, origin, _)) = tables.tunnels().next()
+            && self.ports.tunnels().is_none()
+        {
+            return Err(BundleError::NoTunnels {
+                upstream: upstream.to_owned(),
+                origin: origin.to_owned(),
+            });
         }
         let secrets = tables.secrets().map(|(name, _)| name);
         let identities = tables

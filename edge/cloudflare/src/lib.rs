@@ -24,6 +24,7 @@ mod log;
 mod namespace;
 mod ports;
 mod shadow;
+mod tunnels;
 mod webcrypto;
 
 pub use attempt::Attempt;
@@ -33,3 +34,4 @@ pub use decide::{decide, failed};
 pub use isolate::{load, ready, refresh};
 pub use leases::carry;
 pub use shadow::{WantedShadow, Watch, follow_shadow};
+pub use tunnels::admit;

@@ -21,6 +21,9 @@ pub(crate) const LIMITS: &str = "TIDEGATE_LIMITS";
 /// The secret that such a gateway wants to see.
 const LIMITS_TOKEN: &str = "TIDEGATE_LIMITS_TOKEN";
 
+/// The binding of the Durable Objects that hold connectors' tunnels.
+pub(crate) const TUNNELS: &str = "TIDEGATE_TUNNELS";
+
 /// The binding for a policy's name: upper case, with `_` for `-`.
 pub(crate) fn binding_name(name: &str) -> String {
     name.to_ascii_uppercase().replace('-', "_")
@@ -62,6 +65,12 @@ impl WorkerPorts {
     pub(crate) fn limits(&self) -> Option<JsValue> {
         let value = Reflect::get(&self.env, &LIMITS.into()).ok()?;
         (!value.is_undefined()).then_some(value)
+    }
+
+    /// What holds connectors' tunnels.
+    pub(crate) fn tunnels(&self) -> Option<JsValue> {
+        let value = Reflect::get(&self.env, &TUNNELS.into()).ok()?;
+        value.is_object().then_some(value)
     }
 
     /// Unpredictable octets for hashing.

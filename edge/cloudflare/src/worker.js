@@ -2,13 +2,18 @@
 // namespace and for origins. What to fetch, from where and what comes of it, it asks.
 
 import {
-  __wbg_reset_state as restart, carry, decide, failed, followChannel, followShadow, load, memoryDue,
-  memoryKey, ready, recallChannel, refresh, rememberChannel, statementKey,
+  __wbg_reset_state as restart, admit, carry, decide, failed, followChannel, followShadow, load,
+  memoryDue, memoryKey, ready, recallChannel, refresh, rememberChannel, statementKey,
 } from "tidegate-gateway";
 import { read, send, text } from "./heads.js";
 import { Stalled, within } from "./patience.js";
+import { PROTOCOL } from "./tunnels.js";
 
 export { LimitAuthority } from "./limit-authority.js";
+export { Tunnels } from "./tunnels.js";
+
+// Where connectors open tunnels.
+const TUNNELS = "/.well-known/tidegate-tunnel";
 
 // Milliseconds between two looks at the KV namespace.
 const REFRESH = 30_000;
@@ -135,6 +140,9 @@ function carryOn(ctx) {
 function serve(request, ctx) {
   try {
     const fields = read(request);
+    if (fields["sec-websocket-protocol"] === PROTOCOL && new URL(request.url).pathname === TUNNELS) {
+      return open(request);
+    }
     const step = decide(text(request, fields), request, ctx);
     carryOn(ctx);
     if (step instanceof Response) {
@@ -147,6 +155,17 @@ function serve(request, ctx) {
   } catch (error) {
     return recover(error);
   }
+}
+
+// A connector wants to open a tunnel: its object answers, or the refusal does.
+function open(request) {
+  const admitted = admit(request);
+  if (admitted instanceof Response) {
+    return admitted;
+  }
+  const [object, order] = admitted;
+  const headers = { upgrade: "websocket", "sec-websocket-protocol": PROTOCOL, "tidegate-tunnel": order };
+  return object.fetch(request.url, { headers });
 }
 
 // A step is an answer, an attempt at an origin, or the promise of either.

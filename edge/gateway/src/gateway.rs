@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tidegate_shared::bundle::{Bundle, Tables, Upstream};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::envelope::Verified;
+use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::time::UnixMillis;
 
 use crate::condition::{InvalidProgram, Program};
@@ -120,6 +121,12 @@ impl Gateway {
         }
         drop(tunnels);
         Ok(self)
+    }
+
+    /// Whether an origin is reached by tunnels that this connector opens.
+    pub fn takes_tunnels_of(&self, connector: &SpiffeId) -> bool {
+        let mut tunnels = self.tables.tunnels();
+        tunnels.any(|(_, _, opener)| opener == connector)
     }
 
     /// Decodes the routes of every host now, and not when each is first asked for: where loading

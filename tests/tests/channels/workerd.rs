@@ -59,6 +59,7 @@ impl Worker {
             secrets: vec![],
             stores: vec![],
             limits: None,
+            tunnels: false,
             isolates: 1,
             platform_header: None,
         };

@@ -1,6 +1,8 @@
 //! Certificates and revocation lists.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
@@ -9,6 +11,10 @@ use rcgen::{
     SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -38,6 +44,36 @@ impl Authority {
 
     pub(crate) fn write(&self, path: &Path) {
         std::fs::write(path, self.0.pem()).unwrap();
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// TLS to a host of this authority, with a certificate or none.
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        host: &'static str,
+        leaf: Option<&Leaf>,
+    ) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match leaf {
+            None => config.with_no_client_auth(),
+            Some(leaf) => config
+                .with_client_auth_cert(vec![leaf.certificate.clone()], leaf.key())
+                .unwrap(),
+        };
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let connected = connector.connect(host.try_into().unwrap(), stream);
+        connected.await.unwrap()
     }
 
     /// A certificate for a SPIFFE ID or a host, as good for a server as for a client.

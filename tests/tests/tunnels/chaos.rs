@@ -17,16 +17,16 @@ use tokio::task::JoinSet;
 use crate::origin::Origin;
 use crate::scene::{Scene, ask};
 
-const CALLERS: usize = 8;
-const MOMENT: Duration = Duration::from_millis(400);
+pub(crate) const CALLERS: usize = 8;
+pub(crate) const MOMENT: Duration = Duration::from_millis(400);
 
 /// Callers that ask without a pause, each request with an id of its own.
-struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     callers: JoinSet<Vec<Sent>>,
 }
 
-struct Sent {
+pub(crate) struct Sent {
     id: String,
     method: Method,
     status: Option<u16>,
@@ -35,7 +35,7 @@ struct Sent {
 }
 
 impl Load {
-    fn start(gateway: SocketAddr) -> Self {
+    pub(crate) fn start(gateway: SocketAddr) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let stop = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
@@ -75,7 +75,7 @@ impl Load {
         Self { stop, callers }
     }
 
-    async fn stop(self) -> Vec<Sent> {
+    pub(crate) async fn stop(self) -> Vec<Sent> {
         self.stop.store(true, Ordering::Relaxed);
         self.callers
             .join_all()
@@ -87,7 +87,7 @@ impl Load {
 }
 
 /// What must hold whatever happens. Gives how many requests got no whole answer of the origin.
-fn tally(name: &str, sent: &[Sent], origin: &Origin) -> usize {
+pub(crate) fn tally(name: &str, sent: &[Sent], origin: &Origin) -> usize {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (id, _) in origin.seen() {
         *seen.entry(id).or_default() += 1;
@@ -125,13 +125,13 @@ fn tally(name: &str, sent: &[Sent], origin: &Origin) -> usize {
 }
 
 /// The way to the gateway. What is open is closed at a word.
-struct Way {
-    address: SocketAddr,
+pub(crate) struct Way {
+    pub(crate) address: SocketAddr,
     cuts: watch::Sender<usize>,
 }
 
 impl Way {
-    async fn to(gateway: SocketAddr) -> Self {
+    pub(crate) async fn to(gateway: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cuts = watch::Sender::new(0);
@@ -156,7 +156,7 @@ impl Way {
         Self { address, cuts }
     }
 
-    fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }

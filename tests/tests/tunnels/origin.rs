@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,23 @@ pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     /// What `x-test-id` said, and the method.
     seen: Arc<Mutex<Vec<(String, String)>>>,
+    /// Requests that were let go of before their answers' end.
+    dropped: Arc<AtomicUsize>,
+}
+
+/// Octets of a long answer.
+pub(crate) const LONG: usize = 20 << 20;
+const PIECE: usize = 64 << 10;
+
+/// Counts, unless it is let off.
+struct Dropped(Option<Arc<AtomicUsize>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 fn text(text: impl Into<Bytes>) -> Response<Body> {
@@ -40,6 +58,7 @@ impl Origin {
         let origin = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
+            dropped: Arc::default(),
         };
         let own = origin.clone();
         tokio::spawn(async move {
@@ -61,6 +80,11 @@ impl Origin {
     /// The ids of the requests that reached it, with their methods.
     pub(crate) fn seen(&self) -> Vec<(String, String)> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many requests were let go of before their answers' end.
+    pub(crate) fn dropped(&self) -> usize {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
@@ -87,6 +111,34 @@ impl Origin {
                 let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));
                 let trailer = "grpc-status".parse().unwrap();
                 response.headers_mut().insert("trailer", trailer);
+                response
+            }
+            "/long" => {
+                let mut guard = Dropped(Some(self.dropped.clone()));
+                let pieces = futures_util::stream::iter((0..LONG / PIECE).map(move |piece| {
+                    let guard = &mut guard;
+                    if piece + 1 == LONG / PIECE {
+                        guard.0 = None;
+                    }
+                    Ok(Frame::data(Bytes::from(vec![7; PIECE])))
+                }));
+                Response::new(BodyExt::boxed(StreamBody::new(pieces)))
+            }
+            "/silent" => {
+                let _guard = Dropped(Some(self.dropped.clone()));
+                std::future::pending().await
+            }
+            "/nothing" => {
+                let mut response = text("");
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response
+            }
+            "/encoded" => {
+                let mut response = text("not really");
+                let headers = response.headers_mut();
+                headers.insert("content-encoding", "gzip".parse().unwrap());
+                headers.append("set-cookie", "a=1".parse().unwrap());
+                headers.append("set-cookie", "b=2".parse().unwrap());
                 response
             }
             "/slow" => {

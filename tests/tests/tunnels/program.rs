@@ -118,6 +118,7 @@ pub(crate) struct GatewayTask {
     /// Milliseconds.
     pub(crate) ping: u64,
     pub(crate) revocations: bool,
+    pub(crate) secrets: Vec<(String, String)>,
 }
 
 /// A gateway, and where it listens.
@@ -173,12 +174,14 @@ async fn the_program_that_other_tests_start() {
     let task = std::fs::read(&task).unwrap();
     let task: GatewayTask = serde_json::from_slice(&task).unwrap();
     let file = |name: &str| folder.join(name);
+    let secrets = task.secrets.into_iter();
+    let secrets = secrets.map(|(name, secret)| (name, secret.into_bytes()));
     let config = Config {
         listen: task.listen,
         tls: None,
         trust: task.trust.parse().unwrap(),
         identities: vec![],
-        secrets: Secrets::Given([].into()),
+        secrets: Secrets::Given(secrets.collect()),
         credentials: None,
         limits: Arc::new(LimitAuthority::embedded()),
         tunnels: Some(TunnelConfig {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tempfile::TempDir;
+use tidegate_shared::trust::SigningKey;
 use tidegate_tests::client::{self, Answer};
 use tidegate_tests::stage::Stage;
 use tokio::net::TcpListener;
@@ -24,7 +25,7 @@ pub(crate) fn connector_id(place: &str) -> String {
 }
 
 /// A policy whose origins are reached by the tunnels of these data centres.
-fn policy(places: &[&str]) -> String {
+fn policy(places: &[&str], sign: &str) -> String {
     let origin = |place: &&str| {
         format!(
             "      {place}: {{ url: \"https://banking.{place}.bank.example:8443\", tunnel: \"{}\" }}\n",
@@ -34,7 +35,7 @@ fn policy(places: &[&str]) -> String {
     let origins: String = places.iter().map(origin).collect();
     format!(
         "tidegate: v1\nname: tunnels\nhosts: [api.bank.example]\n\
-         upstreams:\n  banking:\n    origins:\n{origins}    timeout: 5s\n    \
+         upstreams:\n  banking:\n    origins:\n{origins}    timeout: 5s\n{sign}    \
          retry: {{ attempts: 2, on: [connect], budget: 100% }}\n\
          apis:\n  all:\n    auth: public\n    to: banking\n    routes:\n      - any: /*\n"
     )
@@ -45,7 +46,9 @@ pub(crate) struct Scene {
     pub(crate) mesh: Authority,
     edge: Authority,
     pub(crate) origin: Origin,
-    trust: String,
+    pub(crate) trust: String,
+    /// Whether the gateway signs requests, and the connector wants to see that.
+    pub(crate) signed: bool,
     pub(crate) most: usize,
     /// Milliseconds after which a silent connector is asked.
     pub(crate) ping: u64,
@@ -60,6 +63,7 @@ impl Scene {
             edge: Authority::new(),
             origin: Origin::start().await,
             trust: String::new(),
+            signed: false,
             most: 64,
             // Long enough for a machine that is busy with other tests.
             ping: 5000,
@@ -79,7 +83,23 @@ impl Scene {
     }
 
     pub(crate) fn publish(&self, places: &[&str]) -> String {
-        let stage = Stage::asking(&policy(places), vec![]).unwrap();
+        let sign = match self.signed {
+            true => format!("    sign: {{ key: {SIGNING}, algorithm: ed25519 }}\n"),
+            false => String::new(),
+        };
+        self.publish_with(places, &sign)
+    }
+
+    /// What signs requests, at the gateway.
+    pub(crate) fn secrets(&self) -> Vec<(String, String)> {
+        let key = signing_key().to_secret_text().trim().to_owned();
+        let secret = self.signed.then(|| (SIGNING.to_owned(), key));
+        secret.into_iter().collect()
+    }
+
+    /// Writes the bundle of a policy with more fields of the upstream, whatever the connector wants.
+    pub(crate) fn publish_with(&self, places: &[&str], more: &str) -> String {
+        let stage = Stage::asking(&policy(places, more), vec![]).unwrap();
         let new = self.path("bundle.new");
         std::fs::write(&new, &stage.bundle).unwrap();
         std::fs::rename(new, self.path("bundle")).unwrap();
@@ -104,6 +124,7 @@ impl Scene {
             most: self.most,
             ping: self.ping,
             revocations: self.revocations,
+            secrets: self.secrets(),
         };
         Gateway::start(self.folder.path(), &task).await
     }
@@ -125,24 +146,55 @@ impl Scene {
         dials: &[SocketAddr],
         tunnels: usize,
     ) -> Program {
+        let dials: String = dials
+            .iter()
+            .enumerate()
+            .map(|(index, gateway)| {
+                format!(
+                    "[[dial]]\nname = \"edge-{index}\"\ngateway = \"{gateway}\"\n\
+                     identity = \"{GATEWAY_ID}\"\ntunnels = {tunnels}\nkeep_alive = \"5s\"\n\
+                     backoff = \"500ms\"\n"
+                )
+            })
+            .collect();
+        self.connector_with(leaf, place, GATEWAY_ID, &dials)
+    }
+
+    /// A connector with these sections, whose backend is for `caller`.
+    pub(crate) fn connector_with(
+        &self,
+        leaf: &Leaf,
+        place: &str,
+        caller: &str,
+        dials: &str,
+    ) -> Program {
         leaf.write(self.folder.path(), place);
-        let mut text = format!(
+        let key = signing_key().trust_key().to_string();
+        std::fs::write(self.path("edge-signing.pub"), key).unwrap();
+        let signature = match self.signed {
+            true => format!(
+                "[gateway_signature]\n[[gateway_signature.key]]\nid = \"{SIGNING}\"\n\
+                 algorithm = \"ed25519\"\nfile = \"edge-signing.pub\"\n"
+            ),
+            false => String::new(),
+        };
+        let text = format!(
             "[tls]\ncertificate = \"{place}.pem\"\nprivate_key = \"{place}.key\"\n\
-             client_authority = \"edge.pem\"\n[[backend]]\nname = \"accounts\"\n\
-             address = \"http://{}\"\nallow = [\"{GATEWAY_ID}\"]\n",
+             client_authority = \"edge.pem\"\n{signature}[[backend]]\nname = \"accounts\"\n\
+             address = \"http://{}\"\nallow = [\"{caller}\"]\n{dials}",
             self.origin.address
         );
-        for (index, gateway) in dials.iter().enumerate() {
-            text += &format!(
-                "[[dial]]\nname = \"edge-{index}\"\ngateway = \"{gateway}\"\n\
-                 identity = \"{GATEWAY_ID}\"\ntunnels = {tunnels}\nkeep_alive = \"5s\"\n\
-                 backoff = \"500ms\"\n"
-            );
-        }
         let path = self.path(&format!("{place}.toml"));
         std::fs::write(&path, text).unwrap();
         connector(&path)
     }
+}
+
+/// The key that signs requests, and what it is called.
+const SIGNING: &str = "edge-signing";
+
+fn signing_key() -> SigningKey {
+    SigningKey::from_seed([9; 32])
 }
 
 /// An address that is free.

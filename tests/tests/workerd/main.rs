@@ -44,6 +44,7 @@ fn config(bundle: Option<Vec<u8>>) -> WorkerConfig {
         secrets: vec![],
         stores: vec![],
         limits: None,
+        tunnels: false,
         isolates: 1,
         platform_header: None,
     }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::command::{root, run, target_directory};
 use crate::{npm, workers};
 
-/// The launcher takes a Worker of two modules; these need no more than the first.
+/// The launcher takes a Worker of several modules; these need no more than the first.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Builds the gateway and its peers, each into a folder of its own; gives where they are.
@@ -18,7 +18,7 @@ pub(super) fn build() -> Result<PathBuf> {
     let directory = target_directory().join("bench-workers");
     let gateway = directory.join("gateway");
     fs::create_dir_all(&gateway)?;
-    for module in ["index.js", "index_bg.wasm"] {
+    for module in ["index.js", "index_bg.wasm", "tunnel_bg.wasm"] {
         fs::copy(
             target_directory().join("workers").join(module),
             gateway.join(module),
@@ -31,7 +31,9 @@ pub(super) fn build() -> Result<PathBuf> {
             .args(["--bundle", "--format=esm", "--log-level=warning"])
             .arg(format!("--outfile={}", peer.join("index.js").display()))
             .env("NODE_PATH", root().join("edge/cloudflare/node_modules")))?;
-        fs::write(peer.join("index_bg.wasm"), EMPTY_MODULE)?;
+        for module in ["index_bg.wasm", "tunnel_bg.wasm"] {
+            fs::write(peer.join(module), EMPTY_MODULE)?;
+        }
     }
     Ok(directory)
 }

@@ -184,6 +184,7 @@ async fn workerd(setting: Setting<'_>) -> Result<Gateway, Failure> {
         stores: stores(&setting)?,
         secrets: setting.secrets,
         limits: Some(WorkerLimits::Objects(None)),
+        tunnels: false,
         isolates: 1,
         platform_header: None,
     };
