@@ -4,19 +4,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
-    ServerConfig, SignatureScheme, version,
-};
+use rustls::{DistinguishedName, Error, RootCertStore, ServerConfig, version};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use tidegate_shared::certificate::ClientCertificate;
 use tidegate_shared::spiffe::SpiffeId;
 use tidegate_shared::tunnel;
+use tidegate_tls::{Judge, Judged, refusal};
 
 use super::TunnelFiles;
 use crate::tls::{Material, TlsError, certificates, failed};
@@ -72,7 +69,7 @@ impl Material for TunnelTls {
                 // Who was revoked since, a list whose time is over does not say.
                 .enforce_revocation_expiration()
                 .build()?;
-        let connectors: Arc<dyn ClientCertVerifier> = Arc::new(ConnectorVerifier(verifier));
+        let connectors: Arc<dyn ClientCertVerifier> = Arc::new(Judged::new(Connectors(verifier)));
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(failed(&files.key))?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])?
@@ -115,45 +112,21 @@ impl Shown {
 
 /// The chain is for the inner verifier, the name is looked at here.
 #[derive(Debug)]
-struct ConnectorVerifier(Arc<dyn ClientCertVerifier>);
+struct Connectors(Arc<dyn ClientCertVerifier>);
 
-impl ClientCertVerifier for ConnectorVerifier {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
+impl Judge for Connectors {
+    fn judge(
         &self,
-        end_entity: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verified = self.0.verify_client_cert(end_entity, intermediates, now)?;
-        Shown::read(end_entity).map_err(|error| {
-            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
-        })?;
-        Ok(verified)
+    ) -> Result<(), Error> {
+        self.0.verify_client_cert(leaf, intermediates, now)?;
+        Shown::read(leaf).map_err(refusal)?;
+        Ok(())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+    fn authorities(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
     }
 }
