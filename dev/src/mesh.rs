@@ -263,9 +263,9 @@ impl Mesh {
             listen: Some(SocketAddr::from((self.address, port))),
             admin: Some(SocketAddr::from((self.address, 0))),
             tls: TlsFile {
-                certificate: file("pem"),
-                private_key: file("key"),
-                client_authority: self.folder.join("authority.pem"),
+                certificate: Some(file("pem")),
+                private_key: Some(file("key")),
+                client_authority: Some(self.folder.join("authority.pem")),
                 ..TlsFile::default()
             },
             mesh: None,

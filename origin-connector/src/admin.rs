@@ -25,6 +25,9 @@ impl Process for Observed {
         if policy.as_ref().is_some_and(|policy| !policy.is_ready()) {
             return Some("no policy yet");
         }
+        if self.server.reloader.is_over() {
+            return Some("an identity has expired");
+        }
         // Who listens is ready for whoever can connect.
         let reachable = generation.config.listen.is_some() || self.tunnels.any();
         (!reachable).then_some("no tunnel")
@@ -32,5 +35,9 @@ impl Process for Observed {
 
     fn exposition(&self) -> Result<String, fmt::Error> {
         self.server.metrics.exposition()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.server.reloader.complaints()
     }
 }

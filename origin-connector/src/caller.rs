@@ -69,7 +69,7 @@ impl Caller {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         Ok(Self {
-            client_cert: client_cert::value(&identity, leaf, trust.credentials().own_id.as_ref()),
+            client_cert: client_cert::value(&identity, leaf, trust.credentials().own_id()),
             identity,
             peer,
             remaining: Duration::from_secs(not_after).saturating_sub(now),

@@ -20,6 +20,7 @@ mod tcp;
 mod tests;
 mod tls;
 mod upstream;
+mod workload_api;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -53,9 +54,11 @@ pub use problems::{ConfigError, InvalidConfig, InvalidField};
 pub(crate) use target::Target;
 pub(crate) use tcp::{Mode, TcpListener};
 pub use tcp::{PassThroughFile, TcpFile, TerminateFile};
+pub(crate) use tls::{Files, Source, TlsPaths};
 pub use tls::{MeshFile, TlsFile};
-pub(crate) use tls::{MeshPaths, TlsPaths};
 pub(crate) use upstream::{Protocol, Upstream};
+pub use workload_api::WorkloadApiFile;
+pub(crate) use workload_api::{Endpoint, WorkloadApi};
 
 /// A checked configuration. Read it with [`Config::read`], or build a [`ConfigFile`] from values
 /// and convert it.

@@ -63,14 +63,15 @@ pub struct Drained {
 }
 
 impl Connector {
-    /// Loads the certificates, finds the endpoints and listens.
+    /// Loads the certificates, finds the endpoints and listens. Where certificates come from an agent,
+    /// it is waited for, for a bounded time.
     ///
     /// # Errors
     /// [`BindError`] where the TLS files or a file of endpoints do not hold, or an address cannot be
     /// listened on.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let metrics = Arc::new(Metrics::default());
-        let certificates = Loaded::read(config.tls.clone())?;
+        let certificates = Loaded::read(config.tls.clone(), &metrics, None).await?;
         let ground = Ground {
             reloader: Arc::new(Reloader::new(certificates, metrics.clone())),
             metrics,

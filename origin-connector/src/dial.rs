@@ -1,7 +1,6 @@
 //! Out-dialling: where no connection comes in from outside, the connector opens it, and the gateway
 //! sends its requests over it. Once the connection is there, it is served as one that came in.
 
-mod backoff;
 mod error;
 mod lane;
 mod message_stream;

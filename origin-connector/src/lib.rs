@@ -21,6 +21,7 @@
 mod access;
 mod admin;
 mod authorize;
+mod backoff;
 mod body;
 mod caller;
 pub mod config;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use tidegate_origin_connector::config::Checked;
 use tidegate_origin_connector::{Config, Connector};
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,8 +61,12 @@ type Failure = Box<dyn std::error::Error>;
 fn start(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::read(&arguments.config)?;
     if arguments.check {
-        for notice in config.check_files()?.notices {
+        let Checked { notices, unchecked } = config.check_files()?;
+        for notice in notices {
             writeln!(io::stderr(), "expires soon: {notice}")?;
+        }
+        for sentence in unchecked {
+            writeln!(io::stderr(), "not checked: {sentence}")?;
         }
         Runtime::new()?.block_on(config.check_policy())?;
         writeln!(io::stdout(), "{}: ok", arguments.config.display())?;

@@ -54,6 +54,11 @@ pub(crate) struct ExpiryLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct AgentLabels {
+    pub(crate) endpoint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct BackendLabels {
     pub(crate) backend: String,
 }
@@ -123,6 +128,7 @@ pub(crate) struct Metrics {
     pub(crate) config_loaded: Gauge<f64, AtomicU64>,
     pub(crate) certificate_reloads: Family<ReloadLabels, Counter>,
     pub(crate) key_reloads: Family<ReloadLabels, Counter>,
+    pub(crate) agents: Family<AgentLabels, Gauge>,
     pub(crate) policy_looks: Family<PolicyLabels, Counter>,
     pub(crate) policy_sequence: Gauge,
     pub(crate) lost_lines: LostLines,
@@ -154,6 +160,7 @@ impl Default for Metrics {
             config_loaded: Gauge::default(),
             certificate_reloads: Family::default(),
             key_reloads: Family::default(),
+            agents: Family::default(),
             policy_looks: Family::default(),
             policy_sequence: Gauge::default(),
             lost_lines: LostLines::default(),
@@ -269,6 +276,11 @@ impl Metrics {
             "certificate_reloads",
             "Attempts to load changed certificates, by result",
             self.certificate_reloads.clone(),
+        );
+        own.register(
+            "workload_api",
+            "Whether the agent of SPIFFE answers, as 1 or 0",
+            self.agents.clone(),
         );
         own.register(
             "policy_looks",

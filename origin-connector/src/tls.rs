@@ -6,47 +6,45 @@ pub(crate) mod handshake;
 pub(crate) mod mesh;
 pub(crate) mod reload;
 mod revocation;
+mod side;
+mod trusted;
 mod verifier;
+mod workload_api;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, ServerConnection, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{HandshakeKind, RootCertStore, ServerConfig};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::{NoServerSessionStorage, ServerConnection};
+use rustls::sign::SingleCertAndKey;
+use rustls::{HandshakeKind, ServerConfig};
+use tidegate_tls::{Judge as _, Judged};
 use x509_parser::time::ASN1Time;
 
-use crate::config::TlsPaths;
-use crate::identity::{Identity, SpiffeId};
+use crate::config::{Source, TlsPaths};
+use crate::identity::SpiffeId;
 use expiry::{Expiry, Material};
-use mesh::MeshCredentials;
 use revocation::Revocations;
-use verifier::CallerVerifier;
+pub(crate) use side::authorities;
+use side::{Side, validity};
+use verifier::Callers;
+use workload_api::Answers;
 
-/// What one load of the files made: used for the connections that begin from then on.
+/// What one load made, of files and of what agents say: used for the connections that begin from then
+/// on.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) server: Arc<ServerConfig>,
     /// The same for protocols that TLS has no name for here.
     pub(crate) opaque: Arc<ServerConfig>,
-    /// The connector's own SPIFFE ID, which `X-Forwarded-Client-Cert` names as `By`.
-    pub(crate) own_id: Option<SpiffeId>,
+    /// For gateways, those that the connector dials among them.
+    own: Side,
     /// For TLS to backends.
-    pub(crate) mesh: Option<MeshCredentials>,
+    mesh: Option<Side>,
     pub(crate) expiries: Vec<Expiry>,
-    callers: Arc<dyn ClientCertVerifier>,
-    /// The authorities of `callers`.
-    roots: Arc<RootCertStore>,
-    /// The connector's own certificate, for gateways that it dials.
-    key: Arc<CertifiedKey>,
-    /// When that expires, in seconds since the Unix epoch.
-    not_after: i64,
+    /// Of files.
     revocations: Revocations,
 }
 
@@ -92,6 +90,17 @@ pub enum TlsError {
     /// No verifier can be made of the authorities and the revocation lists.
     #[error("the client authority: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
+    /// No server can be made.
+    #[error("{0}")]
+    Unusable(rustls::Error),
+    /// An agent has no identity for the connector.
+    #[error("`{endpoint}`: {reason}")]
+    WorkloadApi {
+        /// Where the agent is.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
     /// The certificate and the key do not make a server, as where they do not belong together.
     #[error("`{}`: {source}", certificate.display())]
     Server {
@@ -103,60 +112,71 @@ pub enum TlsError {
 }
 
 impl Credentials {
-    /// Reads the files.
-    pub(crate) fn read(paths: &TlsPaths) -> Result<Self, TlsError> {
+    /// Reads the files, and takes what agents said.
+    fn read(paths: &TlsPaths, answers: &Answers) -> Result<Self, TlsError> {
         let revocations = Revocations::load(&paths.client_crl, ASN1Time::now())?;
-        Self::load(paths, revocations)
+        Self::load(paths, answers, revocations)
     }
 
     /// Reads the files but for the revocation lists.
-    fn load(paths: &TlsPaths, revocations: Revocations) -> Result<Self, TlsError> {
-        let key = certified_key(&paths.certificate, &paths.private_key)?;
-        let unreadable = || TlsError::Unreadable(paths.certificate.clone());
-        let leaf = key.end_entity_cert().map_err(|_| unreadable())?;
-        let own_id = Identity::of_certificate(leaf)
-            .ok()
-            .and_then(|identity| identity.spiffe().cloned());
-        let not_after = not_after(leaf).ok_or_else(unreadable)?;
-        let mesh = paths.mesh.as_ref().map(MeshCredentials::load).transpose()?;
-        let ends = [
-            (Material::Server, Some(not_after)),
-            (
-                Material::Mesh,
-                mesh.as_ref().map(MeshCredentials::not_after),
-            ),
-            (Material::Crl, revocations.next_update),
-        ];
-        let expiry = |(of, at): (Material, Option<i64>)| at.map(|at| Expiry { of, at });
-        let roots = Arc::new(authorities(&paths.client_authority)?);
-        let callers = callers(roots.clone(), &revocations)?;
-        let opaque = server_config(paths, key.clone(), callers.clone())?;
+    fn load(
+        paths: &TlsPaths,
+        answers: &Answers,
+        revocations: Revocations,
+    ) -> Result<Self, TlsError> {
+        let own = Side::load(&paths.own, answers, &revocations)?;
+        let mesh = mesh(paths, answers)?;
+        let opaque = server_config(paths, &own)?;
         let mut server = opaque.clone();
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             server: Arc::new(server),
             opaque: Arc::new(opaque),
-            own_id,
+            expiries: ends(Some(&own), mesh.as_ref(), &revocations),
+            own,
             mesh,
-            expiries: ends.into_iter().filter_map(expiry).collect(),
-            callers,
-            roots,
-            key: Arc::new(key),
-            not_after,
             revocations,
         })
+    }
+
+    /// Reads the files, says what expires when, and asks nobody.
+    pub(crate) fn check(paths: &TlsPaths) -> Result<Vec<Expiry>, TlsError> {
+        let revocations = Revocations::load(&paths.client_crl, ASN1Time::now())?;
+        let nobody = Answers::new();
+        let own = match &paths.own {
+            Source::Files(_) => Some(Side::load(&paths.own, &nobody, &revocations)?),
+            Source::WorkloadApi(_) => None,
+        };
+        let mesh = match &paths.mesh {
+            Some(Source::Files(_)) => mesh(paths, &nobody)?,
+            Some(Source::WorkloadApi(_)) | None => None,
+        };
+        Ok(ends(own.as_ref(), mesh.as_ref(), &revocations))
+    }
+
+    /// The connector's own SPIFFE ID, which `X-Forwarded-Client-Cert` names as `By`.
+    pub(crate) fn own_id(&self) -> Option<&SpiffeId> {
+        self.own.own_id.as_ref()
     }
 
     /// How long the connector's own certificate is still valid.
     pub(crate) fn own_time(&self, now: SystemTime) -> Duration {
         let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH);
-        let end = Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0));
+        let end = Duration::from_secs(u64::try_from(self.own.not_after).unwrap_or(0));
         end.saturating_sub(since_epoch.unwrap_or_default())
+    }
+
+    /// Says who is trusted in vain.
+    fn complain(&self) {
+        let unknown = self.mesh.iter().flat_map(|mesh| &mesh.unknown);
+        for trust_domain in self.own.unknown.iter().chain(unknown) {
+            tracing::warn!(%trust_domain, "no authorities of a trust domain are known, nobody of it is trusted");
+        }
     }
 
     /// Whether the connector's own certificate is the same.
     pub(crate) fn shows_the_same(&self, other: &Self) -> bool {
-        self.key.cert == other.key.cert
+        self.own.key.cert == other.own.key.cert
     }
 
     /// Whether a handshake that these credentials made holds. One that resumes a session took the
@@ -167,7 +187,9 @@ impl Credentials {
             return true;
         }
         match connection.peer_certificates() {
-            Some([leaf]) => not_after(leaf).is_some_and(|end| end >= ASN1Time::now().timestamp()),
+            Some([leaf]) => {
+                validity(leaf).is_some_and(|(_, end)| end >= ASN1Time::now().timestamp())
+            }
             Some(chain) => self.accepts(chain),
             None => false,
         }
@@ -178,45 +200,44 @@ impl Credentials {
         let Some((leaf, intermediates)) = chain.split_first() else {
             return false;
         };
-        self.callers
-            .verify_client_cert(leaf, intermediates, UnixTime::now())
-            .is_ok()
+        let callers = Callers(self.own.trusted.clone());
+        callers.judge(leaf, intermediates, UnixTime::now()).is_ok()
     }
 }
 
-/// In seconds since the Unix epoch.
-fn not_after(certificate: &[u8]) -> Option<i64> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    Some(parsed.validity().not_after.timestamp())
+/// Lists that a file has are of callers; what an agent says of revoked ones comes with its answer.
+fn mesh(paths: &TlsPaths, answers: &Answers) -> Result<Option<Side>, TlsError> {
+    let load = |source| Side::load(source, answers, &Revocations::default());
+    paths.mesh.as_ref().map(load).transpose()
 }
 
-/// Who decides on the certificates of callers. Where there are revocation lists, every certificate
-/// of a chain must be one that a list of its issuer speaks for.
-fn callers(
-    roots: Arc<RootCertStore>,
-    revocations: &Revocations,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
-        .with_crls(revocations.lists.iter().cloned())
-        .build()?;
-    Ok(Arc::new(CallerVerifier(verifier)))
-}
-
-fn server_config(
-    paths: &TlsPaths,
-    key: CertifiedKey,
-    callers: Arc<dyn ClientCertVerifier>,
-) -> Result<ServerConfig, TlsError> {
-    let unusable = |source| TlsError::Server {
-        certificate: paths.certificate.clone(),
-        source,
+fn ends(own: Option<&Side>, mesh: Option<&Side>, revocations: &Revocations) -> Vec<Expiry> {
+    let side = |of, side: Option<&Side>| {
+        let (at, late) = side.map(|side| (side.not_after, side.late))?;
+        Some(Expiry { of, at, late })
     };
+    let list = |at| Expiry {
+        of: Material::Crl,
+        at,
+        late: Duration::MAX,
+    };
+    let lists = revocations.next_update.map(list);
+    let ends = [
+        side(Material::Server, own),
+        side(Material::Mesh, mesh),
+        lists,
+    ];
+    ends.into_iter().flatten().collect()
+}
+
+fn server_config(paths: &TlsPaths, own: &Side) -> Result<ServerConfig, TlsError> {
+    let unusable = TlsError::Unusable;
+    let callers = Judged::new(Callers(own.trusted.clone()));
     let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(paths.versions)
         .map_err(unusable)?
-        .with_client_cert_verifier(callers)
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        .with_client_cert_verifier(Arc::new(callers))
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(own.key.clone())));
     // A resumed session skips the verifier (RFC 8446 §2.2). The key of the tickets is of this one load
     // of the files, so that what they say of the caller was verified by the same authorities and lists;
     // what time has changed since, `Credentials::stands_by` looks at.
@@ -224,50 +245,4 @@ fn server_config(
     server.send_tls13_tickets = 1;
     server.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(server)
-}
-
-/// A certificate with its intermediates and its key, checked to belong together.
-fn certified_key(certificate: &Path, private_key: &Path) -> Result<CertifiedKey, TlsError> {
-    let pem = |source| TlsError::Pem {
-        path: private_key.to_owned(),
-        source,
-    };
-    let unusable = |source| TlsError::Server {
-        certificate: certificate.to_owned(),
-        source,
-    };
-    let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(private_key).map_err(pem)?;
-    let key = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(unusable)?;
-    key.keys_match().map_err(unusable)?;
-    Ok(key)
-}
-
-pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Authority {
-                path: path.to_owned(),
-                source,
-            })?;
-    }
-    Ok(roots)
-}
-
-/// Invariant: the list is not empty.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = |source| TlsError::Pem {
-        path: path.to_owned(),
-        source,
-    };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(pem)?
-        .collect::<Result<_, _>>()
-        .map_err(pem)?;
-    if certificates.is_empty() {
-        return Err(TlsError::NoCertificate(path.to_owned()));
-    }
-    Ok(certificates)
 }

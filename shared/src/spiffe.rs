@@ -1,9 +1,11 @@
-//! SPIFFE IDs.
+//! SPIFFE IDs and trust domains.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+const SCHEME: &str = "spiffe://";
 
 /// The longest ID in octets (SPIFFE-ID §2.3).
 const MAX_ID: usize = 2048;
@@ -38,10 +40,63 @@ pub enum InvalidSpiffeId {
     TooLong,
 }
 
+/// The name of a trust domain (SPIFFE-ID §2.1).
+///
+/// Invariant: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrustDomain(String);
+
+/// The text is no name of a trust domain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no trust domain: write `bank.example`")]
+pub struct InvalidTrustDomain(String);
+
 impl SpiffeId {
     /// The whole ID.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it comes from: what vouches for it is that trust domain's alone.
+    pub fn trust_domain(&self) -> TrustDomain {
+        let (trust_domain, _) = self.split();
+        TrustDomain(trust_domain.to_owned())
+    }
+
+    /// Whether it names a workload. An ID without a path is a trust domain's own (X.509-SVID §3.1).
+    pub fn has_path(&self) -> bool {
+        self.split().1.is_some()
+    }
+
+    fn split(&self) -> (&str, Option<&str>) {
+        split(self.0.strip_prefix(SCHEME).unwrap_or_default())
+    }
+}
+
+impl TrustDomain {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// With `spiffe://` before it or without.
+impl FromStr for TrustDomain {
+    type Err = InvalidTrustDomain;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTrustDomain> {
+        let name = text.strip_prefix(SCHEME).unwrap_or(text);
+        if is_trust_domain(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(InvalidTrustDomain(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -53,24 +108,17 @@ impl FromStr for SpiffeId {
             return Err(InvalidSpiffeId::TooLong);
         }
         let rest = text
-            .strip_prefix("spiffe://")
+            .strip_prefix(SCHEME)
             .ok_or_else(|| InvalidSpiffeId::Scheme(text.to_owned()))?;
-        let (trust_domain, path) = match rest.split_once('/') {
-            Some((trust_domain, path)) => (trust_domain, Some(path)),
-            None => (rest, None),
-        };
-        let mark = |octet: u8| matches!(octet, b'.' | b'-' | b'_');
-        let domain_octet =
-            |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || mark(octet);
-        let length = 1..=MAX_TRUST_DOMAIN;
-        if !length.contains(&trust_domain.len()) || !trust_domain.bytes().all(domain_octet) {
+        let (trust_domain, path) = split(rest);
+        if !is_trust_domain(trust_domain) {
             return Err(InvalidSpiffeId::TrustDomain(text.to_owned()));
         }
         let segment = |segment: &str| {
             !matches!(segment, "" | "." | "..")
                 && segment
                     .bytes()
-                    .all(|octet| octet.is_ascii_alphanumeric() || mark(octet))
+                    .all(|octet| octet.is_ascii_alphanumeric() || is_mark(octet))
         };
         if path.is_none_or(|path| path.split('/').all(segment)) {
             Ok(Self(text.to_owned()))
@@ -78,6 +126,24 @@ impl FromStr for SpiffeId {
             Err(InvalidSpiffeId::Path(text.to_owned()))
         }
     }
+}
+
+/// Trust domain and path of what stands behind the scheme.
+fn split(rest: &str) -> (&str, Option<&str>) {
+    match rest.split_once('/') {
+        Some((trust_domain, path)) => (trust_domain, Some(path)),
+        None => (rest, None),
+    }
+}
+
+fn is_trust_domain(name: &str) -> bool {
+    let allowed =
+        |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || is_mark(octet);
+    (1..=MAX_TRUST_DOMAIN).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn is_mark(octet: u8) -> bool {
+    matches!(octet, b'.' | b'-' | b'_')
 }
 
 impl TryFrom<String> for SpiffeId {
@@ -141,5 +207,32 @@ mod tests {
         assert_eq!(long.parse::<SpiffeId>(), Err(TooLong));
         let long = format!("spiffe://{}/a", "a".repeat(256));
         assert!(matches!(long.parse::<SpiffeId>(), Err(TrustDomain(_))));
+    }
+
+    #[test]
+    fn an_id_has_a_trust_domain_and_perhaps_a_path() {
+        for (id, trust_domain, has_path) in [
+            ("spiffe://edge.example", "edge.example", false),
+            ("spiffe://edge.example/gateway", "edge.example", true),
+            ("spiffe://a/b/c", "a", true),
+        ] {
+            let id: SpiffeId = id.parse().unwrap();
+            assert_eq!(id.trust_domain().as_str(), trust_domain);
+            assert_eq!(id.has_path(), has_path, "{id}");
+        }
+        let written = ["edge.example", "spiffe://edge.example"];
+        let [bare, whole] = written.map(|text| text.parse::<TrustDomain>());
+        assert_eq!(bare, whole);
+        for text in [
+            "",
+            "Edge.example",
+            "edge.example/",
+            "spiffe://",
+            "a:1",
+            "a b",
+        ] {
+            let refused = InvalidTrustDomain(text.to_owned());
+            assert_eq!(text.parse::<TrustDomain>(), Err(refused));
+        }
     }
 }

@@ -61,19 +61,22 @@ impl ConfigFile {
             certificate,
             private_key,
             client_authority,
+            workload_api: _,
             client_crl,
             expiry_notice: _,
             min_version: _,
         } = &mut self.tls;
-        let mut paths = vec![certificate, private_key, client_authority];
+        let own = [certificate, private_key, client_authority];
+        let mut paths: Vec<_> = own.into_iter().flatten().collect();
         paths.extend(client_crl);
         if let Some(MeshFile {
             certificate,
             private_key,
             authority,
+            workload_api: _,
         }) = &mut self.mesh
         {
-            paths.extend([certificate, private_key, authority]);
+            paths.extend([certificate, private_key, authority].into_iter().flatten());
         }
         let keys = self.gateway_signature.iter_mut();
         paths.extend(keys.flat_map(|section| section.key.iter_mut().map(|key| &mut key.file)));

@@ -3,7 +3,7 @@
 use x509_parser::time::ASN1Time;
 
 use super::endpoints_file::{self, EndpointsFileError};
-use super::{Config, Endpoints, Target, Way};
+use super::{Config, Endpoints, Target, Way, WorkloadApi};
 use crate::gateway_signature::{GatewayKeys, InvalidGatewayKey};
 use crate::tls::expiry::{Expiry, Nearness};
 use crate::tls::{Credentials, TlsError, authorities};
@@ -13,6 +13,8 @@ use crate::tls::{Credentials, TlsError, authorities};
 pub struct Checked {
     /// What expires soon, one sentence each.
     pub notices: Vec<String>,
+    /// What was not looked at, one sentence each.
+    pub unchecked: Vec<String>,
 }
 
 /// Files that do not hold; all of them at once.
@@ -46,10 +48,14 @@ impl Config {
     pub fn check_files(&self) -> Result<Checked, InvalidFiles> {
         let mut errors = Vec::new();
         let mut checked = Checked::default();
-        match Credentials::read(&self.tls) {
-            Ok(credentials) => {
+        for (section, WorkloadApi { endpoint, .. }) in self.tls.workload_apis() {
+            let asked = format!("[{section}]: nobody was asked at `{endpoint}`");
+            checked.unchecked.push(asked);
+        }
+        match Credentials::check(&self.tls) {
+            Ok(expiries) => {
                 let now = ASN1Time::now().timestamp();
-                for expiry in &credentials.expiries {
+                for expiry in &expiries {
                     match expiry.nearness(now, self.tls.notice) {
                         Some(Nearness::Over) => errors.push(FileError::Expired(said(expiry))),
                         Some(Nearness::Soon) => checked.notices.push(said(expiry)),

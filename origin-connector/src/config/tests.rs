@@ -69,13 +69,51 @@ fn names_unknown_and_missing_fields_with_their_line() {
     );
     check(
         &MINIMAL.replace("private_key = \"server.key\"\n", ""),
+        &expect![
+            "DIR/connector.toml:3: tls.private_key: a file is missing: name one, or write `workload_api`"
+        ],
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_agents() {
+    let files = "certificate = \"server.pem\"\nprivate_key = \"server.key\"\nclient_authority = \"edge.pem\"\n";
+    let agent = r#"
+workload_api = { endpoint = "unix:///run/agent.sock", spiffe_id = "spiffe://bank.example/connector", trust_domains = ["edge.example"], wait = "5s" }
+"#;
+    check(&MINIMAL.replace(files, agent), &expect!["holds"]);
+    let mesh = "[mesh.workload_api]\nendpoint = \"tcp://127.0.0.1:8081\"\n";
+    check(&format!("{MINIMAL}{mesh}"), &expect!["holds"]);
+    let wrong = r#"
+certificate = "server.pem"
+[tls.workload_api]
+endpoint = "/run/agent.sock"
+spiffe_id = "spiffe://bank.example"
+trust_domains = ["Edge"]
+wait = "2h"
+[mesh.workload_api]
+endpoint = "unix:///run/agent.sock"
+trust_domains = []
+"#;
+    check(
+        &MINIMAL.replace(files, wrong),
         &expect![[r#"
-                `DIR/connector.toml`: TOML parse error at line 3, column 1
-                  |
-                3 | [tls]
-                  | ^^^^^
-                missing field `private_key`
-            "#]],
+        DIR/connector.toml:5: tls.certificate: `workload_api` has this: leave the file out
+        DIR/connector.toml:7: tls.workload_api.endpoint: `/run/agent.sock` is no endpoint: write `unix:///PATH` or `tcp://IP:PORT`
+        DIR/connector.toml:8: tls.workload_api.spiffe_id: `spiffe://bank.example` is a trust domain's, not a workload's
+        DIR/connector.toml:9: tls.workload_api.trust_domains: `Edge` is no trust domain: write `bank.example`
+        DIR/connector.toml:10: tls.workload_api.wait: `2h` is not between `100ms` and `3600s`
+        DIR/connector.toml:13: mesh.workload_api.trust_domains: nobody could come from none: leave it out or name some"#]],
+    );
+    check(
+        &MINIMAL.replace(files, "[tls.workload_api]\nsocket = \"x\"\n"),
+        &expect![[r#"
+            `DIR/connector.toml`: TOML parse error at line 5, column 1
+              |
+            5 | socket = "x"
+              | ^^^^^^
+            unknown field `socket`, expected one of `endpoint`, `spiffe_id`, `trust_domains`, `wait`
+        "#]],
     );
 }
 

@@ -95,12 +95,10 @@ impl Running {
     /// Makes of a configuration all that can fail. What is in force is not touched.
     pub(super) async fn prepare(&self, config: Config) -> Result<Change, ReloadError> {
         let checked = config.clone();
-        let read = move || {
-            checked.check_files()?;
-            Ok::<_, ReloadError>(Loaded::read(checked.tls)?)
-        };
-        let certificates = tokio::task::spawn_blocking(read).await;
-        let certificates = certificates.map_err(|_| ReloadError::Ended)??;
+        let check = tokio::task::spawn_blocking(move || checked.check_files()).await;
+        check.map_err(|_| ReloadError::Ended)??;
+        let before = Some(self.ground.reloader.as_ref());
+        let certificates = Loaded::read(config.tls.clone(), &self.ground.metrics, before).await?;
         let admin = self.admin.as_ref().map(|(wanted, _)| *wanted);
         let new = NewPorts::beside(&config, &self.ports, admin).await?;
         let before = self.server.generation();

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::error::DialError;
 use super::{Gateway, web_socket};
+use crate::backoff::Backoff;
 use crate::caller::Caller;
 use crate::config::Way;
 use crate::identity::PeerName;

@@ -31,6 +31,8 @@ pub(crate) struct Expiry {
     pub(crate) of: Material,
     /// Seconds since the Unix epoch.
     pub(crate) at: i64,
+    /// The longest time before that which can be called soon.
+    pub(crate) late: Duration,
 }
 
 /// How near an end is.
@@ -43,7 +45,7 @@ pub(crate) enum Nearness {
 impl Expiry {
     /// `None` where there is time yet. `now` is in seconds since the Unix epoch.
     pub(crate) fn nearness(&self, now: i64, notice: Duration) -> Option<Nearness> {
-        let notice = i64::try_from(notice.as_secs()).unwrap_or(i64::MAX);
+        let notice = i64::try_from(notice.min(self.late).as_secs()).unwrap_or(i64::MAX);
         match self.at.saturating_sub(now) {
             ..=0 => Some(Nearness::Over),
             left if left < notice => Some(Nearness::Soon),
@@ -84,10 +86,11 @@ mod tests {
 
     #[test]
     fn each_thing_is_said_once() {
-        let notice = Duration::from_secs(100);
+        let notice = Duration::from_secs(1000);
         let at = |at| {
             let of = Material::Server;
-            [Expiry { of, at }]
+            let late = Duration::from_secs(100);
+            [Expiry { of, at, late }]
         };
         let mut warnings = Warnings::default();
         let mut said = |expiry: [Expiry; 1], now| {

@@ -3,17 +3,12 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
-    SignatureScheme,
-};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::sign::SingleCertAndKey;
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use tidegate_shared::tunnel;
+use tidegate_tls::{Judge, refusal};
 
 use super::Credentials;
 use crate::identity::{Identity, PeerName};
@@ -23,21 +18,13 @@ pub(crate) fn client_config(
     credentials: Arc<Credentials>,
     server: PeerName,
 ) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
-    let gateway = Arc::new(Gateway {
+    let key = Arc::new(SingleCertAndKey::from(credentials.own.key.clone()));
+    let gateway = Gateway {
         credentials,
         server,
-        provider: provider.clone(),
-    });
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .dangerous()
-        .with_custom_certificate_verifier(gateway.clone())
-        .with_client_cert_resolver(gateway);
-    config.alpn_protocols = vec![tunnel::PROTOCOL.into()];
-    // A resumed session would go by what was trusted when it began.
-    config.resumption = rustls::client::Resumption::disabled();
-    Ok(config)
+    };
+    let versions = [&rustls::version::TLS13];
+    tidegate_tls::client(gateway, key, &versions, tunnel::PROTOCOL.as_bytes())
 }
 
 /// TLS to a web server before a gateway. Who has the certificate that `roots` vouch for is known by the
@@ -47,7 +34,7 @@ pub(crate) fn web_config(
     roots: RootCertStore,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let own = SingleCertAndKey::from(CertifiedKey::clone(&credentials.key));
+    let own = SingleCertAndKey::from(credentials.own.key.clone());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
@@ -61,71 +48,24 @@ pub(crate) fn web_config(
 struct Gateway {
     credentials: Arc<Credentials>,
     server: PeerName,
-    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Gateway {
-    fn verify_server_cert(
+impl Judge for Gateway {
+    fn judge(
         &self,
-        end_entity: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         // As if it had come in: authority, dates, revocation lists, one identity.
-        let callers = &self.credentials.callers;
-        callers.verify_client_cert(end_entity, intermediates, now)?;
-        let leaf = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        let roots = &self.credentials.roots;
-        verify_server_cert_signed_by_trust_anchor(&leaf, roots, intermediates, now, algorithms)?;
-        let identity = Identity::of_certificate(end_entity)
-            .map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
+        let trusted = &self.credentials.own.trusted;
+        trusted.verify_client(leaf, intermediates, now)?;
+        trusted.verify_server(leaf, intermediates, now)?;
+        let identity = Identity::of_certificate(leaf).map_err(refusal)?;
         if identity.is(&self.server) {
-            Ok(ServerCertVerified::assertion())
+            Ok(())
         } else {
             Err(CertificateError::NotValidForName.into())
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-impl ResolvesClientCert for Gateway {
-    fn resolve(
-        &self,
-        _root_hint_subjects: &[&[u8]],
-        _sigschemes: &[SignatureScheme],
-    ) -> Option<Arc<CertifiedKey>> {
-        Some(self.credentials.key.clone())
-    }
-
-    fn has_certs(&self) -> bool {
-        true
     }
 }

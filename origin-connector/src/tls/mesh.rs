@@ -2,50 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{
-    ResolvesClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name,
-};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::{ResolvesClientCert, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
-    SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DEFAULT_VERSIONS, Error, SignatureScheme};
+use tidegate_tls::{Judge, refusal};
 
 use super::reload::Reloader;
-use super::{TlsError, authorities, certified_key};
-use crate::config::{MeshPaths, Protocol};
+use crate::config::Protocol;
 use crate::identity::{Identity, PeerName};
-
-/// What the connector is in the mesh, and whom it trusts there.
-#[derive(Debug)]
-pub(crate) struct MeshCredentials {
-    key: Arc<CertifiedKey>,
-    /// When the certificate expires, in seconds since the Unix epoch.
-    not_after: i64,
-    roots: RootCertStore,
-}
-
-impl MeshCredentials {
-    pub(super) fn load(paths: &MeshPaths) -> Result<Self, TlsError> {
-        let key = certified_key(&paths.certificate, &paths.private_key)?;
-        let leaf = key.end_entity_cert().ok();
-        let not_after = leaf.and_then(|leaf| super::not_after(leaf));
-        let unreadable = || TlsError::Unreadable(paths.certificate.clone());
-        Ok(Self {
-            not_after: not_after.ok_or_else(unreadable)?,
-            key: Arc::new(key),
-            roots: authorities(&paths.authority)?,
-        })
-    }
-
-    pub(super) fn not_after(&self) -> i64 {
-        self.not_after
-    }
-}
 
 /// TLS to a backend that must prove to be `server`. What it proves with, and what the connector
 /// shows, is what was last loaded when the connection begins.
@@ -54,47 +20,36 @@ pub(crate) fn client_config(
     server: PeerName,
     protocol: Protocol,
 ) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mesh = Arc::new(Mesh {
-        reloader,
-        server,
-        provider: provider.clone(),
-    });
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(mesh.clone())
-        .with_client_cert_resolver(mesh);
-    config.alpn_protocols = match protocol {
-        Protocol::Http1 => vec![b"http/1.1".to_vec()],
-        Protocol::Http2 => vec![b"h2".to_vec()],
+    let key = Arc::new(Own(reloader.clone()));
+    let protocol: &[u8] = match protocol {
+        Protocol::Http1 => b"http/1.1",
+        Protocol::Http2 => b"h2",
     };
-    // A resumed session would go by what was trusted when it began.
-    config.resumption = rustls::client::Resumption::disabled();
-    Ok(config)
+    let backend = Backend { reloader, server };
+    tidegate_tls::client(backend, key, DEFAULT_VERSIONS, protocol)
 }
 
 #[derive(Debug)]
-struct Mesh {
+struct Backend {
     reloader: Arc<Reloader>,
     server: PeerName,
-    provider: Arc<CryptoProvider>,
 }
 
-impl Mesh {
+/// The connector's certificate for backends.
+#[derive(Debug)]
+struct Own(Arc<Reloader>);
+
+impl Backend {
     /// Whether the verified certificate is the one that is asked for. Unlike the verifier of the
     /// web, this knows SPIFFE IDs, which have no place in a server name (X.509-SVID §5.1).
-    fn check_name(&self, leaf: &ParsedCertificate<'_>, der: &[u8]) -> Result<(), Error> {
-        let other = |error| CertificateError::Other(OtherError(error));
+    fn check_name(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
         match &self.server {
             PeerName::Dns(name) => {
-                let name = ServerName::try_from(name.as_str())
-                    .map_err(|error| Error::InvalidCertificate(other(Arc::new(error))))?;
-                verify_server_name(leaf, &name)
+                let name = ServerName::try_from(name.as_str()).map_err(refusal)?;
+                verify_server_name(&ParsedCertificate::try_from(leaf)?, &name)
             }
             PeerName::Spiffe(_) => {
-                let identity = Identity::of_certificate(der)
-                    .map_err(|error| Error::InvalidCertificate(other(Arc::new(error))))?;
+                let identity = Identity::of_certificate(leaf).map_err(refusal)?;
                 if identity.is(&self.server) {
                     return Ok(());
                 }
@@ -104,60 +59,28 @@ impl Mesh {
     }
 }
 
-impl ServerCertVerifier for Mesh {
-    fn verify_server_cert(
+impl Judge for Backend {
+    fn judge(
         &self,
-        end_entity: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let leaf = ParsedCertificate::try_from(end_entity)?;
+    ) -> Result<(), Error> {
         let credentials = self.reloader.current();
         let mesh = credentials.mesh.as_ref();
         let mesh = mesh.ok_or(CertificateError::UnknownIssuer)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        let roots = &mesh.roots;
-        verify_server_cert_signed_by_trust_anchor(&leaf, roots, intermediates, now, algorithms)?;
-        self.check_name(&leaf, end_entity)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        mesh.trusted.verify_server(leaf, intermediates, now)?;
+        self.check_name(leaf)
     }
 }
 
-impl ResolvesClientCert for Mesh {
+impl ResolvesClientCert for Own {
     fn resolve(
         &self,
         _root_hint_subjects: &[&[u8]],
         _sigschemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        let credentials = self.reloader.current();
+        let credentials = self.0.current();
         credentials.mesh.as_ref().map(|mesh| mesh.key.clone())
     }
 

@@ -1,19 +1,21 @@
 //! New certificates without dropping a connection.
 //!
-//! Certificate, key and client authority are loaded together and swapped as one value: a
-//! connection never sees the new certificate with the old authority. What has begun goes on with
-//! what it began with, unless its caller is no longer accepted.
+//! Certificate, key and client authority are loaded together, from files and from what agents say, and
+//! swapped as one value: a connection never sees the new certificate with the old authority. What has
+//! begun goes on with what it began with, unless its caller is no longer accepted.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
 use x509_parser::time::ASN1Time;
 
-use super::expiry::{Nearness, Warnings};
+use super::expiry::{Material, Nearness, Warnings};
 use super::revocation::Revocations;
+use super::workload_api::{Agents, Failure};
 use super::{Credentials, TlsError};
-use crate::config::TlsPaths;
+use crate::config::{Source, TlsPaths};
 use crate::metrics::{ExpiryLabels, Metrics, ReloadLabels};
 use crate::stamp::{POLL, Stamp};
 
@@ -25,14 +27,17 @@ pub(crate) struct Reloader {
     metrics: Arc<Metrics>,
 }
 
-/// The files, and how they were before they were last loaded: what changes after that is noticed.
+/// The files and agents, and how they were before they were last loaded: what changes after that is
+/// noticed.
 #[derive(Clone, Debug)]
 struct Watched {
     paths: Arc<TlsPaths>,
+    agents: Arc<Agents>,
     seen: Stamp,
+    heard: watch::Receiver<u64>,
 }
 
-/// Credentials that are to take the place of others, with the files that they come from.
+/// Credentials that are to take the place of others, with what they come from.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     watched: Watched,
@@ -40,15 +45,66 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads the files.
-    pub(crate) fn read(paths: TlsPaths) -> Result<Self, TlsError> {
+    /// Reads the files, and waits for agents that are to be asked, for a bounded time. Those that are
+    /// asked `before` are not asked anew.
+    pub(crate) async fn read(
+        paths: TlsPaths,
+        metrics: &Arc<Metrics>,
+        before: Option<&Reloader>,
+    ) -> Result<Self, TlsError> {
         let seen = Stamp::of(paths.files());
-        let credentials = Credentials::read(&paths)?;
+        let before = before.map(|reloader| reloader.watched().agents.clone());
+        let agents = match before.filter(|agents| agents.are_those_of(&paths)) {
+            Some(agents) => {
+                agents.retry();
+                agents
+            }
+            None => Arc::new(Agents::start(&paths, metrics)),
+        };
         let paths = Arc::new(paths);
+        let mut heard = agents.heard();
+        let credentials = first_credentials(&paths, &agents, &mut heard).await?;
         Ok(Self {
-            watched: Watched { paths, seen },
+            watched: Watched {
+                paths,
+                agents,
+                seen,
+                heard,
+            },
             credentials,
         })
+    }
+}
+
+/// Agents may still have to learn of the connector, so that they are heard until they have been waited
+/// for long enough. What does not hold in files is said at once.
+async fn first_credentials(
+    paths: &Arc<TlsPaths>,
+    agents: &Agents,
+    heard: &mut watch::Receiver<u64>,
+) -> Result<Credentials, TlsError> {
+    let waits = paths.workload_apis().map(|(_, section)| section.wait);
+    let deadline = Instant::now() + waits.max().unwrap_or_default();
+    loop {
+        heard.mark_unchanged();
+        let (files, answers) = (paths.clone(), agents.answers());
+        let read = move || Credentials::read(&files, &answers);
+        let (endpoint, reason) = match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(credentials)) => return Ok(credentials),
+            Ok(Err(TlsError::WorkloadApi { endpoint, reason })) => (endpoint, reason),
+            Ok(Err(error)) => return Err(error),
+            Err(error) => {
+                let error = rustls::Error::General(error.to_string());
+                return Err(TlsError::Unusable(error));
+            }
+        };
+        // What the agent itself says comes before what we make of it.
+        let failure = agents.failure(&endpoint);
+        let is_final = failure.as_ref().is_some_and(|failure| failure.is_final);
+        let reason = failure.map_or(reason, |failure| failure.reason);
+        if is_final || timeout_at(deadline, agents.news()).await.is_err() {
+            return Err(TlsError::WorkloadApi { endpoint, reason });
+        }
     }
 }
 
@@ -90,6 +146,7 @@ impl Reloader {
             watched,
             credentials,
         } = first;
+        credentials.complain();
         let reloader = Self {
             watched: Mutex::new(watched),
             current: watch::Sender::new(Arc::new(credentials)),
@@ -103,6 +160,7 @@ impl Reloader {
     pub(crate) fn replace(&self, loaded: Loaded) {
         let mut watched = self.watched();
         *watched = loaded.watched;
+        watched.agents.measure();
         self.put(loaded.credentials);
         self.count("loaded");
     }
@@ -113,6 +171,7 @@ impl Reloader {
     }
 
     fn put(&self, credentials: Credentials) {
+        credentials.complain();
         self.current.send_replace(Arc::new(credentials));
         self.measure();
         tracing::info!("certificates reloaded");
@@ -128,36 +187,67 @@ impl Reloader {
         Trust(self.current.subscribe())
     }
 
-    /// Loads the files whenever they change, and warns of what expires. Never ends.
+    /// What is amiss with agents, one line each.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let agents = self.watched().agents.clone();
+        let failures = agents.failures().into_iter();
+        let complaint = |(endpoint, failure): (_, Failure)| {
+            let (lasts, reason) = (failure.lasts(), failure.reason);
+            format!("the workload API at `{endpoint}` has not answered for {lasts:?}: {reason}")
+        };
+        failures.map(complaint).collect()
+    }
+
+    /// Whether an identity has expired that an agent should have renewed.
+    pub(crate) fn is_over(&self) -> bool {
+        let credentials = self.current();
+        let now = ASN1Time::now().timestamp();
+        let is_over = |material| {
+            let mut ends = credentials.expiries.iter();
+            ends.any(|expiry| expiry.of == material && expiry.at <= now)
+        };
+        let asks = |source: &Source| source.workload_api().is_some();
+        let paths = self.watched().paths.clone();
+        asks(&paths.own) && is_over(Material::Server)
+            || paths.mesh.as_ref().is_some_and(asks) && is_over(Material::Mesh)
+    }
+
+    /// Loads the files whenever they change, takes what agents say, and warns of what expires. Never
+    /// ends.
     pub(crate) async fn watch(self: Arc<Self>) {
         let mut warnings = Warnings::default();
         loop {
             self.warn(&mut warnings);
-            tokio::time::sleep(POLL).await;
-            let paths = self.watched().paths.clone();
-            let files = paths.clone();
+            let mut heard = self.watched().heard.clone();
+            // Where nobody is left to say anything, another configuration has come into force.
+            let news = timeout(POLL, heard.changed()).await;
+            let watched = self.watched().clone();
+            let files = watched.paths.clone();
             let look = tokio::task::spawn_blocking(move || Stamp::of(files.files()));
             if let Ok(stamp) = look.await
-                && self.has_changed(&paths, stamp)
+                && self.has_changed(&watched, stamp, matches!(news, Ok(Ok(()))))
             {
-                self.load(paths).await;
+                self.load(watched).await;
             }
         }
     }
 
-    /// Whether these files, if they are still the ones, are not as they were. Remembered also where
-    /// loading fails: one change, one line in the log.
-    fn has_changed(&self, paths: &Arc<TlsPaths>, stamp: Stamp) -> bool {
+    /// Whether these files and agents, if they are still the ones, are not as they were. Remembered also
+    /// where loading fails: one change, one line in the log.
+    fn has_changed(&self, then: &Watched, stamp: Stamp, news: bool) -> bool {
         let mut watched = self.watched();
-        let changed = Arc::ptr_eq(&watched.paths, paths) && watched.seen != stamp;
+        let changed = Arc::ptr_eq(&watched.paths, &then.paths) && (news || watched.seen != stamp);
         if changed {
             watched.seen = stamp;
+            watched.heard.mark_unchanged();
         }
         changed
     }
 
-    async fn load(&self, paths: Arc<TlsPaths>) {
+    async fn load(&self, watched: Watched) {
+        let Watched { paths, agents, .. } = watched;
         let (files, last) = (paths.clone(), self.current());
+        let answers = agents.answers();
         let load = move || {
             let now = ASN1Time::now();
             let (revocations, stale) = match Revocations::load(&files.client_crl, now) {
@@ -165,7 +255,7 @@ impl Reloader {
                 // The certificates are not held up by a list that nobody renews.
                 Err(error) => (last.revocations.clone(), Some(error)),
             };
-            Credentials::load(&files, revocations).map(|credentials| (credentials, stale))
+            Credentials::load(&files, &answers, revocations).map(|credentials| (credentials, stale))
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         let result = match loaded {

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationList,
+    CertificateRevocationListParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -54,6 +54,10 @@ impl Authority {
 
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    pub(crate) fn der(&self) -> &CertificateDer<'static> {
+        self.0.der()
     }
 
     pub(crate) fn roots(&self) -> RootCertStore {
@@ -110,6 +114,11 @@ impl Authority {
 
     /// A list of revoked certificates, in PEM, that is to be replaced in so many seconds.
     pub(crate) fn revoke(&self, leaves: &[&Leaf], seconds: i64) -> String {
+        self.list(leaves, seconds).pem().unwrap()
+    }
+
+    /// The same in DER.
+    pub(crate) fn list(&self, leaves: &[&Leaf], seconds: i64) -> CertificateRevocationList {
         let now = OffsetDateTime::now_utc();
         let revoked = |leaf: &&Leaf| RevokedCertParams {
             serial_number: leaf.serial.clone(),
@@ -125,7 +134,7 @@ impl Authority {
             revoked_certs: leaves.iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        list.signed_by(&self.0).unwrap().pem().unwrap()
+        list.signed_by(&self.0).unwrap()
     }
 
     /// The connector's own certificate.
@@ -141,6 +150,10 @@ impl Leaf {
 
     pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    pub(crate) fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
     }
 
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {

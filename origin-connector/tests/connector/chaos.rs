@@ -4,7 +4,7 @@
 //! origins twice, and none that may be sent again is lost while one origin is well. Here for a
 //! moment each; `cargo xtask chaos` takes its time, and prints the table.
 
-mod load;
+pub(crate) mod load;
 mod peers;
 mod proxy;
 mod tally;

@@ -19,9 +19,9 @@ async fn a_connector_runs_inside_another_program() {
         listen: Some("127.0.0.1:0".parse().unwrap()),
         admin: None,
         tls: TlsFile {
-            certificate: setup.path("server.pem"),
-            private_key: setup.path("server.key"),
-            client_authority: setup.path("edge.pem"),
+            certificate: Some(setup.path("server.pem")),
+            private_key: Some(setup.path("server.key")),
+            client_authority: Some(setup.path("edge.pem")),
             ..TlsFile::default()
         },
         mesh: None,

@@ -34,3 +34,4 @@ mod smuggling;
 mod streaming;
 mod tcp;
 mod upgrade;
+mod workload_api;

@@ -26,6 +26,10 @@ pub(crate) struct Setup {
     pub(crate) min_version: &'static str,
     /// Whether gateways can connect; else there is a `[[dial]]`.
     pub(crate) listens: bool,
+    /// What `[tls]` has in place of files.
+    pub(crate) own: Option<String>,
+    /// What `SPIFFE_ENDPOINT_SOCKET` is.
+    pub(crate) environment: Option<String>,
     /// More fields of `[tls]`.
     pub(crate) tls: &'static str,
     /// What is logged, as in `RUST_LOG`; all of it by default.
@@ -42,6 +46,8 @@ impl Setup {
             edge: Authority::new(),
             min_version: "1.3",
             listens: true,
+            own: None,
+            environment: None,
             tls: "",
             log: None,
             backends: String::new(),
@@ -117,9 +123,11 @@ impl Setup {
         } else {
             ""
         };
+        let files = "certificate = \"server.pem\"\nprivate_key = \"server.key\"\n\
+                     client_authority = \"edge.pem\"";
+        let own = self.own.as_deref().unwrap_or(files);
         let text = format!(
-            "{listen}admin = \"127.0.0.1:0\"\n[tls]\ncertificate = \"server.pem\"\n\
-             private_key = \"server.key\"\nclient_authority = \"edge.pem\"\nmin_version = \"{}\"\n{}\n{}\n{}\n",
+            "{listen}admin = \"127.0.0.1:0\"\n[tls]\n{own}\nmin_version = \"{}\"\n{}\n{}\n{}\n",
             self.min_version, self.tls, self.backends, self.more
         );
         self.write("connector.toml", &text);
@@ -134,6 +142,11 @@ impl Setup {
         let mut child = command(&self.config())
             .args(["--log", "json"])
             .envs(self.log.map(|filter| ("RUST_LOG", filter)))
+            .envs(
+                self.environment
+                    .as_ref()
+                    .map(|socket| ("SPIFFE_ENDPOINT_SOCKET", socket)),
+            )
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -170,6 +183,7 @@ pub(crate) async fn in_front_of(origin: &Origin) -> Running {
 pub(crate) fn command(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate-connector"));
     command.arg("--config").arg(config).env_remove("RUST_LOG");
+    command.env_remove("SPIFFE_ENDPOINT_SOCKET");
     command
 }
 

@@ -32,6 +32,11 @@ pub trait Process: Send + Sync + 'static {
     /// Why requests cannot come in, in a few words; `None` where they can.
     fn obstacle(&self) -> Option<&'static str>;
 
+    /// What is amiss where they can come in all the same, one line each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The metrics in the text format of OpenMetrics.
     ///
     /// # Errors
@@ -90,7 +95,11 @@ fn answer<B>(request: &Request<B>, process: &impl Process) -> Response<Full<Byte
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => match process.obstacle() {
             Some(obstacle) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{obstacle}\n")),
-            None => text(StatusCode::OK, "ok\n"),
+            None => {
+                let mut lines = vec!["ok".to_owned()];
+                lines.extend(process.remarks());
+                text(StatusCode::OK, lines.join("\n") + "\n")
+            }
         },
         "/metrics" => metrics(process),
         _ => text(StatusCode::NOT_FOUND, "not here\n"),

@@ -15,14 +15,14 @@ use crate::client::{Client, connect, full};
 use crate::program::{Setup, patient};
 
 /// One request, and what became of it.
-pub(super) struct Sent {
-    pub(super) id: String,
-    pub(super) method: Method,
+pub(crate) struct Sent {
+    pub(crate) id: String,
+    pub(crate) method: Method,
     /// Status and body of the answer, where there was one.
-    pub(super) answer: Option<(u16, String)>,
+    pub(crate) answer: Option<(u16, String)>,
 }
 
-pub(super) struct Load {
+pub(crate) struct Load {
     /// `None`: stop.
     aim: watch::Sender<Option<SocketAddr>>,
     callers: JoinSet<Vec<Sent>>,
@@ -31,7 +31,7 @@ pub(super) struct Load {
 const CALLERS: usize = 8;
 
 impl Load {
-    pub(super) fn start(address: SocketAddr, setup: &Arc<Setup>, leaf: &Arc<Leaf>) -> Self {
+    pub(crate) fn start(address: SocketAddr, setup: &Arc<Setup>, leaf: &Arc<Leaf>) -> Self {
         let (aim, aimed) = watch::channel(Some(address));
         let mut callers = JoinSet::new();
         for number in 0..CALLERS {
@@ -46,11 +46,11 @@ impl Load {
     }
 
     /// Where the next connections go.
-    pub(super) fn aim(&self, address: SocketAddr) {
+    pub(crate) fn aim(&self, address: SocketAddr) {
         self.aim.send_replace(Some(address));
     }
 
-    pub(super) async fn stop(self) -> Vec<Sent> {
+    pub(crate) async fn stop(self) -> Vec<Sent> {
         self.aim.send_replace(None);
         patient(self.callers.join_all())
             .await

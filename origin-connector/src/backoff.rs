@@ -8,26 +8,26 @@ const LEAST: Duration = Duration::from_millis(250);
 /// Pauses that double up to a bound, each drawn from its upper half: what was cut off together
 /// does not come back together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     most: Duration,
 }
 
 impl Backoff {
     /// Invariant: `most` is no shorter than the first pause.
-    pub(super) fn new(most: Duration) -> Self {
+    pub(crate) fn new(most: Duration) -> Self {
         Self { next: LEAST, most }
     }
 
     /// The next pause. `draw` is at least 0 and below 1.
-    pub(super) fn pause(&mut self, draw: f64) -> Duration {
+    pub(crate) fn pause(&mut self, draw: f64) -> Duration {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.most);
         pause.mul_f64(0.5 + draw / 2.0)
     }
 
     /// All is well again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = LEAST;
     }
 }
