@@ -1,7 +1,10 @@
 //! Programs of others as callers and origins. What is not installed is skipped, and says so:
 //! `cargo xtask setup` installs what can be.
 
+mod nginx;
+mod openssl;
 mod python;
+mod tonic;
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -9,9 +12,8 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 use crate::authority::CONNECTOR;
-use crate::failure::nowhere;
 use crate::origin::Origin;
-use crate::program::{Running, Setup, in_front_of, patient};
+use crate::program::{Running, in_front_of, patient};
 
 /// The program, from the path or from where `cargo xtask setup` puts such.
 fn program(name: &str) -> Option<Command> {
@@ -82,33 +84,6 @@ async fn curl_calls_over_both_versions() {
     }
 }
 
-#[tokio::test]
-async fn openssl_agrees_on_tls_1_3_and_on_nothing_older() {
-    let origin = Origin::start().await;
-    let connector = in_front_of(&origin).await;
-    let folder = equip(&connector);
-    for (flag, spoken) in [("-tls1_3", true), ("-tls1_2", false)] {
-        let Some(mut openssl) = program("openssl") else {
-            return;
-        };
-        openssl
-            .args(["s_client", "-brief", "-verify_return_error", flag])
-            .args([
-                "-connect",
-                &connector.address.to_string(),
-                "-servername",
-                CONNECTOR,
-            ])
-            .args(["-CAfile", &format!("{folder}/mesh.pem")])
-            .args(["-cert", &format!("{folder}/gateway.pem")])
-            .args(["-key", &format!("{folder}/gateway.key")])
-            .stdin(Stdio::null());
-        let (success, said) = run(openssl).await;
-        assert_eq!(success, spoken, "{said}");
-        assert_eq!(said.contains("Verification: OK"), spoken, "{said}");
-    }
-}
-
 const NODE: &str = r"
 const http2 = require('node:http2'), fs = require('node:fs');
 const [address, folder, name] = process.argv.slice(1);
@@ -143,40 +118,4 @@ async fn node_calls_over_http2() {
     node.args(["-e", NODE, &address, &folder, CONNECTOR]);
     assert_eq!(run(node).await, (true, "all there\n".to_owned()));
     assert_eq!(origin.seen().len(), 20);
-}
-
-#[tokio::test]
-async fn nginx_is_an_origin() {
-    let Some(mut nginx) = program("nginx") else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().display().to_string();
-    let port = nowhere().await;
-    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {root}/{kind};"));
-    let config = format!(
-        "daemon off; master_process off; pid {root}/pid; error_log stderr;\n\
-         events {{}}\nhttp {{ access_log off; {}\n\
-         server {{ listen {port}; keepalive_requests 3; location / {{ return 200 \"nginx $request_uri\"; }} }} }}",
-        paths.join(" ")
-    );
-    std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
-    nginx
-        .args(["-p", &root, "-c", "nginx.conf"])
-        .stderr(Stdio::null());
-    let _nginx = nginx.spawn().unwrap();
-    patient(async {
-        while tokio::net::TcpStream::connect(port).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    let connector = Setup::new().backend("accounts", port, "").start().await;
-    let mut client = connector.http2().await;
-    // Each of its connections closes after three requests, and none is lost by that.
-    for turn in 0..50 {
-        let answer = client.get(&format!("/{turn}?a=b")).await;
-        assert_eq!(answer, (200, format!("nginx /{turn}?a=b")));
-    }
 }
