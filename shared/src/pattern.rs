@@ -14,6 +14,8 @@ pub use segment::Segment;
 
 /// The most segments a pattern may have.
 pub const MAX_SEGMENTS: usize = 64;
+/// The most parameters a pattern may have: with more than 25 a `matchit` router panics.
+pub const MAX_PARAMETERS: usize = 16;
 
 /// A path pattern: `/v1/accounts`, `/v1/accounts/{id}`, `/reports/{id}.json`, or, with a final
 /// `/*`, that path and everything under it.
@@ -200,6 +202,9 @@ pub enum InvalidPattern {
     /// More than [`MAX_SEGMENTS`] segments.
     #[error("`{0}` has more than {MAX_SEGMENTS} segments")]
     TooLong(String),
+    /// More than [`MAX_PARAMETERS`] parameters.
+    #[error("`{0}` has more than {MAX_PARAMETERS} parameters")]
+    TooManyParameters(String),
 }
 
 impl FromStr for PathPattern {
@@ -262,6 +267,9 @@ impl TryFrom<String> for PathPattern {
                     }
                     if names.contains(&name) {
                         return Err(InvalidPattern::RepeatedName(name.to_owned()));
+                    }
+                    if names.len() == MAX_PARAMETERS {
+                        return Err(InvalidPattern::TooManyParameters(text.to_owned()));
                     }
                     names.push(name);
                 }

@@ -71,6 +71,14 @@ fn refuses_what_is_no_pattern() {
 }
 
 #[test]
+fn parameters_are_no_more_than_a_router_takes() {
+    let of = |count: usize| -> String { (0..count).map(|n| format!("/{{p{n}}}")).collect() };
+    assert_eq!(pattern(&of(MAX_PARAMETERS)).parameters().count(), 16);
+    let error = of(MAX_PARAMETERS + 1).parse::<PathPattern>().unwrap_err();
+    assert!(matches!(error, InvalidPattern::TooManyParameters(_)));
+}
+
+#[test]
 fn orders_by_specificity() {
     let ordered = [
         "/a/b",
