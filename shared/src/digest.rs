@@ -12,7 +12,24 @@ pub struct Digest(pub [u8; 32]);
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(hmac_sha256::Hash::hash(bytes))
+        Self::of_parts([bytes])
+    }
+
+    /// The digest of what lies in parts, one after the other.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn of_parts<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        use sha2::Digest as _;
+        let mut hash = sha2::Sha256::new();
+        parts.into_iter().for_each(|part| hash.update(part));
+        Self(hash.finalize().into())
+    }
+
+    /// The digest of what lies in parts, one after the other.
+    #[cfg(target_family = "wasm")]
+    pub fn of_parts<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        let mut hash = hmac_sha256::Hash::new();
+        parts.into_iter().for_each(|part| hash.update(part));
+        Self(hash.finalize())
     }
 
     /// Whether both are the same, in a time that does not tell where they differ.
@@ -87,5 +104,11 @@ mod tests {
         );
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("sha256:ba78".parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn parts_are_one_after_the_other() {
+        let parts: [&[u8]; 3] = [b"a", b"", b"bc"];
+        assert_eq!(Digest::of_parts(parts), Digest::of(b"abc"));
     }
 }

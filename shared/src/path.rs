@@ -44,7 +44,7 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     if !path.starts_with('/') {
         return Err(InvalidPath::NotAbsolute);
     }
-    if is_plain(path) {
+    if is_plain(path, |_| false) {
         return Ok(Cow::Borrowed(path));
     }
     let decoded = decode_unreserved(path)?;
@@ -60,13 +60,19 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
 
 /// Whether there is certainly nothing to do, as for nearly every path: no percent sign, and no
 /// segment that begins with a dot.
-fn is_plain(path: &str) -> bool {
+fn is_plain(path: &str, may_stand: impl Fn(u8) -> bool) -> bool {
     let mut before = 0;
     path.bytes().all(|octet| {
         let may_be_dots = before == b'/' && octet == b'.';
         before = octet;
-        is_path_octet(octet) && octet != b'%' && !may_be_dots
+        (is_path_octet(octet) || may_stand(octet)) && octet != b'%' && !may_be_dots
     })
+}
+
+/// Whether [`normalise`] would certainly leave a path as it is, were it not for octets that stand
+/// for something else.
+pub(crate) fn is_normal_beside(path: &str, may_stand: impl Fn(u8) -> bool) -> bool {
+    path.len() <= MAX_PATH && path.starts_with('/') && is_plain(path, may_stand)
 }
 
 /// The first half of [`normalise`] (RFC 3986 §6.2.2.1 and §6.2.2.2): hexadecimal digits in upper

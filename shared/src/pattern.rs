@@ -2,7 +2,6 @@
 
 mod segment;
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +43,13 @@ impl PathPattern {
 
     /// The segments, without the final `*` of a prefix.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        self.base().split('/').skip(1).map(Segment::of)
+        let mut rest = self.base().get(1..);
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let cut = segment::cut(text, b'/');
+            rest = cut.map(|(_, rest)| rest);
+            Some(Segment::of(cut.map_or(text, |(segment, _)| segment)))
+        })
     }
 
     /// The names of the parameters, from left to right.
@@ -59,16 +64,14 @@ impl PathPattern {
     /// paths.
     pub fn skeleton(&self) -> String {
         let mut skeleton = String::with_capacity(self.0.len());
-        for segment in self.segments() {
-            skeleton.push('/');
-            match segment {
-                Segment::Literal(literal) => skeleton.push_str(literal),
-                Segment::Parameter { before, after, .. } => {
-                    skeleton.extend([before, "{}", after]);
-                }
-            }
+        let mut rest = self.as_str();
+        // By the invariant braces are around names, and nowhere else.
+        while let Some((before, after)) = segment::cut(rest, b'{') {
+            skeleton.push_str(before);
+            skeleton.push_str("{}");
+            rest = segment::cut(after, b'}').map_or("", |(_name, rest)| rest);
         }
-        skeleton + if self.is_prefix() { "/*" } else { "" }
+        skeleton + rest
     }
 
     /// What to insert into a `matchit` router, so that it leads here. Complete patterns and
@@ -224,25 +227,23 @@ impl TryFrom<String> for PathPattern {
         if pattern.base().contains('*') {
             return Err(InvalidPattern::Star(text.to_owned()));
         }
-        if text.split('/').count() > MAX_SEGMENTS {
+        if text.bytes().filter(|octet| *octet == b'/').count() >= MAX_SEGMENTS {
             return Err(InvalidPattern::TooLong(text.to_owned()));
         }
-        let is_literal = !text.bytes().any(|octet| matches!(octet, b'{' | b'}'));
-        // Braces cannot stand in a path; a letter in each one's place leaves the rest to judge.
-        let literal = if is_literal {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(text.replace(['{', '}'], "x"))
-        };
-        let normal = path::normalise(&literal)
-            .map_err(|error| InvalidPattern::Path(text.to_owned(), error))?;
-        if normal != literal {
-            return Err(InvalidPattern::NotNormal(
-                text.to_owned(),
-                normal.into_owned(),
-            ));
+        let brace = |octet| matches!(octet, b'{' | b'}');
+        if !path::is_normal_beside(text, brace) {
+            // A letter in each one's place leaves the rest to judge.
+            let literal = text.replace(['{', '}'], "x");
+            let normal = path::normalise(&literal)
+                .map_err(|error| InvalidPattern::Path(text.to_owned(), error))?;
+            if normal != literal {
+                return Err(InvalidPattern::NotNormal(
+                    text.to_owned(),
+                    normal.into_owned(),
+                ));
+            }
         }
-        if is_literal {
+        if !text.bytes().any(brace) {
             return Ok(pattern);
         }
         let mut names = Vec::new();

@@ -20,7 +20,8 @@ pub fn of(api: &str, methods: MethodSet, pattern: &PathPattern) -> String {
 /// The API, where the name is what [`of`] would give.
 pub(super) fn api<'n>(name: &'n str, methods: MethodSet, pattern: &PathPattern) -> Option<&'n str> {
     let before = name.strip_suffix(pattern.as_str())?.strip_suffix(' ')?;
-    let (api, label) = before.rsplit_once(' ')?;
+    let last = before.bytes().rposition(|octet| octet == b' ')?;
+    let (api, label) = (before.get(..last)?, before.get(last.checked_add(1)?..)?);
     label.split('|').eq(labels(methods)).then_some(api)
 }
 

@@ -15,7 +15,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use self::access::Access;
 use self::distinct::{Distinct, Listed};
-use self::rule::Rule;
+use self::rule::{Rule, Ruled};
 use self::texts::Texts;
 use super::{Auth, HostRoutes, PathEntry, PathTemplate, Route, bounds, name};
 use crate::method::MethodSet;
@@ -101,7 +101,7 @@ impl Section {
                 methods: route.methods,
                 auth,
                 rewrite: route.rewrite.clone(),
-                rule: rules.reference(Rule::of(route)),
+                rule: rules.reference(Ruled(route)),
             });
         }
         let mut steps = Steps::default();
@@ -116,7 +116,11 @@ impl Section {
             names: Texts::of(names.into_list()),
             auths: accesses,
             scopes: Texts::of(scopes.into_list()),
-            rules: rules.into_list(),
+            rules: rules
+                .into_list()
+                .into_iter()
+                .map(|Ruled(route)| Rule::of(route))
+                .collect(),
         }
     }
 

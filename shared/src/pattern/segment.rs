@@ -21,12 +21,8 @@ pub enum Segment<'a> {
 
 impl<'a> Segment<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        // Most have none, and are short: octets are looked through faster than searched.
-        if !text.bytes().any(|octet| octet == b'{') {
-            return Self::Literal(text);
-        }
-        let parameter = text.split_once('{').and_then(|(before, rest)| {
-            rest.split_once('}').map(|(name, after)| Self::Parameter {
+        let parameter = cut(text, b'{').and_then(|(before, rest)| {
+            cut(rest, b'}').map(|(name, after)| Self::Parameter {
                 before,
                 name,
                 after,
@@ -108,4 +104,11 @@ impl<'a> Segment<'a> {
             ) => b2.starts_with(b1) && a2.ends_with(a1),
         }
     }
+}
+
+/// What stands before and after the first octet of this value. Short texts, as these are, are looked
+/// through faster than searched.
+pub(super) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let before = text.bytes().position(|octet| octet == at)?;
+    Some((text.get(..before)?, text.get(before.checked_add(1)?..)?))
 }

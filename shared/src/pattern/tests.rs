@@ -79,6 +79,19 @@ fn parameters_are_no_more_than_a_router_takes() {
 }
 
 #[test]
+fn a_skeleton_has_no_names() {
+    for (text, expected) in [
+        ("/", "/"),
+        ("/a/b", "/a/b"),
+        ("/{id}/v{n}-x/{file}.json", "/{}/v{}-x/{}.json"),
+        ("/*", "/*"),
+        ("/{id}/*", "/{}/*"),
+    ] {
+        assert_eq!(pattern(text).skeleton(), expected);
+    }
+}
+
+#[test]
 fn orders_by_specificity() {
     let ordered = [
         "/a/b",

@@ -1,36 +1,41 @@
 //! Lists of what differs, and references into them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
+use std::hash::Hash;
+
+use rustc_hash::FxBuildHasher;
 
 /// Values in the order in which they are first referred to.
 ///
 /// A reference is 0 for the first to a value, which is the next of the list, and else how far
 /// back from there the value stands: neighbours that are alike then have the same references.
 pub(super) struct Distinct<T> {
-    places: HashMap<T, u32, Seedless>,
+    list: Vec<T>,
+    /// Without a seed: loading a bundle, which builds it again, asks nothing of a host, and what
+    /// is hashed has been written by who signs.
+    places: HashMap<T, u32, FxBuildHasher>,
 }
 
-/// Loading a bundle, which builds it again, asks nothing of a host, not even a seed.
-type Seedless = BuildHasherDefault<DefaultHasher>;
-
-impl<T: Eq + Hash> Distinct<T> {
+impl<T: Copy + Eq + Hash> Distinct<T> {
     /// None yet, and about so many to come.
     pub(super) fn of_many(values: usize) -> Self {
         Self {
-            places: HashMap::with_capacity_and_hasher(values, Seedless::default()),
+            list: Vec::with_capacity(values),
+            places: HashMap::with_capacity_and_hasher(values, FxBuildHasher),
         }
     }
 
     pub(super) fn reference(&mut self, value: T) -> u32 {
-        let next = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        next.saturating_sub(*self.places.entry(value).or_insert(next))
+        let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        let place = *self.places.entry(value).or_insert(next);
+        if place == next {
+            self.list.push(value);
+        }
+        next.saturating_sub(place)
     }
 
     pub(super) fn into_list(self) -> Vec<T> {
-        let mut list: Vec<(T, u32)> = self.places.into_iter().collect();
-        list.sort_unstable_by_key(|(_, place)| *place);
-        list.into_iter().map(|(value, _)| value).collect()
+        self.list
     }
 }
 
