@@ -25,6 +25,10 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use tidegate_measure::report::{self, Report};
 
+/// As the `tidegate` command has it, for all contestants alike.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, Parser)]
 #[command(about = "The speed of the gateway, as ratios")]
 struct Arguments {

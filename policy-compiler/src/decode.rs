@@ -25,7 +25,7 @@ pub(crate) trait Decode: Sized {
     const REQUIRED: bool = true;
 
     /// Reads a value; `None` where it cannot be, which is reported.
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self>;
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self>;
 
     /// What an absent field means: an error, unless the type says otherwise.
     fn absent(name: &str, record: Span, diagnostics: &mut Diagnostics) -> Option<Self> {
@@ -39,7 +39,7 @@ pub(crate) trait Decode: Sized {
 
 /// Reports a value of the wrong type.
 pub(crate) fn wrong_type<T>(
-    node: &Node,
+    node: &Node<'_>,
     expected: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<T> {
@@ -63,7 +63,7 @@ pub(crate) fn wrong_type<T>(
 impl<T: Decode> Decode for Option<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         T::decode(node, diagnostics).map(Some)
     }
 
@@ -76,7 +76,7 @@ impl<T: Decode> Decode for Option<T> {
 impl<T: Decode> Decode for Box<T> {
     const REQUIRED: bool = T::REQUIRED;
 
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         T::decode(node, diagnostics).map(Self::new)
     }
 
@@ -88,16 +88,17 @@ impl<T: Decode> Decode for Box<T> {
 impl<T: Decode> Decode for Vec<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Sequence(items) = node.kind else {
             return wrong_type(&node, "a list", diagnostics);
         };
-        Some(
+        let mut decoded = Self::with_capacity(items.len());
+        decoded.extend(
             items
                 .into_iter()
-                .filter_map(|item| T::decode(item, diagnostics))
-                .collect(),
-        )
+                .filter_map(|item| T::decode(item, diagnostics)),
+        );
+        Some(decoded)
     }
 
     fn absent(_: &str, _: Span, _: &mut Diagnostics) -> Option<Self> {
@@ -106,16 +107,16 @@ impl<T: Decode> Decode for Vec<T> {
 }
 
 impl Decode for String {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Text(text) = node.kind else {
             return wrong_type(&node, "text", diagnostics);
         };
-        Some(text)
+        Some(text.into_owned())
     }
 }
 
 impl Decode for bool {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Bool(value) = node.kind else {
             return wrong_type(&node, "`true` or `false`", diagnostics);
         };
@@ -124,7 +125,7 @@ impl Decode for bool {
 }
 
 impl Decode for u64 {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Integer(value) = node.kind else {
             return wrong_type(&node, "a whole number", diagnostics);
         };
@@ -133,7 +134,7 @@ impl Decode for u64 {
 }
 
 impl<T: Decode> Decode for Spanned<T> {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let span = node.span;
         let value = T::decode(node, diagnostics)?;
         Some(Self { value, span })
@@ -159,7 +160,7 @@ impl<T: JsonSchema> JsonSchema for Spanned<T> {
 pub(crate) struct OneOrMany<T>(pub(crate) Vec<T>);
 
 impl<T: Decode> Decode for OneOrMany<T> {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(node.kind, Kind::Sequence(_)) {
             return Vec::decode(node, diagnostics).map(Self);
         }
@@ -183,7 +184,11 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
 }
 
 /// Reports a field that a record does not have.
-pub(crate) fn unknown_field(key: &Spanned<String>, fields: &[&str], diagnostics: &mut Diagnostics) {
+pub(crate) fn unknown_field(
+    key: &Spanned<Cow<'_, str>>,
+    fields: &[&str],
+    diagnostics: &mut Diagnostics,
+) {
     let message = format!("there is no field `{}` here", key.value);
     let diagnostic = Diagnostic::error("unknown-field", key.span, message);
     diagnostics.push(diagnostic.suggest(&key.value, fields.iter().copied()));
@@ -214,7 +219,7 @@ macro_rules! record {
 
         impl $crate::decode::Decode for $name {
             fn decode(
-                node: $crate::yaml::Node,
+                node: $crate::yaml::Node<'_>,
                 diagnostics: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let $crate::yaml::Kind::Mapping(entries) = node.kind else {
@@ -222,7 +227,7 @@ macro_rules! record {
                 };
                 $(let mut $field: Option<Option<$type>> = None;)+
                 for (key, value) in entries {
-                    match key.value.as_str() {
+                    match &*key.value {
                         $(field if field == $crate::decode::record!(@key $field $($key)?) => {
                             $field = Some($crate::decode::Decode::decode(value, diagnostics));
                         })+

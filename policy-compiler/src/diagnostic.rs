@@ -158,7 +158,7 @@ impl Diagnostics {
     /// In the order of the places.
     pub fn sort(&mut self) {
         self.0
-            .sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start));
+            .sort_by_key(|diagnostic| (diagnostic.span.file(), diagnostic.span.start()));
     }
 
     /// One after the other.

@@ -78,7 +78,7 @@ fn layout(text: &str) -> Result<String, String> {
 }
 
 /// The values of a file; `None` for an empty one.
-fn parse(source: &Source) -> Result<Option<Node>, FormatError> {
+fn parse(source: &Source) -> Result<Option<Node<'_>>, FormatError> {
     let mut diagnostics = Diagnostics::default();
     let node = yaml::parse(0, source, &mut diagnostics);
     if diagnostics.has_errors() {
@@ -89,7 +89,7 @@ fn parse(source: &Source) -> Result<Option<Node>, FormatError> {
 }
 
 /// Whether two values are the same, wherever they stand.
-fn same(one: &Node, other: &Node) -> bool {
+fn same(one: &Node<'_>, other: &Node<'_>) -> bool {
     match (&one.kind, &other.kind) {
         (Kind::Sequence(one), Kind::Sequence(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
@@ -120,9 +120,9 @@ fn same(one: &Node, other: &Node) -> bool {
 
 /// Every comment: from a `#` that begins a word (YAML 1.2 §6.6), outside all values, to the end of
 /// its line.
-fn comments<'t>(text: &'t str, root: Option<&Node>) -> Vec<&'t str> {
+fn comments<'t>(text: &'t str, root: Option<&Node<'_>>) -> Vec<&'t str> {
     let mut values = Vec::new();
-    let mut open: Vec<&Node> = root.into_iter().collect();
+    let mut open: Vec<&Node<'_>> = root.into_iter().collect();
     while let Some(node) = open.pop() {
         match &node.kind {
             Kind::Sequence(items) => open.extend(items),
@@ -135,11 +135,11 @@ fn comments<'t>(text: &'t str, root: Option<&Node>) -> Vec<&'t str> {
             }
         }
     }
-    values.sort_by_key(|span| span.start);
+    values.sort_by_key(|span| span.start());
     let in_value = |at: usize| {
-        let begun = values.partition_point(|span| span.start <= at);
+        let begun = values.partition_point(|span| span.start() <= at);
         let last = begun.checked_sub(1).and_then(|last| values.get(last));
-        last.is_some_and(|span| at < span.end)
+        last.is_some_and(|span| at < span.end())
     };
     let mut found = Vec::new();
     let mut begin = 0;

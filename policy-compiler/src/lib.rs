@@ -70,11 +70,7 @@ pub fn compile(sources: &[Source]) -> Output {
             Some(node) => policies.extend(Spanned::<Policy>::decode(node, &mut diagnostics)),
             None if diagnostics.has_errors() => {}
             None => {
-                let span = source::Span {
-                    file,
-                    start: 0,
-                    end: 0,
-                };
+                let span = source::Span::new(file, 0..0);
                 diagnostics.push(
                     Diagnostic::error("missing-field", span, "the file is empty")
                         .help("begin with `tidegate: v1`"),

@@ -107,7 +107,7 @@ impl Context<'_> {
     fn read(&mut self, name: &Spanned<String>) -> Option<Vec<u8>> {
         let policy = self
             .sources
-            .get(name.span.file)
+            .get(name.span.file())
             .map_or(Path::new(""), |source| &source.path);
         let path: PathBuf = policy.parent().unwrap_or(Path::new("")).join(&name.value);
         let too_large =

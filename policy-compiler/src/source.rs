@@ -1,5 +1,6 @@
 //! Source files and places in them.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,12 +21,9 @@ pub struct Source {
 /// A place in a source: octets `start..end` of the file of that index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The file, by its index among the sources.
-    pub file: usize,
-    /// The first octet.
-    pub start: usize,
-    /// The octet after the last.
-    pub end: usize,
+    file: u32,
+    start: u32,
+    end: u32,
 }
 
 /// A place as people name it. Lines and columns count from one; columns count characters.
@@ -40,11 +38,54 @@ pub struct Place {
 }
 
 impl Span {
+    /// Octets of a file. What is beyond 4 GiB, as no file is, becomes that.
+    pub fn new(file: usize, octets: Range<usize>) -> Self {
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            file: number(file),
+            start: number(octets.start),
+            end: number(octets.end),
+        }
+    }
+
+    /// The file, by its index among the sources.
+    pub fn file(self) -> usize {
+        usize::try_from(self.file).unwrap_or(usize::MAX)
+    }
+
+    /// The first octet.
+    pub fn start(self) -> usize {
+        usize::try_from(self.start).unwrap_or(usize::MAX)
+    }
+
+    /// The octet after the last.
+    pub fn end(self) -> usize {
+        usize::try_from(self.end).unwrap_or(usize::MAX)
+    }
+
+    /// From here to the end of another in the same file.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self {
+            end: other.end,
+            ..self
+        }
+    }
+
+    /// The place behind it.
+    #[must_use]
+    pub fn behind(self) -> Self {
+        Self {
+            start: self.end,
+            ..self
+        }
+    }
+
     /// Where the span begins.
     pub fn place(self, sources: &[Source]) -> Place {
-        let source = sources.get(self.file);
+        let source = sources.get(self.file());
         let text = source.map_or("", |source| &source.text);
-        let before = text.get(..self.start).unwrap_or(text);
+        let before = text.get(..self.start()).unwrap_or(text);
         let line_start = before
             .rfind('\n')
             .map_or(0, |newline| newline.saturating_add(1));
@@ -153,10 +194,11 @@ fn read_file(path: &Path) -> Result<Source, SourceError> {
 
 /// The digest that a bundle names as its source.
 pub fn digest(sources: &[Source]) -> Digest {
-    let mut all = Vec::new();
-    for source in sources {
-        all.extend_from_slice(&source.text.len().to_be_bytes());
-        all.extend_from_slice(source.text.as_bytes());
-    }
-    Digest::of(&all)
+    let lengths: Vec<_> = sources
+        .iter()
+        .map(|source| source.text.len().to_be_bytes())
+        .collect();
+    let parts = lengths.iter().zip(sources);
+    let parts = parts.flat_map(|(length, source)| [length.as_slice(), source.text.as_bytes()]);
+    Digest::of_parts(parts)
 }

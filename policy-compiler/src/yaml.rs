@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -16,26 +17,30 @@ const MAX_DEPTH: usize = 64;
 /// The most values in a file.
 const MAX_NODES: usize = 200_000;
 
-/// A value.
+/// A value. Texts are the file's own, where they stand in it as they are: a tree of ten thousand
+/// routes has no copies.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub(crate) struct Node<'t> {
     pub(crate) span: Span,
-    pub(crate) kind: Kind,
+    pub(crate) kind: Kind<'t>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum Kind<'t> {
     Null,
     Bool(bool),
     Integer(u64),
     /// Another plain number: negative, or with a fraction.
     Number(serde_json::Number),
-    Text(String),
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Spanned<String>, Node)>),
+    Text(Cow<'t, str>),
+    Sequence(Vec<Node<'t>>),
+    Mapping(Vec<Entry<'t>>),
 }
 
-impl Node {
+/// A key and its value.
+pub(crate) type Entry<'t> = (Spanned<Cow<'t, str>>, Node<'t>);
+
+impl Node<'_> {
     /// What the value is, for a message.
     pub(crate) fn describe(&self) -> &'static str {
         match self.kind {
@@ -50,8 +55,13 @@ impl Node {
 }
 
 /// Parses a file; `None` where it is beyond use, which is reported.
-pub(crate) fn parse(file: usize, source: &Source, diagnostics: &mut Diagnostics) -> Option<Node> {
+pub(crate) fn parse<'t>(
+    file: usize,
+    source: &'t Source,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node<'t>> {
     let mut builder = Builder {
+        text: &source.text,
         offsets: Offsets::of(&source.text),
         file,
         nodes: 0,
@@ -75,43 +85,40 @@ fn too_deep(span: Span) -> Diagnostic {
 
 type Fatal = Box<Diagnostic>;
 
-struct Builder {
+struct Builder<'t> {
+    text: &'t str,
     offsets: Offsets,
     file: usize,
     nodes: usize,
 }
 
 /// A collection that is being filled.
-enum Open {
-    Sequence(Span, Vec<Node>),
-    Mapping(Span, Entries, Option<Spanned<String>>),
+enum Open<'t> {
+    Sequence(Span, Vec<Node<'t>>),
+    Mapping(Span, Entries<'t>, Option<Spanned<Cow<'t, str>>>),
 }
 
 /// The entries of a mapping, each key once.
 #[derive(Default)]
-struct Entries {
-    entries: Vec<(Spanned<String>, Node)>,
+struct Entries<'t> {
+    entries: Vec<Entry<'t>>,
     /// Where the keys are, once they are more than [`Self::FEW`].
-    places: HashMap<String, usize>,
+    places: HashMap<Cow<'t, str>, usize, FxBuildHasher>,
 }
 
-impl Builder {
+impl<'t> Builder<'t> {
     fn document(
         &mut self,
         parser: &mut Parser<'_, saphyr_parser::StrInput<'_>>,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Option<Node>, Fatal> {
-        let mut open: Vec<Open> = Vec::new();
+    ) -> Result<Option<Node<'t>>, Fatal> {
+        let mut open: Vec<Open<'t>> = Vec::new();
         let mut root = None;
         let mut documents = 0;
         for event in parser {
             let (event, marks) = event.map_err(|error| {
                 let at = self.offsets.octet(error.marker().index());
-                let span = Span {
-                    file: self.file,
-                    start: at,
-                    end: at,
-                };
+                let span = Span::new(self.file, at..at);
                 Diagnostic::error(
                     "yaml-syntax",
                     span,
@@ -139,7 +146,7 @@ impl Builder {
                     refuse_properties(anchor, tag.is_some(), span)?;
                     Some(Node {
                         span,
-                        kind: scalar(text, style),
+                        kind: scalar(self.own(&text, span), style),
                     })
                 }
                 Event::SequenceStart(anchor, tag) => {
@@ -177,14 +184,23 @@ impl Builder {
         Ok(root)
     }
 
+    /// A text as the file has it, in place of the parser's copy, which has room for more.
+    fn own(&self, text: &str, span: Span) -> Cow<'t, str> {
+        let written = |start: usize, end: usize| {
+            let written = self.text.get(start..end)?;
+            (written == text).then_some(Cow::Borrowed(written))
+        };
+        // Between quotes, or without any.
+        let quoted = || written(span.start().checked_add(1)?, span.end().checked_sub(1)?);
+        written(span.start(), span.end())
+            .or_else(quoted)
+            .unwrap_or_else(|| Cow::Owned(text.to_owned()))
+    }
+
     fn span(&self, marks: saphyr_parser::Span) -> Span {
         let start = self.offsets.octet(marks.start.index());
         let end = self.offsets.octet(marks.end.index());
-        Span {
-            file: self.file,
-            start,
-            end: end.max(start),
-        }
+        Span::new(self.file, start..end.max(start))
     }
 }
 
@@ -213,31 +229,25 @@ fn refuse_properties(anchor: usize, tagged: bool, span: Span) -> Result<(), Fata
     Ok(())
 }
 
-fn close(collection: Open, end: Span) -> Node {
+fn close(collection: Open<'_>, end: Span) -> Node<'_> {
     match collection {
         Open::Sequence(start, items) => Node {
-            span: Span {
-                end: end.end,
-                ..start
-            },
+            span: start.to(end),
             kind: Kind::Sequence(items),
         },
         Open::Mapping(start, entries, _) => Node {
-            span: Span {
-                end: end.end,
-                ..start
-            },
+            span: start.to(end),
             kind: Kind::Mapping(entries.entries),
         },
     }
 }
 
-fn as_key(node: Node) -> Result<Spanned<String>, Fatal> {
+fn as_key(node: Node<'_>) -> Result<Spanned<Cow<'_, str>>, Fatal> {
     let Node { span, kind } = node;
     let value = match kind {
         Kind::Text(text) => text,
-        Kind::Integer(number) => number.to_string(),
-        Kind::Bool(value) => value.to_string(),
+        Kind::Integer(number) => number.to_string().into(),
+        Kind::Bool(value) => value.to_string().into(),
         Kind::Null | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
             return Err(Diagnostic::error("yaml-syntax", span, "a key must be text").into());
         }
@@ -245,11 +255,11 @@ fn as_key(node: Node) -> Result<Spanned<String>, Fatal> {
     Ok(Spanned { value, span })
 }
 
-impl Entries {
+impl<'t> Entries<'t> {
     /// So many keys are compared faster than looked up.
     const FEW: usize = 16;
 
-    fn add(&mut self, key: Spanned<String>, node: Node, diagnostics: &mut Diagnostics) {
+    fn add(&mut self, key: Spanned<Cow<'t, str>>, node: Node<'t>, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.place(&key.value) {
             let message = format!("the key `{}` stands twice", key.value);
             diagnostics.push(
@@ -277,23 +287,28 @@ impl Entries {
 }
 
 /// The core schema (YAML 1.2 §10.3.2), as far as a policy needs it.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Kind {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Kind<'_> {
     if !matches!(style, ScalarStyle::Plain) {
-        return Kind::Text(text.into_owned());
+        return Kind::Text(text);
     }
-    match &*text {
-        "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
-        "true" | "True" | "TRUE" => Kind::Bool(true),
-        "false" | "False" | "FALSE" => Kind::Bool(false),
-        plain => {
-            if let Ok(number) = plain.parse::<u64>() {
+    // Nearly all are text, which the first octet tells of most.
+    match text.as_bytes().first() {
+        None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F') => match &*text {
+            "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
+            "true" | "True" | "TRUE" => Kind::Bool(true),
+            "false" | "False" | "FALSE" => Kind::Bool(false),
+            _ => Kind::Text(text),
+        },
+        Some(b'0'..=b'9' | b'-' | b'+' | b'.') => {
+            if let Ok(number) = text.parse::<u64>() {
                 Kind::Integer(number)
-            } else if let Some(number) = number(plain) {
+            } else if let Some(number) = number(&text) {
                 Kind::Number(number)
             } else {
-                Kind::Text(text.into_owned())
+                Kind::Text(text)
             }
         }
+        Some(_) => Kind::Text(text),
     }
 }
 

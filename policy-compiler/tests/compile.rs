@@ -5,10 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use matchit::Router;
 use proptest::prelude::*;
 use tidegate_policy_compiler::source::{self, Source};
 use tidegate_policy_compiler::{Output, compile, diagnostic, offline};
 use tidegate_shared::bundle::PathEntry;
+use tidegate_shared::pattern::PathPattern;
 use tidegate_shared::trust::SigningKey;
 
 fn policies() -> PathBuf {
@@ -127,6 +129,20 @@ tests:
 }
 
 proptest! {
+    /// The compiler puts such paths into no router to see that it takes them.
+    #[test]
+    fn a_router_takes_all_paths_whose_parameters_are_whole_segments(paths in prop::collection::btree_set("(/(a|b|ab|\\{p\\})){1,6}/?", 1..40)) {
+        let mut router = Router::new();
+        for path in paths {
+            let segments = path.split('/').enumerate();
+            let named = segments.map(|(index, segment)| segment.replace('p', &format!("p{index}")));
+            let pattern: PathPattern = named.collect::<Vec<_>>().join("/").parse().unwrap();
+            for path in pattern.router_paths() {
+                prop_assert!(router.insert(path, ()).is_ok(), "{}", pattern);
+            }
+        }
+    }
+
     /// Beside a path stand exactly those that overlap it and are less specific.
     #[test]
     fn a_path_knows_which_others_to_try(paths in prop::collection::btree_set("(/(a|b|\\{p\\}|v\\{p\\}|\\{p\\}c)){1,3}(/\\*)?", 1..9)) {

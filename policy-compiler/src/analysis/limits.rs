@@ -79,7 +79,7 @@ fn refuses_before(ir: &Ir, first: &Limit, then: &Limit) -> bool {
     let defined = |limit: &Limit| {
         ir.limits
             .get(&limit.name)
-            .map(|span| (span.file, span.start))
+            .map(|span| (span.file(), span.start()))
     };
     holds(first, then) && (!holds(then, first) || defined(first) < defined(then))
 }

@@ -21,7 +21,7 @@ pub(super) fn reachable(ir: &Ir) -> Vec<Diagnostic> {
             continue;
         };
         let (_, names) = opened
-            .entry((span.file, span.start))
+            .entry((span.file(), span.start()))
             .or_insert_with(|| (span, Vec::new()));
         // A route stands on each of its hosts.
         if !names.contains(&route.name.as_str()) {

@@ -13,22 +13,22 @@ use crate::yaml::{Kind, Node};
 pub(crate) struct Json(pub(crate) serde_json::Value);
 
 impl Decode for Json {
-    fn decode(node: Node, _: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, _: &mut Diagnostics) -> Option<Self> {
         Some(Self(json(node)))
     }
 }
 
-fn json(node: Node) -> serde_json::Value {
+fn json(node: Node<'_>) -> serde_json::Value {
     match node.kind {
         Kind::Null => serde_json::Value::Null,
         Kind::Bool(value) => value.into(),
         Kind::Integer(number) => number.into(),
         Kind::Number(number) => number.into(),
-        Kind::Text(text) => text.into(),
+        Kind::Text(text) => text.into_owned().into(),
         Kind::Sequence(items) => items.into_iter().map(json).collect(),
         Kind::Mapping(entries) => entries
             .into_iter()
-            .map(|(key, node)| (key.value, json(node)))
+            .map(|(key, node)| (key.value.into_owned(), json(node)))
             .collect(),
     }
 }

@@ -85,12 +85,19 @@ impl<T> IntoIterator for Named<T> {
 impl<T: Decode> Decode for Named<T> {
     const REQUIRED: bool = false;
 
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Kind::Mapping(nodes) = node.kind else {
             return wrong_type(&node, "a mapping of names", diagnostics);
         };
-        let mut named = Self::default();
+        let mut named = Self {
+            entries: Vec::with_capacity(nodes.len()),
+            broken: Vec::new(),
+        };
         for (name, node) in nodes {
+            let name = Spanned {
+                value: name.value.into_owned(),
+                span: name.span,
+            };
             match T::decode(node, diagnostics) {
                 Some(definition) => named.entries.push((name, definition)),
                 None => named.broken.push(name.value),

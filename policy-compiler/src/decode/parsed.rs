@@ -23,7 +23,7 @@ impl<T> std::ops::Deref for Parsed<T> {
 }
 
 impl<T: FromStr<Err: std::fmt::Display>> Decode for Parsed<T> {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         // A number here mostly lacks its unit, which quotes would not give it.
         if let Kind::Integer(number) = node.kind
             && let Err(error) = number.to_string().parse::<T>()

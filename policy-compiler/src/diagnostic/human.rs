@@ -36,8 +36,8 @@ fn report<'d>(diagnostic: &'d Diagnostic, sources: &'d [Source]) -> Vec<Group<'d
     let annotations: Vec<_> = std::iter::once(primary).chain(related).collect();
     let mut files: Vec<usize> = Vec::new();
     for (span, ..) in &annotations {
-        if !files.contains(&span.file) {
-            files.push(span.file);
+        if !files.contains(&span.file()) {
+            files.push(span.file());
         }
     }
     let mut group = Group::with_title(title);
@@ -46,7 +46,7 @@ fn report<'d>(diagnostic: &'d Diagnostic, sources: &'d [Source]) -> Vec<Group<'d
             continue;
         };
         let mut snippet = Snippet::source(&source.text).path(source.path.display().to_string());
-        for (span, kind, label) in annotations.iter().filter(|(span, ..)| span.file == file) {
+        for (span, kind, label) in annotations.iter().filter(|(span, ..)| span.file() == file) {
             snippet = snippet.annotation(kind.span(within(*span, source)).label(*label));
         }
         group = group.element(snippet);
@@ -59,7 +59,7 @@ fn report<'d>(diagnostic: &'d Diagnostic, sources: &'d [Source]) -> Vec<Group<'d
 
 /// The span, cut to its first line: a whole mapping underlined says less than its beginning.
 fn within(span: Span, source: &Source) -> std::ops::Range<usize> {
-    let text = source.text.get(span.start..span.end).unwrap_or("");
+    let text = source.text.get(span.start()..span.end()).unwrap_or("");
     let first_line = text.lines().next().unwrap_or("").trim_end();
-    span.start..span.start.saturating_add(first_line.len())
+    span.start()..span.start().saturating_add(first_line.len())
 }

@@ -62,8 +62,8 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source]) -> String {
 
 fn place(span: Span, sources: &[Source]) -> Place {
     let text = sources
-        .get(span.file)
-        .and_then(|source| source.text.get(span.start..span.end));
+        .get(span.file())
+        .and_then(|source| source.text.get(span.start()..span.end()));
     Place {
         place: span.place(sources),
         text: text.unwrap_or("").to_owned(),

@@ -71,11 +71,7 @@ struct Location {
 
 fn location(span: Span, label: &str, sources: &[Source]) -> Location {
     let from = span.place(sources);
-    let end = Span {
-        start: span.end,
-        ..span
-    };
-    let to = end.place(sources);
+    let to = span.behind().place(sources);
     Location {
         id: None,
         physical_location: json!({

@@ -8,11 +8,12 @@ use std::cmp::Reverse;
 
 use http::Method;
 use matchit::Router;
+use smallvec::SmallVec;
 use tidegate_shared::bundle::{
-    FieldPredicate, FieldTest, HostRoutes, KeyPart, PathEntry, Route, Tables, TemplatePart,
+    FieldPredicate, FieldTest, HostRoutes, KeyPart, Limit, PathEntry, Route, Tables, TemplatePart,
 };
 use tidegate_shared::method::MethodSet;
-use tidegate_shared::pattern::PathPattern;
+use tidegate_shared::pattern::{PathPattern, Segment};
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
@@ -36,10 +37,17 @@ pub(super) fn arrange(
 ) -> HostRoutes {
     // Patterns that differ only in their parameters' names are one path. Routes are large: places
     // are sorted in their stead, and in the end decide between equals.
+    let skeletons = routes.iter().map(|placed| placed.pattern.skeleton());
+    let skeletons: Vec<String> = skeletons.collect();
+    let common = common_beginning(skeletons.iter().map(String::as_str));
     let mut order: Vec<_> = routes
         .iter()
+        .zip(&skeletons)
         .enumerate()
-        .map(|(place, placed)| (placed.pattern.skeleton(), rank(&placed.route), place))
+        .map(|(place, (placed, skeleton))| {
+            let beyond = beyond(skeleton, common);
+            (beyond, skeleton.as_str(), rank(&placed.route), place)
+        })
         .collect();
     order.sort_unstable();
     let mut routes: Vec<Option<Placed>> = routes.into_iter().map(Some).collect();
@@ -48,19 +56,24 @@ pub(super) fn arrange(
         routes: Vec::with_capacity(routes.len()),
     };
     let mut spans = Vec::new();
-    for of_path in order.chunk_by(|(one, ..), (other, ..)| one == other) {
-        let of_path = of_path.iter();
-        let placed: Vec<Placed> = of_path
-            .filter_map(|(.., place)| routes.get_mut(*place)?.take())
+    for of_path in order.chunk_by(|(_, one, ..), (_, other, ..)| one == other) {
+        let places = of_path.iter().map(|(.., place)| *place);
+        let placed: SmallVec<[&Placed; 4]> = places
+            .clone()
+            .filter_map(|place| routes.get(place)?.as_ref())
             .collect();
         check_shadows(&placed, cx);
-        let Some(first) = placed.first() else {
+        let first = placed.first();
+        let Some((pattern, span)) = first.map(|first| (first.pattern.clone(), first.span)) else {
             continue;
         };
-        let pattern = first.pattern.clone();
-        spans.push(first.span);
-        let mut indexes = Vec::new();
-        for mut placed in placed {
+        drop(placed);
+        spans.push(span);
+        let mut indexes = Vec::with_capacity(of_path.len());
+        for place in places {
+            let Some(mut placed) = routes.get_mut(place).and_then(Option::take) else {
+                continue;
+            };
             rename_parameters(&mut placed, &pattern, tables);
             indexes.extend(u32::try_from(arranged.routes.len()).ok());
             arranged.routes.push(placed.route);
@@ -74,6 +87,28 @@ pub(super) fn arrange(
     check_router(&arranged, &spans, cx);
     overlap::link(&mut arranged, &spans, cx);
     arranged
+}
+
+/// How many octets all of some texts begin with, the same in each.
+fn common_beginning<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
+    let common = |one: &'t str, other: &str| {
+        let pairs = one.bytes().zip(other.bytes());
+        let common = pairs.take_while(|(one, other)| one == other).count();
+        one.get(..common).unwrap_or_default()
+    };
+    texts.reduce(common).map_or(0, str::len)
+}
+
+/// What follows there, as a number that is in the order of the texts: most of the comparisons of a
+/// sort need no more.
+fn beyond(text: &str, common: usize) -> u64 {
+    let mut octets = [0; 8];
+    let rest = text.bytes().skip(common);
+    octets
+        .iter_mut()
+        .zip(rest)
+        .for_each(|(own, octet)| *own = octet);
+    u64::from_be_bytes(octets)
 }
 
 /// Most specific first (Gateway API, `HTTPRouteRule`): an explicit method before any, an explicit
@@ -90,10 +125,10 @@ fn rank(route: &Route) -> (bool, bool, Reverse<usize>, Reverse<usize>) {
 }
 
 /// Finds routes of one path that another, which is tried before, leaves nothing for.
-fn check_shadows(placed: &[Placed], cx: &mut Context<'_>) {
+fn check_shadows(placed: &[&Placed], cx: &mut Context<'_>) {
     for (index, later) in placed.iter().enumerate() {
         let before = placed.iter().take(index);
-        let wider = |earlier: &&Placed| {
+        let wider = |earlier: &&&Placed| {
             follow(&later.route.headers, &earlier.route.headers)
                 && follow(&later.route.query, &earlier.route.query)
         };
@@ -190,7 +225,11 @@ fn rename_parameters(placed: &mut Placed, pattern: &PathPattern, tables: &mut Ta
         let limit = usize::try_from(*index)
             .ok()
             .and_then(|at| tables.limits.get(at));
-        let mut renamed = limit.cloned();
+        let by_path = |limit: &&Limit| {
+            let mut parts = limit.key.iter();
+            parts.any(|part| matches!(part, KeyPart::PathParameter(_)))
+        };
+        let mut renamed = limit.filter(by_path).cloned();
         for part in renamed.iter_mut().flat_map(|limit| &mut limit.key) {
             if let KeyPart::PathParameter(name) = part {
                 rename(name);
@@ -209,12 +248,19 @@ fn rename_parameters(placed: &mut Placed, pattern: &PathPattern, tables: &mut Ta
 }
 
 /// Puts every path into the routers that the gateway will build, to see that they take it.
+///
+/// It takes any number of complete paths that differ in their skeletons, where each parameter is a
+/// whole segment.
 fn check_router(arranged: &HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
     let (mut complete, mut prefixes) = (Router::new(), Router::new());
+    let all_whole = arranged.paths.iter().all(|entry| is_whole(&entry.pattern));
     let mut conflicts = 0_usize;
     for (index, (entry, span)) in arranged.paths.iter().zip(spans).enumerate() {
         if conflicts == MAX_CONFLICTS {
             break;
+        }
+        if all_whole && !entry.pattern.is_prefix() {
+            continue;
         }
         let router = if entry.pattern.is_prefix() {
             &mut prefixes
@@ -244,6 +290,15 @@ fn check_router(arranged: &HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
             None => diagnostic,
         });
     }
+}
+
+/// Whether every parameter is a whole segment.
+fn is_whole(pattern: &PathPattern) -> bool {
+    let mut segments = pattern.segments();
+    segments.all(|segment| match segment {
+        Segment::Literal(_) => true,
+        Segment::Parameter { before, after, .. } => before.is_empty() && after.is_empty(),
+    })
 }
 
 /// Whether a router that holds nothing else refuses two paths.

@@ -1,9 +1,10 @@
 //! The compiled policy, before it is encoded: what commands that run or change a policy work on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use rustc_hash::FxBuildHasher;
 use tidegate_shared::bundle::{
     Bundle, FORMAT_VERSION, Header, HostRoutes, HostSection, InvalidBundle, Tables,
 };
@@ -28,7 +29,7 @@ pub struct Ir {
     /// The routes of each host. Invariant: sorted by host, without repetition.
     pub hosts: Vec<(HostPattern, HostRoutes)>,
     /// Where each route stands in the sources, by its name.
-    pub places: BTreeMap<String, RoutePlaces>,
+    pub places: HashMap<String, RoutePlaces, FxBuildHasher>,
     /// Where each limit is defined, by its name.
     pub limits: BTreeMap<String, Span>,
     /// What the policy pins and that is good for a time only.
@@ -79,7 +80,7 @@ impl Ir {
             source: bundle.header.source,
             tables: bundle.tables,
             hosts,
-            places: BTreeMap::new(),
+            places: HashMap::default(),
             limits: BTreeMap::new(),
             expiries: Vec::new(),
             tests: Vec::new(),

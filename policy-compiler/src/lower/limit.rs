@@ -95,6 +95,14 @@ pub(super) fn lower(
     tables: &mut Tables,
     cx: &mut Context<'_>,
 ) -> Option<u32> {
+    if says_everywhere_the_same(limit) {
+        // The name is its alone, and it need not be made again for each of ten thousand routes.
+        let known = tables.limits.iter().position(|own| own.name == name.value);
+        if let Some((index, known)) = known.and_then(|at| Some((at, tables.limits.get(at)?))) {
+            fits(name, known, asked, cx);
+            return u32::try_from(index).ok();
+        }
+    }
     let stated = limit.key.iter().flat_map(|keys| &keys.0);
     let keys = stated.filter_map(|key| match &key.value {
         LimitKey::Global => None,
@@ -154,6 +162,15 @@ pub(super) fn lower(
         tables.limits.len().saturating_sub(1)
     });
     u32::try_from(index).ok()
+}
+
+/// Whether nothing of a limit depends on the route that it stands on.
+fn says_everywhere_the_same(limit: &Limit) -> bool {
+    let mut keys = limit.key.iter().flat_map(|keys| &keys.0);
+    let scope = limit.scope.as_ref().map(|scope| scope.value);
+    matches!(scope, None | Some(LimitScope::Gateway))
+        && !matches!(limit.cost, Some(LimitCost::Expression(_)))
+        && keys.all(|key| !matches!(key.value, LimitKey::Expression(_)))
 }
 
 /// Whether the route has what the limit counts by.

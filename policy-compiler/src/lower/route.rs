@@ -4,8 +4,10 @@ mod reply;
 mod scope;
 mod served;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
+use rustc_hash::FxBuildHasher;
 use tidegate_shared::bundle::{HostRoutes, Tables};
 use tidegate_shared::host::HostPattern;
 use tidegate_shared::path;
@@ -14,7 +16,7 @@ use tidegate_shared::pattern::PathPattern;
 use super::arrange::{self, Placed};
 use super::ir::RoutePlaces;
 use super::{Context, places};
-use crate::decode::Named;
+use crate::decode::{Named, Parsed};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::{Api, Policy};
 use scope::Scope;
@@ -27,10 +29,24 @@ pub(super) fn lower(
     cx: &mut Context<'_>,
 ) -> (
     Vec<(HostPattern, HostRoutes)>,
-    BTreeMap<String, RoutePlaces>,
+    HashMap<String, RoutePlaces, FxBuildHasher>,
 ) {
-    let mut hosts: BTreeMap<HostPattern, Vec<Placed>> = BTreeMap::new();
-    let mut places: BTreeMap<String, RoutePlaces> = BTreeMap::new();
+    let mut hosts = BTreeMap::new();
+    let mut count = 0_usize;
+    for (_, api) in apis.iter() {
+        count = count.saturating_add(api.routes.len());
+        for host in own_hosts(api, policy).into_iter().flatten() {
+            let routes: &mut usize = hosts.entry(host.value.clone()).or_default();
+            *routes = routes.saturating_add(api.routes.len());
+        }
+    }
+    // Routes are large: nothing of them should have to move for want of room.
+    let mut hosts: BTreeMap<HostPattern, Vec<Placed>> = hosts
+        .into_iter()
+        .map(|(host, routes)| (host, Vec::with_capacity(routes)))
+        .collect();
+    let mut places: HashMap<String, RoutePlaces, _> =
+        HashMap::with_capacity_and_hasher(count, FxBuildHasher);
     // Each API goes when its routes are made, so that not all of both are there at once.
     for (name, api) in apis {
         if api.routes.is_empty() {
@@ -40,8 +56,7 @@ pub(super) fn lower(
                 format!("the API `{}` has no routes", name.value),
             );
         }
-        let own = api.hosts.as_ref().or(policy.hosts.as_ref());
-        let Some(own) = own.filter(|hosts| !hosts.is_empty()) else {
+        let Some(own) = own_hosts(&api, policy) else {
             cx.diagnostics.push(
                 Diagnostic::error(
                     "missing-field",
@@ -59,30 +74,38 @@ pub(super) fn lower(
             base: base(&api, cx),
         };
         let inherited = scope.cors(tables, cx);
-        let mut served = Vec::with_capacity(api.routes.len());
+        let Some((first, others)) = own.split_first() else {
+            continue;
+        };
+        let served = hosts.entry(first.value.clone()).or_default();
+        let before = served.len();
         for route in &api.routes {
             let Some(placed) = scope.place(route, inherited, tables, cx) else {
                 continue;
             };
-            let stands = places::of(route, &api, placed.span);
-            if let Some(first) = places.insert(placed.route.name.clone(), stands) {
-                let message = format!("two routes are called `{}`", placed.route.name);
-                cx.diagnostics.push(
-                    Diagnostic::error("duplicate-route", placed.span, message)
-                        .label("again here")
-                        .related(first.path, "first here")
-                        .help("make them differ, or give one another `name`"),
-                );
-                continue;
+            match places.entry(placed.route.name.clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(places::of(route, &api, placed.span));
+                    served.push(placed);
+                }
+                Entry::Occupied(first) => {
+                    let message = format!("two routes are called `{}`", placed.route.name);
+                    cx.diagnostics.push(
+                        Diagnostic::error("duplicate-route", placed.span, message)
+                            .label("again here")
+                            .related(first.get().path, "first here")
+                            .help("make them differ, or give one another `name`"),
+                    );
+                }
             }
-            served.push(placed);
         }
-        if let Some((last, others)) = own.split_last() {
-            for host in others {
-                let routes = hosts.entry(host.value.clone()).or_default();
-                routes.extend(served.iter().cloned());
-            }
-            hosts.entry(last.value.clone()).or_default().extend(served);
+        if others.is_empty() {
+            continue;
+        }
+        let served = served.get(before..).unwrap_or_default().to_vec();
+        for host in others {
+            let routes = hosts.entry(host.value.clone()).or_default();
+            routes.extend_from_slice(&served);
         }
     }
     let hosts = hosts
@@ -90,6 +113,12 @@ pub(super) fn lower(
         .map(|(host, routes)| (host, arrange::arrange(routes, tables, cx)))
         .collect();
     (hosts, places)
+}
+
+/// The hosts that an API is served on, of which there is one at least.
+fn own_hosts<'p>(api: &'p Api, policy: &'p Policy) -> Option<&'p [Parsed<HostPattern>]> {
+    let own = api.hosts.as_deref().or(policy.hosts.as_deref());
+    own.filter(|hosts| !hosts.is_empty())
 }
 
 /// The API's base path, without a slash at the end: `""` for the root.

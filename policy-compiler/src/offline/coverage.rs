@@ -34,6 +34,6 @@ pub fn coverage<'i>(ir: &'i Ir, results: &[TestResult]) -> Vec<Covered<'i>> {
             }
         })
         .collect();
-    routes.sort_by_key(|covered| (covered.span.file, covered.span.start));
+    routes.sort_by_key(|covered| (covered.span.file(), covered.span.start()));
     routes
 }

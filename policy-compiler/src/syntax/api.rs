@@ -45,27 +45,27 @@ record! {
     /// A route: one of the method fields with a path, or `methods` and `path`.
     struct Route {
         /// The name in records; made of API, method and path if absent.
-        name: Option<Spanned<String>>,
+        name: Option<Box<Spanned<String>>>,
         /// GET and HEAD on this path.
-        get: Option<Spanned<String>>,
+        get: Option<Box<Spanned<String>>>,
         /// HEAD on this path.
-        head: Option<Spanned<String>>,
+        head: Option<Box<Spanned<String>>>,
         /// POST on this path.
-        post: Option<Spanned<String>>,
+        post: Option<Box<Spanned<String>>>,
         /// PUT on this path.
-        put: Option<Spanned<String>>,
+        put: Option<Box<Spanned<String>>>,
         /// PATCH on this path.
-        patch: Option<Spanned<String>>,
+        patch: Option<Box<Spanned<String>>>,
         /// DELETE on this path.
-        delete: Option<Spanned<String>>,
+        delete: Option<Box<Spanned<String>>>,
         /// OPTIONS on this path.
-        options: Option<Spanned<String>>,
+        options: Option<Box<Spanned<String>>>,
         /// Every method on this path.
-        any: Option<Spanned<String>>,
+        any: Option<Box<Spanned<String>>>,
         /// Several methods, on `path`.
         methods: Option<Vec<Parsed<Method>>>,
         /// The path of `methods`.
-        path: Option<Spanned<String>>,
+        path: Option<Box<Spanned<String>>>,
         /// What must hold of headers and query.
         conditions as "match": Option<Box<Match>>,
         /// Who may call.
@@ -118,7 +118,7 @@ record! {
 }
 
 impl Decode for TestOf {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if !matches!(node.kind, Kind::Mapping(_)) {
             return Spanned::<String>::decode(node, diagnostics)
                 .map(|text| Self::Exact(text.value));

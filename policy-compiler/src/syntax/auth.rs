@@ -164,7 +164,7 @@ impl Auth {
 }
 
 impl Decode for Auth {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Text(text) if text == "public" => Some(Self::Public(node.span)),
             Kind::Text(text) if text == "anonymous" => Some(Self::Anonymous(node.span, None)),

@@ -83,7 +83,7 @@ record! {
 pub(crate) struct RetryCause(pub(crate) RetryOn);
 
 impl Decode for RetryCause {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Text(text) if text == "connect" => Some(Self(RetryOn::Connect)),
             Kind::Text(text) if text == "timeout" => Some(Self(RetryOn::Timeout)),
@@ -125,7 +125,7 @@ pub(crate) enum CorsChoice {
 }
 
 impl Decode for CorsChoice {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(&node.kind, Kind::Text(text) if text == "none") {
             return Some(Self::None);
         }
@@ -188,7 +188,7 @@ pub(crate) enum CorsOrigins {
 }
 
 impl Decode for CorsOrigins {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(&node.kind, Kind::Text(text) if text == "*") {
             return Some(Self::Any(node.span));
         }

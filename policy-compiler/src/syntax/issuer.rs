@@ -70,7 +70,7 @@ pub(crate) enum KeySource {
 }
 
 impl Decode for KeySource {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(node.kind, Kind::Mapping(_)) {
             return Spanned::decode(node, diagnostics).map(Self::Remote);
         }
@@ -130,9 +130,9 @@ impl std::str::FromStr for Profile {
 pub(crate) struct Scalar(pub(crate) ClaimValue);
 
 impl Decode for Scalar {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         Some(Self(match node.kind {
-            Kind::Text(text) => ClaimValue::Text(text),
+            Kind::Text(text) => ClaimValue::Text(text.into_owned()),
             Kind::Integer(number) => ClaimValue::Integer(number),
             Kind::Bool(value) => ClaimValue::Bool(value),
             Kind::Null | Kind::Number(_) | Kind::Sequence(_) | Kind::Mapping(_) => {

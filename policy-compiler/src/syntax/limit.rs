@@ -169,7 +169,7 @@ pub(crate) enum LimitCost {
 }
 
 impl Decode for LimitCost {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Integer(_) => Spanned::decode(node, diagnostics).map(Self::Fixed),
             Kind::Text(_) => Spanned::decode(node, diagnostics).map(Self::Expression),

@@ -21,7 +21,7 @@ const EXPECTED: &str = "`header`, `{ header: NAME }`, `{ cookie: NAME }` or `{ q
 const PLACES: [&str; 3] = ["header", "cookie", "query"];
 
 impl Decode for From {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let span = node.span;
         let source = match &node.kind {
             Kind::Text(text) if text == "header" => TokenSource::Authorization,
@@ -41,11 +41,11 @@ impl Decode for From {
 }
 
 fn named(
-    place: &Spanned<String>,
-    name: Node,
+    place: &Spanned<Cow<'_, str>>,
+    name: Node<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenSource> {
-    let (what, place): (_, fn(String) -> TokenSource) = match place.value.as_str() {
+    let (what, place): (_, fn(String) -> TokenSource) = match &*place.value {
         "header" => ("header field", TokenSource::Header),
         "cookie" => ("cookie", TokenSource::Cookie),
         "query" => ("query parameter", TokenSource::Query),

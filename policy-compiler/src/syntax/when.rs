@@ -32,7 +32,7 @@ impl WhenChoice {
 }
 
 impl Decode for WhenChoice {
-    fn decode(node: Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn decode(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         if matches!(node.kind, Kind::Mapping(_)) {
             return When::decode(node, diagnostics).map(Self);
         }

@@ -4,6 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 use tidegate_shared::bundle::HostRoutes;
 use tidegate_shared::method::MethodSet;
 use tidegate_shared::pattern::{PathPattern, Segment};
@@ -15,24 +17,37 @@ use crate::source::Span;
 /// The most paths to try after another; more would make a request slow.
 const MAX_OTHERS: usize = 256;
 
+/// A tree of segments. Places refer to each other by their index, so that a tree is few pieces of
+/// memory, however large it is.
+struct Tree<'p> {
+    /// Invariant: never empty; the first is the root.
+    places: Vec<Place<'p>>,
+    /// What is below a place by a literal.
+    literals: HashMap<(usize, &'p str), usize, FxBuildHasher>,
+}
+
 /// A place in the tree; paths that end here, complete or as a prefix.
 #[derive(Default)]
 struct Place<'p> {
-    literals: HashMap<&'p str, Self>,
-    parameters: Vec<(Segment<'p>, Self)>,
-    ends: Vec<usize>,
-    prefix_ends: Vec<usize>,
+    /// The one of the places below by literals that was added last, and the one that was added
+    /// before this one to the same place.
+    last_literal: Option<usize>,
+    sibling: Option<usize>,
+    parameters: Vec<(Segment<'p>, usize)>,
+    ends: SmallVec<[usize; 2]>,
+    prefix_ends: SmallVec<[usize; 2]>,
     /// Whether a prefix ends here or below.
     has_prefixes: bool,
 }
 
 /// Fills in `otherwise` of every entry.
 pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'_>) {
-    let mut root = Place::default();
+    let mut tree = Tree::of_many(arranged.paths.len());
     for (index, entry) in arranged.paths.iter().enumerate() {
-        root.insert(&entry.pattern, index);
+        tree.insert(&entry.pattern, index);
     }
     let mut links = Vec::new();
+    let (mut segments, mut found) = (Vec::new(), Vec::new());
     for ((entry, span), place) in arranged.paths.iter().zip(spans).zip(0_usize..) {
         let pattern = &entry.pattern;
         let last = entry
@@ -45,14 +60,22 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
         if takes_all {
             continue;
         }
-        let segments: Vec<Segment<'_>> = pattern.segments().collect();
-        let mut others = Vec::new();
-        root.collect(&segments, pattern.is_prefix(), Ordering::Equal, &mut others);
+        segments.clear();
+        segments.extend(pattern.segments());
+        found.clear();
+        tree.collect(
+            0,
+            &segments,
+            pattern.is_prefix(),
+            Ordering::Equal,
+            &mut found,
+        );
         let less =
             |other: &PathPattern| other.overlaps(pattern) && other.cmp_specificity(pattern).is_lt();
-        let mut others: Vec<(usize, &PathPattern)> = others
-            .into_iter()
-            .filter_map(|index| Some((index, &arranged.paths.get(index)?.pattern)))
+        let mut others: Vec<(usize, &PathPattern)> = found
+            .iter()
+            .filter(|index| **index != place)
+            .filter_map(|index| Some((*index, &arranged.paths.get(*index)?.pattern)))
             .filter(|(_, other)| less(other))
             .collect();
         if others.len() > MAX_OTHERS {
@@ -66,7 +89,8 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
         if others.is_empty() {
             continue;
         }
-        others.sort_by(|(_, a), (_, b)| b.cmp_specificity(a));
+        // Of equals, which no request is for both, the order is that of the paths.
+        others.sort_unstable_by(|(at, a), (other, b)| b.cmp_specificity(a).then(at.cmp(other)));
         let others = others.into_iter();
         let others = others.filter_map(|(index, _)| u32::try_from(index).ok());
         links.push((place, others.collect()));
@@ -78,18 +102,45 @@ pub(super) fn link(arranged: &mut HostRoutes, spans: &[Span], cx: &mut Context<'
     }
 }
 
-impl<'p> Place<'p> {
+impl<'p> Tree<'p> {
+    /// Empty, and about so many paths to come.
+    fn of_many(paths: usize) -> Self {
+        let mut places = Vec::with_capacity(paths.saturating_add(1));
+        places.push(Place::default());
+        Self {
+            places,
+            literals: HashMap::with_capacity_and_hasher(paths, FxBuildHasher),
+        }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are of places that have been pushed, and none is ever removed"
+    )]
     fn insert(&mut self, pattern: &'p PathPattern, index: usize) {
-        let mut place = self;
+        let is_prefix = pattern.is_prefix();
+        let mut at = 0;
         for segment in pattern.segments() {
-            place.has_prefixes |= pattern.is_prefix();
-            place = match segment {
-                Segment::Literal(literal) => place.literals.entry(literal).or_default(),
-                Segment::Parameter { .. } => place.below(segment),
+            self.places[at].has_prefixes |= is_prefix;
+            at = match segment {
+                Segment::Literal(literal) => {
+                    let new = self.places.len();
+                    let below = *self.literals.entry((at, literal)).or_insert(new);
+                    if below == new {
+                        let sibling = self.places[at].last_literal.replace(new);
+                        self.places.push(Place {
+                            sibling,
+                            ..Place::default()
+                        });
+                    }
+                    below
+                }
+                Segment::Parameter { .. } => self.below(at, segment),
             };
         }
-        place.has_prefixes |= pattern.is_prefix();
-        if pattern.is_prefix() {
+        let place = &mut self.places[at];
+        place.has_prefixes |= is_prefix;
+        if is_prefix {
             place.prefix_ends.push(index)
         } else {
             place.ends.push(index)
@@ -97,24 +148,30 @@ impl<'p> Place<'p> {
     }
 
     /// The place below a parameter. Its name tells nothing: `{a}` and `{b}` are one place.
-    fn below(&mut self, segment: Segment<'p>) -> &mut Self {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are of places that have been pushed, and none is ever removed"
+    )]
+    fn below(&mut self, at: usize, segment: Segment<'p>) -> usize {
         let shape = |segment: &Segment<'p>| match *segment {
             Segment::Literal(literal) => (literal, literal),
             Segment::Parameter { before, after, .. } => (before, after),
         };
-        let found = self
-            .parameters
-            .iter()
-            .position(|(other, _)| shape(other) == shape(&segment));
-        let index = found.unwrap_or(self.parameters.len());
-        if found.is_none() {
-            self.parameters.push((segment, Place::default()));
+        let mut parameters = self.places[at].parameters.iter();
+        let found = parameters.find(|(other, _)| shape(other) == shape(&segment));
+        if let Some((_, found)) = found {
+            return *found;
         }
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "the index was found or has just been pushed"
-        )]
-        &mut self.parameters[index].1
+        let new = self.places.len();
+        self.places[at].parameters.push((segment, new));
+        self.places.push(Place::default());
+        new
+    }
+
+    /// The places below one by its literals.
+    fn literals(&self, place: &Place<'p>) -> impl Iterator<Item = usize> {
+        let sibling = |at: &usize| self.places.get(*at)?.sibling;
+        std::iter::successors(place.last_literal, sibling)
     }
 
     /// Collects candidates that may overlap a pattern of these segments and be less specific.
@@ -123,46 +180,48 @@ impl<'p> Place<'p> {
     /// specific ones, prefixes alone are less specific, and only than a complete pattern.
     fn collect(
         &self,
+        at: usize,
         segments: &[Segment<'p>],
         prefix: bool,
         way: Ordering,
         others: &mut Vec<usize>,
     ) {
-        let pointless = way.is_gt() && (prefix || !self.has_prefixes);
+        let Some(place) = self.places.get(at) else {
+            return;
+        };
+        let pointless = way.is_gt() && (prefix || !place.has_prefixes);
         if pointless || others.len() > MAX_OTHERS.saturating_mul(8) {
             return;
         }
-        others.extend(&self.prefix_ends);
+        others.extend(&place.prefix_ends);
+        let parameters = place.parameters.iter();
         let Some((segment, rest)) = segments.split_first() else {
             if way.is_le() {
-                others.extend(&self.ends);
+                others.extend(&place.ends);
             }
             if prefix && way.is_lt() {
-                let below = self
-                    .literals
-                    .values()
-                    .chain(self.parameters.iter().map(|(_, place)| place));
-                for place in below {
-                    place.collect(&[], true, way, others);
+                let below = self.literals(place).chain(parameters.map(|(_, at)| *at));
+                for at in below {
+                    self.collect(at, &[], true, way, others);
                 }
             }
             return;
         };
         match segment {
             Segment::Literal(literal) => {
-                if let Some(place) = self.literals.get(literal) {
-                    place.collect(rest, prefix, way, others);
+                if let Some(below) = self.literals.get(&(at, *literal)) {
+                    self.collect(*below, rest, prefix, way, others);
                 }
             }
             Segment::Parameter { .. } => {
-                for place in self.literals.values() {
-                    place.collect(rest, prefix, way.then(Ordering::Greater), others);
+                for below in self.literals(place) {
+                    self.collect(below, rest, prefix, way.then(Ordering::Greater), others);
                 }
             }
         }
-        for (own, place) in &self.parameters {
+        for (own, below) in parameters {
             let way = way.then_with(|| own.cmp_specificity(segment));
-            place.collect(rest, prefix, way, others);
+            self.collect(*below, rest, prefix, way, others);
         }
     }
 }

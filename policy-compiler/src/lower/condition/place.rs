@@ -8,8 +8,8 @@ use crate::source::{Source, Span, Spanned};
 /// escapes, indentation and folding lie between the text and the file: both are walked side by
 /// side, by the characters that are no white space.
 pub(super) fn place(text: &Spanned<String>, part: &Range<usize>, sources: &[Source]) -> Span {
-    let source = sources.get(text.span.file);
-    let raw = source.and_then(|source| source.text.get(text.span.start..text.span.end));
+    let source = sources.get(text.span.file());
+    let raw = source.and_then(|source| source.text.get(text.span.start()..text.span.end()));
     let mut written = Written::of(raw.unwrap_or_default());
     let (mut start, mut end) = (None, 0);
     for (offset, character) in text.value.char_indices() {
@@ -27,12 +27,11 @@ pub(super) fn place(text: &Spanned<String>, part: &Range<usize>, sources: &[Sour
             start = start.or(Some(at.start));
         }
     }
-    let file = text.span.start;
-    Span {
-        file: text.span.file,
-        start: file + start.unwrap_or(end),
-        end: file + end,
-    }
+    let before = text.span.start();
+    Span::new(
+        text.span.file(),
+        before + start.unwrap_or(end)..before + end,
+    )
 }
 
 /// The content of a scalar as it stands in the file.
@@ -95,11 +94,11 @@ mod tests {
         };
         let start = value.find(part).unwrap();
         let text = Spanned {
-            value,
+            value: value.into_owned(),
             span: node.span,
         };
         let span = place(&text, &(start..start + part.len()), &sources);
-        file.get(span.start..span.end).unwrap().to_owned()
+        file.get(span.start()..span.end()).unwrap().to_owned()
     }
 
     #[test]
@@ -144,13 +143,9 @@ mod tests {
         }];
         let text = Spanned {
             value: "a ==".to_owned(),
-            span: Span {
-                file: 0,
-                start: 6,
-                end: 10,
-            },
+            span: Span::new(0, 6..10),
         };
         let span = place(&text, &(4..4), &sources);
-        assert_eq!((span.start, span.end), (10, 10));
+        assert_eq!((span.start(), span.end()), (10, 10));
     }
 }

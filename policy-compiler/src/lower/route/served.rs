@@ -22,16 +22,16 @@ pub(super) fn served(route: &Route) -> Option<(MethodSet, &Spanned<String>)> {
         })
     });
     let given = [
-        (route.get.as_ref(), get),
-        (route.head.as_ref(), MethodSet::of(&Method::HEAD)),
-        (route.post.as_ref(), MethodSet::of(&Method::POST)),
-        (route.put.as_ref(), MethodSet::of(&Method::PUT)),
-        (route.patch.as_ref(), MethodSet::of(&Method::PATCH)),
-        (route.delete.as_ref(), MethodSet::of(&Method::DELETE)),
-        (route.options.as_ref(), MethodSet::of(&Method::OPTIONS)),
-        (route.any.as_ref(), MethodSet::ANY),
+        (route.get.as_deref(), get),
+        (route.head.as_deref(), MethodSet::of(&Method::HEAD)),
+        (route.post.as_deref(), MethodSet::of(&Method::POST)),
+        (route.put.as_deref(), MethodSet::of(&Method::PUT)),
+        (route.patch.as_deref(), MethodSet::of(&Method::PATCH)),
+        (route.delete.as_deref(), MethodSet::of(&Method::DELETE)),
+        (route.options.as_deref(), MethodSet::of(&Method::OPTIONS)),
+        (route.any.as_deref(), MethodSet::ANY),
         (
-            route.path.as_ref().filter(|_| listed.is_some()),
+            route.path.as_deref().filter(|_| listed.is_some()),
             listed.unwrap_or_default(),
         ),
     ];
