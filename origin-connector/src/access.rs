@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use http::{Method, StatusCode, Version};
 use tidegate_admin::method_label;
+use tidegate_limits::Slot;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::trace::TraceContext;
 
@@ -33,6 +34,8 @@ pub(crate) struct AccessRecord {
     pub(crate) booking: Option<Booking>,
     /// Among the requests that the backend has at a time.
     pub(crate) place: Option<Place>,
+    /// Among the requests that the policy's limits allow at a time.
+    pub(crate) slots: Vec<Slot>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) problem: Option<Problem>,
@@ -63,6 +66,7 @@ impl AccessRecord {
             signed_by: None,
             booking: None,
             place: None,
+            slots: Vec::new(),
             trace: None,
             status: None,
             problem: None,

@@ -153,7 +153,7 @@ impl Proxy {
         let vouched = self.vouched(request, rules.signature, record)?;
         let caller = &record.caller.identity;
         check_caller(backend, &rules.allow, caller)?;
-        policy
+        record.slots = policy
             .limiter
             .take(upstream, &rules.limits, caller, now())?;
         Ok(vouched)

@@ -103,7 +103,7 @@ impl From<UsedUp> for Refusal {
         let fields = std::mem::take(&mut error.fields);
         Self {
             fields,
-            ..Self::new(Problem::RateLimited, &error)
+            ..Self::new(error.problem, &error)
         }
     }
 }

@@ -37,7 +37,9 @@ pub use auth::{ApiKeyAuth, Auth, Carrier, IntrospectAuth, JwtAuth};
 pub use calendar::{Calendar, CalendarPeriod, MAX_RUNS, Period};
 pub use caller::{CallerFact, CallerFacts, CallerToken};
 pub use certificate::{CertificateHolder, Certificates, NobodysCertificate};
-pub use connector::{ConnectorLimit, ConnectorRules, MAX_CALLERS, MAX_LIMITS, SignatureDemand};
+pub use connector::{
+    ConnectorAllowance, ConnectorLimit, ConnectorRules, MAX_CALLERS, MAX_LIMITS, SignatureDemand,
+};
 pub use introspection::{ClientMethod, Introspection, IntrospectionClient, UnknownClientMethod};
 pub use issuer::{
     Algorithm, ClaimRule, ClaimTest, ClaimValue, Issuer, IssuerKeys, KeyLocation, KeyMaterial,

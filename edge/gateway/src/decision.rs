@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tidegate_limits::Slot;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::trace::TraceContext;
@@ -15,7 +16,6 @@ use crate::phase::Phase;
 use crate::record::{MAX_SHADOWED, Shadowed, Verdict};
 use crate::refusal::Refusal;
 use crate::shadow_bundle::ShadowVerdict;
-use crate::state::Slot;
 
 /// What to do with a request. Both arms carry the [`Exchange`] that
 /// [`Gateway::finish`](crate::Gateway::finish) wants back.

@@ -4,13 +4,11 @@
 mod api_keys;
 mod health;
 mod holdings;
-mod in_flight;
 mod retries;
-mod seed;
 mod signing_keys;
 mod tokens;
 
-use tidegate_limits::Buckets;
+use tidegate_limits::{Buckets, InFlight};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::replay::{ReplayGuard, Room};
 
@@ -21,7 +19,6 @@ use crate::revocations::Lists;
 pub(crate) use api_keys::Recalled;
 pub use holdings::DueRenewal;
 pub(crate) use holdings::{Held, Holdings, Terms};
-pub(crate) use in_flight::{InFlight, NoSlot, Slot};
 pub(crate) use tokens::{Known, Lifetime, MAX_TOKEN, Tokens, Verifier};
 
 /// Octets of tokens that were verified, and of their claims.

@@ -9,6 +9,11 @@ pub fn rate_item(name: &str, rate: Rate) -> String {
     format!("\"{name}\";q={};w={}", rate.count, rate.period)
 }
 
+/// The item of `RateLimit-Policy` for requests under way: `q` at once.
+pub fn at_once_item(name: &str, most: u32) -> String {
+    format!("\"{name}\";q={most};qu=\"concurrent-requests\"")
+}
+
 /// The item of `RateLimit`: `r` units are left, and are fully replenished in `t` seconds.
 pub fn standing_item(name: &str, standing: Standing) -> String {
     let reset = standing.reset.map(|reset| format!(";t={reset}"));

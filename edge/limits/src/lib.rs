@@ -25,18 +25,22 @@ mod buckets;
 mod contract;
 mod fields;
 mod holding;
+mod in_flight;
 mod ledger;
 mod message;
 mod reservation;
+mod seed;
 
 pub use authority::{Authority, Full};
 pub use buckets::{Buckets, Standing, Take, seconds_up};
 pub use contract::{Contract, EmptyAt};
-pub use fields::{rate_item, standing_item};
+pub use fields::{at_once_item, rate_item, standing_item};
 pub use holding::{Holding, Spend};
+pub use in_flight::{InFlight, NoSlot, Slot};
 pub use ledger::Ledger;
 pub use message::{Answer, Ask, BucketId, Grant, MAX_MESSAGE, Question, Renewal, Spent};
 pub use reservation::Reservation;
+pub use seed::Seed;
 pub use tidegate_shared::bundle::Unreachable;
 
 /// Milliseconds that a lease lasts, from when its renewal was sent.

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, StatusCode};
 use tidegate_shared::bundle::{
-    Bundle, ConnectorLimit, ConnectorRules, FORMAT_VERSION, Header, Origin as PolicyOrigin,
-    SignatureDemand, Tables, Upstream,
+    Bundle, ConnectorAllowance, ConnectorLimit, ConnectorRules, FORMAT_VERSION, Header,
+    Origin as PolicyOrigin, SignatureDemand, Tables, Upstream,
 };
 use tidegate_shared::channel::{self, Statement};
 use tidegate_shared::digest::Digest;
@@ -38,16 +38,21 @@ fn rules(allow: &str) -> ConnectorRules {
     }
 }
 
-fn limited(count: u32, period: u32, burst: u32, per_caller: bool) -> ConnectorRules {
+fn allowing(allows: ConnectorAllowance, per_caller: bool) -> ConnectorRules {
     ConnectorRules {
+        allow: vec![OTHER_ID.parse().unwrap(), GATEWAY_ID.parse().unwrap()],
         limits: vec![ConnectorLimit {
             name: "everybody".to_owned(),
-            rate: Rate { count, period },
-            burst,
+            allows,
             per_caller,
         }],
         ..rules(GATEWAY_ID)
     }
+}
+
+fn limited(count: u32, period: u32, burst: u32, per_caller: bool) -> ConnectorRules {
+    let rate = Rate { count, period };
+    allowing(ConnectorAllowance::Rate { rate, burst }, per_caller)
 }
 
 /// A signed bundle whose upstream `banking` has these rules for its connectors.
@@ -208,10 +213,7 @@ async fn a_bundle_that_asks_for_signatures_needs_keys() {
 async fn an_origin_gets_no_more_than_its_limit() {
     let origin = Origin::start().await;
     let setup = setup(&origin);
-    let both = ConnectorRules {
-        allow: vec![OTHER_ID.parse().unwrap(), GATEWAY_ID.parse().unwrap()],
-        ..limited(50, 1, 20, false)
-    };
+    let both = limited(50, 1, 20, false);
     put(&setup, "policy.bundle", &bundle(Some(both), &key()));
     let running = Arc::new(setup.start().await);
     becomes(&mut running.http2().await, StatusCode::OK).await;
@@ -261,10 +263,7 @@ async fn an_origin_gets_no_more_than_its_limit() {
 async fn a_limit_for_each_caller_leaves_the_others_alone() {
     let origin = Origin::start().await;
     let setup = setup(&origin);
-    let each = ConnectorRules {
-        allow: vec![OTHER_ID.parse().unwrap(), GATEWAY_ID.parse().unwrap()],
-        ..limited(2, 3600, 2, true)
-    };
+    let each = limited(2, 3600, 2, true);
     put(&setup, "policy.bundle", &bundle(Some(each), &key()));
     let running = setup.start().await;
     let mut gateway = running.http2().await;
@@ -277,6 +276,58 @@ async fn a_limit_for_each_caller_leaves_the_others_alone() {
     let refused = batch.send(get()).await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(problem(refused).await.1, "rate-limited");
+    running.stop().await;
+}
+
+fn at(path: &str) -> Request<Body> {
+    Request::get(path).body(full("")).unwrap()
+}
+
+/// A request is under way until its answer has ended, or one of both ends has broken off.
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_the_policy_allows() {
+    let origin = Origin::start().await;
+    let setup = setup(&origin);
+    let two = allowing(ConnectorAllowance::AtOnce(2), false);
+    put(&setup, "policy.bundle", &bundle(Some(two), &key()));
+    let running = setup.start().await;
+    let mut gateway = running.http2().await;
+    becomes(&mut gateway, StatusCode::OK).await;
+    let other = running.setup.edge.issue(&[OTHER_ID]);
+    let mut batch = Client::http2(running.address, &running.setup.mesh, &other).await;
+    // One waits for the head of its answer, one has it and not yet the end.
+    let waiting = tokio::spawn({
+        let mut client = running.http2().await;
+        async move { client.send(at("/gate")).await }
+    });
+    patient(async {
+        while !origin.seen().iter().any(|seen| seen.uri.path() == "/gate") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let endless = batch.send(at("/endless")).await;
+    assert_eq!(endless.status(), StatusCode::OK);
+    let refused = gateway.send(get()).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        refused.headers()["ratelimit-policy"],
+        "\"everybody\";q=2;qu=\"concurrent-requests\""
+    );
+    assert_eq!(refused.headers()["ratelimit"], "\"everybody\";r=0");
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(problem(refused).await.1, "concurrency-limited");
+    // The caller breaks off.
+    drop((endless, batch));
+    becomes(&mut gateway, StatusCode::OK).await;
+    // The answer ends.
+    origin.gate.add_permits(1);
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    drop(answer);
+    for _ in 0..20 {
+        assert_eq!(gateway.send(get()).await.status(), StatusCode::OK);
+    }
     running.stop().await;
 }
 

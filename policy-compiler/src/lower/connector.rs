@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_shared::bundle::{self, MAX_CALLERS, MAX_LIMITS, SignatureDemand};
+use tidegate_shared::bundle::{self, ConnectorAllowance, MAX_CALLERS, MAX_LIMITS, SignatureDemand};
 use tidegate_shared::peer_name::PeerName;
 
 use super::Context;
@@ -18,7 +18,9 @@ pub(super) fn lower(
 ) -> bundle::ConnectorRules {
     cx.check_names("a limit", &connector.limits);
     let limits = connector.limits.iter();
-    let limits: Vec<_> = limits.map(|(name, own)| limit(name, own, cx)).collect();
+    let limits: Vec<_> = limits
+        .filter_map(|(name, own)| limit(name, own, cx))
+        .collect();
     if limits.len() > MAX_LIMITS {
         let message = format!("more limits than {MAX_LIMITS} of one connector");
         cx.error("invalid-value", connector.span, message);
@@ -76,19 +78,52 @@ fn limit(
     name: &Spanned<String>,
     limit: &ConnectorLimit,
     cx: &mut Context<'_>,
-) -> bundle::ConnectorLimit {
-    let burst = limit.burst.as_ref();
-    if let Some(burst) = burst.filter(|burst| !(1..=MAX_BURST).contains(&burst.value)) {
-        let message = format!("`burst` is 1 to {MAX_BURST}");
-        cx.error("invalid-value", burst.span, message);
+) -> Option<bundle::ConnectorLimit> {
+    let amounts = [
+        ("burst", limit.burst.as_ref()),
+        ("concurrency", limit.concurrency.as_ref()),
+    ];
+    for (field, amount) in amounts {
+        if let Some(amount) = amount.filter(|amount| !(1..=MAX_BURST).contains(&amount.value)) {
+            let message = format!("`{field}` is 1 to {MAX_BURST}");
+            cx.error("invalid-value", amount.span, message);
+        }
     }
-    let rate = limit.rate.value;
-    bundle::ConnectorLimit {
+    Some(bundle::ConnectorLimit {
         name: name.value.clone(),
-        rate,
-        burst: burst.map_or(rate.count, |burst| {
-            u32::try_from(burst.value).unwrap_or(u32::MAX)
-        }),
+        allows: allows(name, limit, cx)?,
         per_caller: matches!(limit.per.as_ref().map(|per| per.value), Some(Per::Caller)),
-    }
+    })
+}
+
+/// The only thing that it allows; `None` where that is none or several, which is reported.
+fn allows(
+    name: &Spanned<String>,
+    limit: &ConnectorLimit,
+    cx: &mut Context<'_>,
+) -> Option<ConnectorAllowance> {
+    let amount = |amount: &Spanned<u64>| u32::try_from(amount.value).unwrap_or(u32::MAX);
+    let (code, message) = match (&limit.rate, &limit.concurrency) {
+        (Some(rate), None) => {
+            let rate = rate.value;
+            let burst = limit.burst.as_ref().map_or(rate.count, amount);
+            return Some(ConnectorAllowance::Rate { rate, burst });
+        }
+        (None, Some(requests)) => {
+            if let Some(burst) = &limit.burst {
+                let message = "`burst` is of a bucket that fills again, at a `rate`";
+                cx.error("invalid-value", burst.span, message);
+            }
+            return Some(ConnectorAllowance::AtOnce(amount(requests)));
+        }
+        (None, None) => (
+            "missing-field",
+            "the limit says nothing of how much it allows",
+        ),
+        (Some(_), Some(_)) => ("invalid-value", "a limit allows one thing only"),
+    };
+    let help = "say one of `rate: 500/s` and `concurrency: 100`; there may be several limits";
+    cx.diagnostics
+        .push(Diagnostic::error(code, name.span, message).help(help));
+    None
 }

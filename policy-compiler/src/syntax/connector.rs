@@ -25,8 +25,10 @@ record! {
 record! {
     /// A limit that a connector enforces: each request counts for one.
     struct ConnectorLimit {
-        /// The steady rate, as `500/s`.
-        rate: Parsed<Rate>,
+        /// The steady rate, as `500/s`. A limit has a rate or a concurrency.
+        rate: Option<Parsed<Rate>>,
+        /// How many requests may be under way at once.
+        concurrency: Option<Spanned<u64>>,
         /// What may be taken at once from a full bucket; the rate's count if absent.
         burst: Option<Spanned<u64>>,
         /// What is counted apart: `caller`, by the certificate; everybody together if absent.

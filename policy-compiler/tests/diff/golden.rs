@@ -913,21 +913,21 @@ fn what_connectors_enforce() {
         OLD.replace("    timeout: 3s\n", &rules)
     };
     let old = with(
-        "    connector: { allow: [\"dns:a.example\"], limits: { total: { rate: 60/m }, each: { rate: 1/s, per: caller }, gone: { rate: 1/s }, both: { rate: 10/s, burst: 5 } } }\n",
+        "    connector: { allow: [\"dns:a.example\"], limits: { total: { rate: 60/m }, each: { rate: 1/s, per: caller }, gone: { rate: 1/s }, both: { rate: 10/s, burst: 5 }, busy: { concurrency: 9 }, kind: { concurrency: 5 } } }\n",
     );
     let new = with(
-        "    connector: { signature: optional, allow: [\"spiffe://edge.example/gateway\", \"dns:a.example\"], limits: { total: { rate: 2/s, burst: 60 }, each: { rate: 1/s }, new: { rate: 1/s }, both: { rate: 5/s, burst: 10 } } }\n",
+        "    connector: { signature: optional, allow: [\"spiffe://edge.example/gateway\", \"dns:a.example\"], limits: { total: { rate: 2/s, burst: 60 }, each: { rate: 1/s }, new: { rate: 1/s }, both: { rate: 5/s, burst: 10 }, busy: { concurrency: 5 }, kind: { rate: 5/s } } }\n",
     );
     let shown = [(OLD, &*old), (&*old, OLD), (&*old, &*new), (&*old, &*old)]
         .map(|(old, new)| render_human(&diff(&side(old), &side(new))));
     expect![[r#"
         loosens: connector-callers
-            + connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether
+            + connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether, `busy`: 9 at once, altogether, `kind`: 5 at once, altogether
 
         1 change: 1 loosens
         ----
         tightens: connector-callers
-            - connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether
+            - connectors of `banking`: `dns:a.example`, signed or not, limits `total`: 60/m, burst 60, altogether, `each`: 1/s, burst 1, for each caller, `gone`: 1/s, burst 1, altogether, `both`: 10/s, burst 5, altogether, `busy`: 9 at once, altogether, `kind`: 5 at once, altogether
 
         1 change: 1 tightens
         ----
@@ -950,6 +950,10 @@ fn what_connectors_enforce() {
             + connectors of `banking`: `new`: 1/s, burst 1, altogether
 
         tightens: connector-limits
+            - connectors of `banking`: `busy`: 9 at once, altogether
+            + connectors of `banking`: `busy`: 5 at once, altogether
+
+        tightens: connector-limits
             - connectors of `banking`: `each`: 1/s, burst 1, for each caller
             + connectors of `banking`: `each`: 1/s, burst 1, altogether
 
@@ -957,7 +961,11 @@ fn what_connectors_enforce() {
             - connectors of `banking`: `both`: 10/s, burst 5, altogether
             + connectors of `banking`: `both`: 5/s, burst 10, altogether
 
-        7 changes: 3 loosens, 3 tightens, 1 changes
+        changes: connector-limits
+            - connectors of `banking`: `kind`: 5 at once, altogether
+            + connectors of `banking`: `kind`: 5/s, burst 5, altogether
+
+        9 changes: 3 loosens, 4 tightens, 2 changes
         ----
     "#]].assert_eq(&shown.join("----\n"));
 }

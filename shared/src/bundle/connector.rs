@@ -40,12 +40,34 @@ pub enum SignatureDemand {
 pub struct ConnectorLimit {
     /// The name in the policy; with the upstream's name it names the bucket.
     pub name: String,
-    /// The steady rate.
-    pub rate: Rate,
-    /// What a full bucket holds; at least 1.
-    pub burst: u32,
+    /// What it allows.
+    pub allows: ConnectorAllowance,
     /// Whether each caller is counted apart, by the certificate; else everybody together.
     pub per_caller: bool,
+}
+
+/// What a limit of connectors allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConnectorAllowance {
+    /// A bucket that drains.
+    Rate {
+        /// The steady rate.
+        rate: Rate,
+        /// What a full bucket holds; at least 1.
+        burst: u32,
+    },
+    /// So many requests under way at once; at least 1.
+    AtOnce(u32),
+}
+
+impl ConnectorAllowance {
+    /// The most that can be taken at once.
+    fn most(self) -> u32 {
+        match self {
+            Self::Rate { burst, .. } => burst,
+            Self::AtOnce(requests) => requests,
+        }
+    }
 }
 
 impl ConnectorRules {
@@ -56,6 +78,6 @@ impl ConnectorRules {
             && self.allow.is_sorted_by(|one, two| one < two)
             && self.limits.len() <= MAX_LIMITS
             && names.is_sorted_by(|one, two| one < two)
-            && self.limits.iter().all(|own| own.burst > 0)
+            && self.limits.iter().all(|own| own.allows.most() > 0)
     }
 }

@@ -199,12 +199,16 @@ fn a_section_over_its_bounds_is_refused() {
 #[test]
 fn connectors_rules_are_within_bounds_and_in_order() {
     let caller = |name: &str| format!("spiffe://edge.example/{name}").parse().unwrap();
-    let limit = |name: &str, burst| ConnectorLimit {
+    let allowing = |name: &str, allows| ConnectorLimit {
         name: name.to_owned(),
-        rate: "10/s".parse().unwrap(),
-        burst,
+        allows,
         per_caller: false,
     };
+    let limit = |name: &str, burst| {
+        let rate = "10/s".parse().unwrap();
+        allowing(name, ConnectorAllowance::Rate { rate, burst })
+    };
+    let at_once = |name: &str, requests| allowing(name, ConnectorAllowance::AtOnce(requests));
     let encode = |allow, limits| {
         let mut upstream = Upstream::new("banking", []);
         upstream.connector = Some(ConnectorRules {
@@ -218,7 +222,7 @@ fn connectors_rules_are_within_bounds_and_in_order() {
         assert_eq!(decoded.unwrap(), bundle);
         Ok(())
     };
-    let good = vec![limit("total", 5), limit("each", 1)];
+    let good = vec![limit("total", 5), limit("each", 1), at_once("busy", 1)];
     assert_eq!(encode(vec![caller("a"), caller("b")], good), Ok(()));
     let refused = Err(InvalidBundle::Connector("banking".to_owned()));
     let many = (0..=MAX_CALLERS).map(|each| caller(&format!("{each:03}")));
@@ -230,6 +234,7 @@ fn connectors_rules_are_within_bounds_and_in_order() {
         (many.collect(), vec![]),
         (vec![caller("a")], nine.collect()),
         (vec![caller("a")], vec![limit("total", 0)]),
+        (vec![caller("a")], vec![at_once("busy", 0)]),
         (
             vec![caller("a")],
             vec![limit("l", 1), limit("m", 1), limit("l", 2)],

@@ -7,6 +7,7 @@ mod settle;
 
 use http::header::RETRY_AFTER;
 use smallvec::SmallVec;
+use tidegate_limits::Slot;
 use tidegate_shared::bundle::{Calendar, Limit, Tables};
 use tidegate_shared::problem::Problem;
 use tidegate_shared::time::UnixMillis;
@@ -17,7 +18,7 @@ use crate::head::RequestHead;
 use crate::phase::request::Request;
 use crate::ports::Ports;
 use crate::refusal::Refusal;
-use crate::state::{Slot, State};
+use crate::state::State;
 use announce::announce;
 use measure::{Kind, Measured, measure};
 use settle::{Told, settle};

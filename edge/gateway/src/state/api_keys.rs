@@ -6,11 +6,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
+use tidegate_limits::Seed;
 use tidegate_shared::api_key::ApiKeyRecord;
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
-
-use super::seed::Seed;
 
 /// Keys that a store has. A record has at most 4 KiB, and mostly a few hundred octets.
 const MAX_KNOWN: usize = 8_192;

@@ -9,11 +9,9 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use tidegate_limits::{Ask, BucketId, Contract, Holding, Question, Renewal};
+use tidegate_limits::{Ask, BucketId, Contract, Holding, Question, Renewal, Seed};
 use tidegate_shared::time::UnixMillis;
 use tidegate_shared::units::Rate;
-
-use super::seed::Seed;
 
 /// Keys that came more than once.
 const MAX_KNOWN: usize = 8_192;

@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
-use tidegate_shared::bundle::{ConnectorLimit, ConnectorRules};
+use tidegate_shared::bundle::{ConnectorAllowance, ConnectorLimit, ConnectorRules};
 
 use super::super::change::{ChangeKind, Severity};
 use super::limits::in_both_periods;
@@ -64,12 +64,22 @@ fn limits(old: &[ConnectorLimit], new: &[ConnectorLimit]) -> Vec<Difference> {
 
 /// Callers that are counted apart may each take what all together could.
 fn severity(old: &ConnectorLimit, new: &ConnectorLimit) -> Severity {
-    let rate = in_both_periods(&old.rate, &new.rate).cmp(&in_both_periods(&new.rate, &old.rate));
-    let orders = [
-        rate,
-        old.burst.cmp(&new.burst),
-        old.per_caller.cmp(&new.per_caller),
-    ];
+    use ConnectorAllowance::{AtOnce, Rate};
+    let [much, most] = match (old.allows, new.allows) {
+        (
+            Rate { rate, burst },
+            Rate {
+                rate: new,
+                burst: other,
+            },
+        ) => {
+            let much = in_both_periods(&rate, &new).cmp(&in_both_periods(&new, &rate));
+            [much, burst.cmp(&other)]
+        }
+        (AtOnce(old), AtOnce(new)) => [old.cmp(&new); 2],
+        (Rate { .. }, AtOnce(_)) | (AtOnce(_), Rate { .. }) => return sets::severity(None),
+    };
+    let orders = [much, most, old.per_caller.cmp(&new.per_caller)];
     let order = orders.into_iter().fold(Ordering::Equal, Ordering::then);
     let agrees = orders.iter().all(|own| own.is_eq() || *own == order);
     sets::severity(agrees.then_some(order))

@@ -1,7 +1,7 @@
 //! How the caller stands, by draft-ietf-httpapi-ratelimit-headers-10.
 
 use http::header::{HeaderName, HeaderValue};
-use tidegate_limits::{Standing, rate_item, standing_item};
+use tidegate_limits::{Standing, at_once_item, rate_item, standing_item};
 use tidegate_shared::bundle::Limit;
 
 use super::measure::Kind;
@@ -26,7 +26,7 @@ pub(super) fn announce(told: &[(&Limit, Kind, Told)], response: &mut HeadEdits) 
     let policy = list(|(name, kind, _)| match kind {
         Kind::Rate(terms) => rate_item(name, terms.rate),
         Kind::Quota(terms, period) => format!("\"{name}\";q={};w={}", terms.burst, period.seconds),
-        Kind::AtOnce(most) => format!("\"{name}\";q={most};qu=\"concurrent-requests\""),
+        Kind::AtOnce(most) => at_once_item(name, *most),
     });
     let standing = list(|(name, kind, standing)| {
         let reset = match kind {

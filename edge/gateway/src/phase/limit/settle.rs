@@ -1,6 +1,6 @@
 //! Takes what a request costs from every limit, or from none.
 
-use tidegate_limits::{BucketId, Standing, Take};
+use tidegate_limits::{BucketId, NoSlot, Slot, Standing, Take};
 use tidegate_shared::bundle::{Accuracy, Limit};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::time::UnixMillis;
@@ -9,7 +9,7 @@ use super::Count;
 use super::measure::{Kind, Measured, push};
 use super::remote::{Remote, Taking};
 use crate::ports::Ports;
-use crate::state::{NoSlot, Slot, State};
+use crate::state::State;
 
 /// What is known of a limit, once a request was counted.
 #[derive(Debug)]

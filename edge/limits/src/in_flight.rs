@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_shared::digest::Digest;
 
-use super::seed::Seed;
+use crate::seed::Seed;
 
 /// What is counted apart at a time, at most: no more than there are requests under way.
 const MAX_KEYS: usize = 65_536;
@@ -13,13 +13,13 @@ const MAX_KEYS: usize = 65_536;
 /// How many units requests under way hold, by the digest of what is counted together.
 type Counts = HashMap<[u8; 32], u32, Seed>;
 
-/// The requests under way.
+/// The requests under way: a limit on how many may be at once holds for all that share one.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Mutex<Counts>>);
+pub struct InFlight(Arc<Mutex<Counts>>);
 
 /// Units that a request holds, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub struct Slot {
     counts: Arc<Mutex<Counts>>,
     key: [u8; 32],
     units: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Slot {
 
 /// Why a request may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoSlot {
+pub enum NoSlot {
     /// So many units are free, and it takes more.
     Taken(u32),
     /// There is no room to count one more key.
@@ -35,13 +35,17 @@ pub(crate) enum NoSlot {
 }
 
 impl InFlight {
-    pub(crate) fn new(seed: [u8; 16]) -> Self {
+    /// None yet. The seed must be unpredictable.
+    pub fn new(seed: [u8; 16]) -> Self {
         let counts = Counts::with_hasher(Seed(seed));
         Self(Arc::new(Mutex::new(counts)))
     }
 
     /// Holds `units` of the `most` that may be held together, and tells how many are left.
-    pub(crate) fn enter(&self, key: &[u8], units: u64, most: u32) -> Result<(Slot, u32), NoSlot> {
+    ///
+    /// # Errors
+    /// Where fewer are free, or there is no room to count.
+    pub fn enter(&self, key: &[u8], units: u64, most: u32) -> Result<(Slot, u32), NoSlot> {
         let key = Digest::of(key).0;
         let mut counts = lock(&self.0);
         let held = counts.get(&key).copied().unwrap_or(0);

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hash};
 
 /// What an isolate or process hashes with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seed(pub(super) [u8; 16]);
+pub struct Seed(pub [u8; 16]);
 
 impl BuildHasher for Seed {
     type Hasher = DefaultHasher;
