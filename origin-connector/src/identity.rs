@@ -116,6 +116,17 @@ impl Identity {
     }
 }
 
+/// Of one name alone.
+impl From<PeerName> for Identity {
+    fn from(name: PeerName) -> Self {
+        let (spiffe, dns) = match name {
+            PeerName::Spiffe(id) => (Some(id), Vec::new()),
+            PeerName::Dns(name) => (None, vec![name]),
+        };
+        Self { spiffe, dns }
+    }
+}
+
 /// The SPIFFE ID, or else the first DNS name: how logs call the caller.
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -54,6 +54,6 @@ pub use generation::GenerationError;
 pub use identity::{
     Identity, InvalidIdentity, InvalidPeerName, InvalidSpiffeId, PeerName, SpiffeId,
 };
-pub use policy::{InvalidPolicy, InvalidTrust, UnusableBundle};
+pub use policy::{InvalidPolicy, InvalidTrust, Limiter, UnusableBundle, UsedUp};
 pub use tls::TlsError;
 pub use upstream::InvalidDestination;

@@ -16,7 +16,7 @@ use tidegate_shared::trust::TrustKeys;
 use crate::config::PolicySource;
 use crate::metrics::{Metrics, PolicyLabels};
 pub use check::InvalidPolicy;
-pub(crate) use limit::{Limiter, UsedUp};
+pub use limit::{Limiter, UsedUp};
 pub use rules::UnusableBundle;
 pub(crate) use rules::{Rules, Wanted};
 

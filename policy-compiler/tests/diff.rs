@@ -4,6 +4,8 @@
 
 #[path = "diff/command.rs"]
 mod command;
+#[path = "diff/connectors.rs"]
+mod connectors;
 #[path = "diff/golden.rs"]
 mod golden;
 #[path = "diff/model.rs"]

@@ -15,7 +15,7 @@ use crate::identity::Identity;
 /// What callers have taken, and the requests under way. Bounded: where too many callers have taken
 /// something, the one that has used least is forgotten.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub struct Limiter {
     buckets: Buckets,
     in_flight: InFlight,
 }
@@ -23,17 +23,18 @@ pub(crate) struct Limiter {
 /// A limit has nothing left for a request.
 #[derive(Debug, thiserror::Error)]
 #[error("limit `{name}` {reason}")]
-pub(crate) struct UsedUp {
+pub struct UsedUp {
     name: String,
     reason: &'static str,
-    pub(crate) problem: Problem,
-    /// What the caller is told.
-    pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
+    /// The problem.
+    pub problem: Problem,
+    /// What the caller is told beside it.
+    pub fields: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Limiter {
     /// Nothing is used yet. The seed must be unpredictable.
-    pub(crate) fn new(seed: [u8; 16]) -> Self {
+    pub fn new(seed: [u8; 16]) -> Self {
         Self {
             buckets: Buckets::new(seed),
             in_flight: InFlight::new(seed),
@@ -41,7 +42,10 @@ impl Limiter {
     }
 
     /// Takes from each limit, or from none of them; gives what the request holds until it is over.
-    pub(crate) fn take(
+    ///
+    /// # Errors
+    /// Where a limit has nothing left.
+    pub fn take(
         &self,
         upstream: &str,
         limits: &[ConnectorLimit],

@@ -31,6 +31,15 @@ pub(crate) struct Upstream {
     identity: Option<&'static str>,
     timeout: &'static str,
     attempts: u8,
+    connector: Option<Connector>,
+}
+
+/// What an upstream's connectors enforce.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    allow: Vec<&'static str>,
+    signature: &'static str,
+    limits: Vec<(&'static str, &'static str, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +68,11 @@ pub(crate) const SCOPES: [&str; 2] = ["read", "write"];
 pub(crate) const AUDIENCES: [&str; 2] = ["mobile", "web"];
 pub(crate) const ISSUERS: [&str; 2] = ["https://a.example", "https://b.example"];
 pub(crate) const SECRETS: [&str; 2] = ["one", "other"];
+pub(crate) const PEERS: [&str; 3] = [
+    "spiffe://edge.example/gateway",
+    "spiffe://edge.example/batch",
+    "dns:gateway.example",
+];
 pub(crate) const PAGES: [&str; 2] = ["https://one.example", "https://two.example"];
 
 pub(crate) fn model() -> impl Strategy<Value = Model> {
@@ -104,14 +118,46 @@ fn upstream() -> impl Strategy<Value = Upstream> {
         prop::option::of(Just("edge")),
         select(&["1s", "2s"]),
         1_u8..=2,
+        prop::option::of(connector()),
     )
-        .prop_map(|(origins, tunnel, identity, timeout, attempts)| Upstream {
-            origins,
-            tunnel,
-            identity,
-            timeout,
-            attempts,
-        })
+        .prop_map(
+            |(origins, tunnel, identity, timeout, attempts, connector)| Upstream {
+                origins,
+                tunnel,
+                identity,
+                timeout,
+                attempts,
+                connector,
+            },
+        )
+}
+
+/// Two callers at least, so that it shows whether a limit counts them apart.
+fn connector() -> impl Strategy<Value = Connector> {
+    let limits = subsequence(vec!["l", "m"], 0..=2).prop_flat_map(|names| {
+        let limit = |name| (Just(name), connector_limit(), any::<bool>());
+        names.into_iter().map(limit).collect::<Vec<_>>()
+    });
+    let signature = select(&["required", "optional", "off"]);
+    (subsequence(PEERS.to_vec(), 2..=3), signature, limits).prop_map(
+        |(allow, signature, limits)| Connector {
+            allow,
+            signature,
+            limits,
+        },
+    )
+}
+
+fn connector_limit() -> impl Strategy<Value = &'static str> {
+    select(&[
+        "rate: 60/m, burst: 1",
+        "rate: 1/s",
+        "rate: 1/s, burst: 2",
+        "rate: 2/s",
+        "concurrency: 1",
+        "concurrency: 2",
+        "concurrency: 3",
+    ])
 }
 
 fn limit() -> impl Strategy<Value = Limit> {
@@ -211,6 +257,7 @@ pub(crate) enum Mutation {
     Issuer(usize, Issuer),
     Consumers(Vec<usize>),
     Upstream(usize, Upstream),
+    Connector(usize, Option<Connector>),
     Limit(usize, Limit),
     Insert(usize, Route),
     Remove(usize),
@@ -227,6 +274,7 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         2 => (0_usize..2, issuer()).prop_map(|(at, new)| Mutation::Issuer(at, new)),
         2 => consumers().prop_map(Mutation::Consumers),
         2 => (0_usize..2, upstream()).prop_map(|(at, new)| Mutation::Upstream(at, new)),
+        2 => (0_usize..2, prop::option::of(connector())).prop_map(|(at, new)| Mutation::Connector(at, new)),
         2 => (0_usize..2, limit()).prop_map(|(at, new)| Mutation::Limit(at, new)),
         4 => (place.clone(), route()).prop_map(|(at, new)| Mutation::Insert(at, new)),
         4 => place.clone().prop_map(Mutation::Remove),
@@ -253,6 +301,7 @@ impl Model {
             Mutation::Issuer(at, new) => self.issuers[at] = new,
             Mutation::Consumers(new) => self.consumers = new,
             Mutation::Upstream(at, new) => self.upstreams[at] = new,
+            Mutation::Connector(at, new) => self.upstreams[at].connector = new,
             Mutation::Limit(at, new) => self.limits[at] = new,
             Mutation::Insert(at, new) => self.routes.insert(at % (count + 1), new),
             Mutation::Remove(_) if count == 1 => {}
@@ -303,6 +352,7 @@ impl Model {
                 identity,
                 timeout,
                 attempts,
+                connector,
             } = upstream;
             let tunnel = if *tunnel {
                 ", tunnel: \"spiffe://bank.example/connector\""
@@ -317,7 +367,7 @@ impl Model {
             let tls = identity.map_or(String::new(), |identity| {
                 format!("tls: {{ identity: {identity} }}, ")
             });
-            writeln!(text, "  u{index}{suffix}: {{ origins: {{ {} }}, {tls}timeout: {timeout}, retry: {{ attempts: {attempts} }} }}", origins.join(", ")).unwrap();
+            writeln!(text, "  u{index}{suffix}: {{ origins: {{ {} }}, {tls}timeout: {timeout}, retry: {{ attempts: {attempts} }}, sign: {{ key: k, algorithm: hmac-sha256 }}{} }}", origins.join(", "), connector.as_ref().map_or(String::new(), Connector::text)).unwrap();
         }
         text.push_str("limits:\n");
         for (index, Limit { rate, burst, key }) in self.limits.iter().enumerate() {
@@ -363,6 +413,27 @@ impl Model {
             .unwrap();
         }
         text
+    }
+}
+
+impl Connector {
+    fn text(&self) -> String {
+        let Self {
+            allow,
+            signature,
+            limits,
+        } = self;
+        let allow: Vec<String> = allow.iter().map(|name| format!("\"{name}\"")).collect();
+        let limit = |(name, allows, apart): &(&str, &str, bool)| {
+            let per = if *apart { ", per: caller" } else { "" };
+            format!("{name}: {{ {allows}{per} }}")
+        };
+        let limits: Vec<String> = limits.iter().map(limit).collect();
+        format!(
+            ", connector: {{ allow: [{}], signature: {signature}, limits: {{ {} }} }}",
+            allow.join(", "),
+            limits.join(", ")
+        )
     }
 }
 

@@ -109,7 +109,7 @@ static REQUESTS: LazyLock<usize> = LazyLock::new(|| {
 });
 
 /// Two policies that compile, one a mutation of the other.
-fn pair() -> impl Strategy<Value = (String, String)> {
+pub(crate) fn pair() -> impl Strategy<Value = (String, String)> {
     let mutations = prop::collection::vec(mutation(), 1..4);
     (model(), mutations).prop_filter_map("a policy does not compile", |(model, mutations)| {
         let texts = (model.text(), model.mutated(&mutations).text());
