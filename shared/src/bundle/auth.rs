@@ -1,9 +1,13 @@
 //! Who may call: credentials, each alone or several of them combined.
 
+mod carrier;
+
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use super::{ApiKeySource, Tables, TokenSource, bounds};
+use super::{Tables, bounds};
+
+pub use carrier::Carrier;
 
 /// Who may call.
 ///
@@ -65,21 +69,6 @@ pub struct IntrospectAuth {
     pub introspection: u32,
     /// Scopes that the token must all have.
     pub scopes: Vec<String>,
-}
-
-/// A part of a request that carries a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Carrier<'t> {
-    /// `Authorization` with this scheme (RFC 9110 §11.1).
-    Authorization(&'static str),
-    /// The header field of this name, in lower case.
-    Header(&'t str),
-    /// The cookie of this name.
-    Cookie(&'t str),
-    /// The query parameter of this name.
-    Query(&'t str),
-    /// The connection.
-    Connection,
 }
 
 impl Auth {
@@ -194,39 +183,6 @@ impl Auth {
         }
     }
 
-    /// Where requests carry the credentials.
-    pub fn carriers<'t>(&self, tables: &'t Tables) -> Vec<Carrier<'t>> {
-        let of = |credential: &Self| match credential {
-            Self::Jwt(jwt) => {
-                let issuers = jwt.issuers.iter();
-                let issuers = issuers.filter_map(|index| at(&tables.issuers, *index));
-                issuers
-                    .map(|issuer| Carrier::of_token(&issuer.source))
-                    .collect()
-            }
-            Self::ApiKey(key) => {
-                let ring = at(&tables.api_keys, key.ring);
-                ring.map(|ring| Carrier::of_key(&ring.source))
-                    .into_iter()
-                    .collect()
-            }
-            Self::Introspect(asked) => {
-                let by = at(&tables.introspections, asked.introspection);
-                by.map(|by| Carrier::of_token(&by.source))
-                    .into_iter()
-                    .collect()
-            }
-            Self::Signature(_) => ["signature", "signature-input"]
-                .map(Carrier::Header)
-                .to_vec(),
-            Self::Certificate(_) => vec![Carrier::Connection],
-            Self::Public | Self::Anonymous | Self::Any(_) | Self::All(_) | Self::Shadow(_) => {
-                Vec::new()
-            }
-        };
-        self.credentials().flat_map(of).collect()
-    }
-
     /// Whether the combination is well formed, and every index refers to something.
     pub(super) fn refers_within(&self, tables: &Tables) -> bool {
         let bounded = |count: usize| (1..=bounds::COMBINED).contains(&count);
@@ -267,127 +223,9 @@ impl Auth {
     }
 }
 
-impl<'t> Carrier<'t> {
-    fn of_token(source: &'t TokenSource) -> Self {
-        match source {
-            TokenSource::Authorization => Self::Authorization("Bearer"),
-            TokenSource::Header(name) => Self::Header(name),
-            TokenSource::Cookie(name) => Self::Cookie(name),
-            TokenSource::Query(name) => Self::Query(name),
-        }
-    }
-
-    fn of_key(source: &'t ApiKeySource) -> Self {
-        match source {
-            ApiKeySource::Header(name) => Self::Header(name),
-            ApiKeySource::ApiKey => Self::Authorization("ApiKey"),
-            ApiKeySource::Bearer => Self::Authorization("Bearer"),
-        }
-    }
-
-    /// Whether a request cannot carry two credentials by both: they are one, or are the one field
-    /// `Authorization`.
-    pub fn excludes(&self, other: &Self) -> bool {
-        let authorization = |carrier: &Self| matches!(carrier, Self::Authorization(_));
-        self == other || authorization(self) && authorization(other)
-    }
-}
-
 fn at<T>(table: &[T], index: u32) -> Option<&T> {
     table.get(usize::try_from(index).ok()?)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{ApiKeyRing, Issuer, IssuerKeys, PinnedKeys, RingKeys};
-    use super::*;
-
-    fn tables() -> Tables {
-        Tables {
-            issuers: vec![Issuer::new(
-                "customers",
-                "https://id.bank.example",
-                "mobile",
-                IssuerKeys::Secret("legacy".to_owned()),
-            )],
-            api_keys: vec![ApiKeyRing {
-                name: "partners".to_owned(),
-                source: ApiKeySource::Header("x-api-key".to_owned()),
-                prefix: None,
-                keys: RingKeys::Pinned(PinnedKeys::default()),
-            }],
-            ..Tables::default()
-        }
-    }
-
-    fn shadow(auth: Auth) -> Auth {
-        Auth::Shadow(Box::new(auth))
-    }
-
-    #[test]
-    fn combinations_are_an_any_of_alls_of_credentials() {
-        let (jwt, key) = (|| Auth::jwt(0), || Auth::api_key(0));
-        let both = || Auth::All(vec![jwt(), key()]);
-        for auth in [
-            Auth::Public,
-            jwt(),
-            both(),
-            Auth::Any(vec![jwt(), key(), Auth::Anonymous]),
-            Auth::Any(vec![both(), key()]),
-            shadow(jwt()),
-            shadow(Auth::Any(vec![both(), Auth::Anonymous])),
-            Auth::Any(vec![Auth::All(vec![jwt(), shadow(key())]), key()]),
-        ] {
-            assert!(auth.refers_within(&tables()), "{auth:?}");
-        }
-        for auth in [
-            Auth::Anonymous,
-            Auth::jwt(1),
-            Auth::api_key(1),
-            Auth::Jwt(JwtAuth {
-                issuers: vec![],
-                scopes: vec![],
-            }),
-            Auth::Any(vec![]),
-            Auth::All(vec![]),
-            Auth::Any(vec![Auth::All(vec![])]),
-            Auth::Any(vec![Auth::Public]),
-            Auth::Any(vec![Auth::Any(vec![jwt()])]),
-            Auth::All(vec![jwt(), Auth::Anonymous]),
-            Auth::All(vec![jwt(), Auth::Public]),
-            Auth::All(vec![Auth::All(vec![jwt()])]),
-            Auth::All(vec![Auth::Any(vec![jwt()])]),
-            Auth::Any(vec![jwt(), Auth::All(vec![key(), Auth::api_key(1)])]),
-            shadow(Auth::Public),
-            shadow(Auth::Anonymous),
-            shadow(shadow(jwt())),
-            shadow(Auth::jwt(1)),
-            Auth::Any(vec![jwt(), shadow(key())]),
-            Auth::All(vec![shadow(jwt()), key()]),
-            Auth::All(vec![jwt(), shadow(shadow(key()))]),
-            Auth::All(vec![jwt(), shadow(Auth::api_key(1))]),
-            Auth::Any(vec![key(); bounds::COMBINED + 1]),
-            Auth::All(vec![key(); bounds::COMBINED + 1]),
-        ] {
-            assert!(!auth.refers_within(&tables()), "{auth:?}");
-        }
-    }
-
-    #[test]
-    fn every_credential_of_a_combination_has_its_carrier() {
-        let tables = tables();
-        let auth = Auth::Any(vec![
-            Auth::All(vec![Auth::jwt(0), Auth::api_key(0)]),
-            Auth::Anonymous,
-        ]);
-        let expected = [
-            Carrier::Authorization("Bearer"),
-            Carrier::Header("x-api-key"),
-        ];
-        assert_eq!(auth.carriers(&tables), expected);
-        assert_eq!(shadow(auth.clone()).carriers(&tables), expected);
-        assert!(shadow(Auth::jwt(0)).is_open());
-        assert!(auth.is_open());
-        assert!(!Auth::Any(vec![Auth::jwt(0)]).is_open());
-    }
-}
+mod tests;
