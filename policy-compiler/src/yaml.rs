@@ -3,14 +3,19 @@
 //! A strict subset: one document, no anchors, aliases or tags, unique keys, the scalars of the
 //! core schema (YAML 1.2 §10.3) without surprises. Bounds hold while parsing, not after it.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod entries;
+mod offsets;
+mod scalar;
 
-use rustc_hash::FxBuildHasher;
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::borrow::Cow;
+
+use saphyr_parser::{Event, Parser};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Source, Span, Spanned};
+use entries::Entries;
+use offsets::Offsets;
+use scalar::scalar;
 
 /// The deepest nesting.
 const MAX_DEPTH: usize = 64;
@@ -96,14 +101,6 @@ struct Builder<'t> {
 enum Open<'t> {
     Sequence(Span, Vec<Node<'t>>),
     Mapping(Span, Entries<'t>, Option<Spanned<Cow<'t, str>>>),
-}
-
-/// The entries of a mapping, each key once.
-#[derive(Default)]
-struct Entries<'t> {
-    entries: Vec<Entry<'t>>,
-    /// Where the keys are, once they are more than [`Self::FEW`].
-    places: HashMap<Cow<'t, str>, usize, FxBuildHasher>,
 }
 
 impl<'t> Builder<'t> {
@@ -253,101 +250,4 @@ fn as_key(node: Node<'_>) -> Result<Spanned<Cow<'_, str>>, Fatal> {
         }
     };
     Ok(Spanned { value, span })
-}
-
-impl<'t> Entries<'t> {
-    /// So many keys are compared faster than looked up.
-    const FEW: usize = 16;
-
-    fn add(&mut self, key: Spanned<Cow<'t, str>>, node: Node<'t>, diagnostics: &mut Diagnostics) {
-        if let Some(first) = self.place(&key.value) {
-            let message = format!("the key `{}` stands twice", key.value);
-            diagnostics.push(
-                Diagnostic::error("duplicate-key", key.span, message)
-                    .label("again here")
-                    .related(first, "first here"),
-            );
-            return;
-        }
-        self.entries.push((key, node));
-    }
-
-    /// Where a key stands already.
-    fn place(&mut self, key: &str) -> Option<Span> {
-        let found = if self.entries.len() <= Self::FEW {
-            self.entries.iter().position(|(own, _)| own.value == key)
-        } else {
-            let unknown = self.entries.iter().enumerate().skip(self.places.len());
-            self.places
-                .extend(unknown.map(|(place, (own, _))| (own.value.clone(), place)));
-            self.places.get(key).copied()
-        };
-        self.entries.get(found?).map(|(own, _)| own.span)
-    }
-}
-
-/// The core schema (YAML 1.2 §10.3.2), as far as a policy needs it.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Kind<'_> {
-    if !matches!(style, ScalarStyle::Plain) {
-        return Kind::Text(text);
-    }
-    // Nearly all are text, which the first octet tells of most.
-    match text.as_bytes().first() {
-        None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F') => match &*text {
-            "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
-            "true" | "True" | "TRUE" => Kind::Bool(true),
-            "false" | "False" | "FALSE" => Kind::Bool(false),
-            _ => Kind::Text(text),
-        },
-        Some(b'0'..=b'9' | b'-' | b'+' | b'.') => {
-            if let Ok(number) = text.parse::<u64>() {
-                Kind::Integer(number)
-            } else if let Some(number) = number(&text) {
-                Kind::Number(number)
-            } else {
-                Kind::Text(text)
-            }
-        }
-        Some(_) => Kind::Text(text),
-    }
-}
-
-/// A number that is no `u64`. What starts with a letter is text, though Rust reads `inf` and
-/// `nan` as numbers.
-fn number(text: &str) -> Option<serde_json::Number> {
-    let numeric = |b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    if !text.bytes().all(numeric) {
-        return None;
-    }
-    if let Ok(negative) = text.parse::<i64>() {
-        return Some(negative.into());
-    }
-    serde_json::Number::from_f64(text.parse().ok()?)
-}
-
-/// From the parser's positions, which count characters, to octets.
-enum Offsets {
-    Ascii,
-    Table(Vec<usize>),
-}
-
-impl Offsets {
-    fn of(text: &str) -> Self {
-        if text.is_ascii() {
-            return Self::Ascii;
-        }
-        Self::Table(
-            text.char_indices()
-                .map(|(octet, _)| octet)
-                .chain([text.len()])
-                .collect(),
-        )
-    }
-
-    fn octet(&self, character: usize) -> usize {
-        match self {
-            Self::Ascii => character,
-            Self::Table(table) => table.get(character).or(table.last()).copied().unwrap_or(0),
-        }
-    }
 }
