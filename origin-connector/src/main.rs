@@ -15,6 +15,11 @@ use tracing_subscriber::EnvFilter;
 
 use log::Lines;
 
+/// Gives the memory of connections that have gone back to the system after some seconds. The C
+/// library's keeps it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The mutual TLS terminator at the door of a mesh.
 ///
 /// Takes requests from gateways that present a certificate of a trusted authority, and hands

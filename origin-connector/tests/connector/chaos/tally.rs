@@ -9,7 +9,7 @@ use crate::origin::Origin;
 use crate::program::Running;
 
 /// More than this in octets is memory that did not come back: an allocator keeps some.
-const KEPT: u64 = 48 << 20;
+pub(super) const KEPT: u64 = 48 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
