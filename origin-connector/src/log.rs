@@ -2,6 +2,8 @@
 //! costs a copy, and neither a write of its own nor the waking of a thread. Who reads the log slowly
 //! must not hold requests up: lines are lost then, and counted.
 
+pub(crate) mod json;
+
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};

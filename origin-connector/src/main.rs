@@ -12,8 +12,10 @@ use tidegate_origin_connector::{Config, Connector};
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use log::Lines;
+use log::json::Json;
 
 /// Gives the memory of connections that have gone back to the system after some seconds. The C
 /// library's keeps it.
@@ -85,9 +87,8 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.log {
         Log::Human => log.with_ansi(false).init(),
         Log::Json => log
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(Json::default())
             .init(),
     }
     runtime(arguments.threads)?.block_on(serve(config, &arguments.config, lines))
