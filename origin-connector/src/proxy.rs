@@ -26,7 +26,7 @@ use crate::headers::{self, InvalidHost, hop_by_hop};
 use crate::metrics::SignatureLabels;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::upstream::{Http, Upstream};
+use crate::upstream::{BackendBody, Http, Upstream};
 use tunnel::Tunnel;
 
 /// Everything a request passes through.
@@ -201,7 +201,7 @@ impl Proxy {
         destination: Destination<'_>,
         mut request: Request<Incoming>,
         record: &mut AccessRecord,
-    ) -> Result<(Response<Incoming>, Rest), Refusal> {
+    ) -> Result<(Response<BackendBody>, Rest), Refusal> {
         let Destination {
             backend,
             upstream,
@@ -264,7 +264,7 @@ impl Proxy {
 
     fn respond(
         &self,
-        response: Response<Incoming>,
+        response: Response<BackendBody>,
         rest: Rest,
         mut record: AccessRecord,
     ) -> Response<ResponseBody> {

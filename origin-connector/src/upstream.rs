@@ -30,7 +30,7 @@ pub(crate) use balancer::Lease;
 use budget::Budget;
 pub use dial::InvalidDestination;
 pub(crate) use dial::{Dial, Link};
-pub(crate) use pool::{Pool, PoolError, Unanswered};
+pub(crate) use pool::{BackendBody, Pool, PoolError, Unanswered};
 pub(crate) use resolve::{Dns, DnsError};
 use source::Source;
 

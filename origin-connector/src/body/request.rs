@@ -21,6 +21,7 @@ use crate::headers;
 pub(crate) struct Progress {
     waits_for_caller: AtomicBool,
     moved: Notify,
+    over: AtomicBool,
     failure: OnceLock<String>,
 }
 
@@ -33,6 +34,11 @@ impl Progress {
     /// Whether the body waits for the caller, and not for the backend to take it.
     pub(crate) fn waits_for_caller(&self) -> bool {
         self.waits_for_caller.load(Ordering::Relaxed)
+    }
+
+    /// Whether the backend has got all that it will get of the body.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// Why the body came to no good end, where it did: the client's error does not always tell.
@@ -101,6 +107,10 @@ impl RequestBody {
 }
 
 impl RequestBody {
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -125,6 +135,12 @@ impl RequestBody {
                 end.and_then(|end| end.err()).map(|error| Err(error.into()))
             }
         })
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.progress.over.store(true, Ordering::Relaxed);
     }
 }
 

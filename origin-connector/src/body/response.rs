@@ -7,19 +7,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use super::stall::Stall;
 use crate::access::AccessRecord;
 use crate::grpc_web::Encoder;
 use crate::headers;
+use crate::upstream::BackendBody;
 
 /// A refusal's text, or what a backend streams.
 #[derive(Debug)]
 enum Source {
     Own(Full<Bytes>),
     /// The last is there where gRPC becomes gRPC-Web.
-    Backend(Incoming, Stall, Option<Encoder>),
+    Backend(BackendBody, Stall, Option<Encoder>),
 }
 
 /// The response came to no good end; the connection tells the caller by breaking off.
@@ -57,7 +57,7 @@ impl ResponseBody {
     }
 
     pub(crate) fn backend(
-        body: Incoming,
+        body: BackendBody,
         idle: Duration,
         encoder: Option<Encoder>,
         mut record: AccessRecord,

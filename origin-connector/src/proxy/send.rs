@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tidegate_shared::problem::Problem;
 
 use super::replay::Replay;
 use crate::body::{Progress, RequestBody};
 use crate::refusal::Refusal;
-use crate::upstream::{Booking, Http, Pool, PoolError, Unanswered, Upstream};
+use crate::upstream::{BackendBody, Booking, Http, Pool, PoolError, Unanswered, Upstream};
 
 /// A request that was sent to an endpoint without an answer.
 enum Failure {
@@ -27,7 +26,7 @@ pub(super) async fn send(
     mut request: Request<RequestBody>,
     progress: &Progress,
     limit: Duration,
-) -> Result<(Response<Incoming>, Booking), Refusal> {
+) -> Result<(Response<BackendBody>, Booking), Refusal> {
     let mut tried: Vec<SocketAddr> = Vec::new();
     let mut last = Refusal::new(Problem::OriginUnreachable, "the backend has no endpoint");
     let replay = Some(&request).filter(|_| upstream.attempts() > 1);
@@ -95,7 +94,7 @@ async fn attempt(
     request: Request<RequestBody>,
     progress: &Progress,
     limit: Duration,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<BackendBody>, Failure> {
     let response = pool.send(request);
     tokio::pin!(response);
     loop {

@@ -16,6 +16,7 @@ use crate::access::AccessRecord;
 use crate::headers::hop_by_hop;
 use crate::refusal::Refusal;
 use crate::splice::{Traffic, splice};
+use crate::upstream::BackendBody;
 
 /// Both ends of a switch of protocols that is being made.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Tunnel {
     }
 
     /// Takes the backend's end from its `101`.
-    pub(super) fn attach(self, response: &mut Response<Incoming>) -> Result<Self, Refusal> {
+    pub(super) fn attach(self, response: &mut Response<BackendBody>) -> Result<Self, Refusal> {
         let same = response
             .headers()
             .get(UPGRADE)

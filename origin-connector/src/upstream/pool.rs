@@ -3,6 +3,7 @@
 //! A request of which nothing was sent is given back, so that it can be tried elsewhere. The pool
 //! of `hyper-util` keeps it where no connection can be made; that is why this one is here.
 
+mod carrier;
 mod http1;
 mod http2;
 
@@ -10,11 +11,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use super::dial::Dial;
 use crate::body::RequestBody;
 use crate::config::{Limits, Protocol};
+pub(crate) use carrier::BackendBody;
 use http1::Kept;
 use http2::Multiplexed;
 
@@ -75,7 +76,7 @@ impl Pool {
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<BackendBody>, Unanswered> {
         match self {
             Self::Http1(kept) => kept.send(request).await,
             Self::Http2(multiplexed) => multiplexed.send(request).await,

@@ -5,37 +5,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 
-use super::{Dial, KEEP, PoolError, Unanswered};
+use super::carrier::Carrier;
+use super::{BackendBody, Dial, KEEP, PoolError, Unanswered};
 use crate::body::RequestBody;
 
-type Sender = SendRequest<RequestBody>;
+type Waiting = Vec<(Box<Carrier>, Instant)>;
 
 /// Connections without a request, the one that was used last at the end.
 #[derive(Clone, Debug, Default)]
-struct Idle(Arc<Mutex<Vec<(Sender, Instant)>>>);
+pub(super) struct Idle(Arc<Mutex<Waiting>>);
 
 impl Idle {
     /// No code panics while it holds the lock.
-    fn lock(&self) -> MutexGuard<'_, Vec<(Sender, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Sender> {
+    fn take(&self) -> Option<Box<Carrier>> {
         let mut idle = self.lock();
-        while let Some((sender, since)) = idle.pop() {
-            if sender.is_ready() && since.elapsed() < KEEP {
-                return Some(sender);
+        while let Some((mut carrier, since)) = idle.pop() {
+            if since.elapsed() < KEEP && carrier.is_open() {
+                return Some(carrier);
             }
         }
         None
     }
 
-    fn put(&self, sender: Sender) {
-        self.lock().push((sender, Instant::now()));
+    /// Keeps a connection of these for the next request.
+    pub(super) fn put(carrier: Box<Carrier>) {
+        let home = carrier.home().clone();
+        home.lock().push((carrier, Instant::now()));
     }
 }
 
@@ -58,10 +58,10 @@ impl Kept {
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<BackendBody>, Unanswered> {
         // A connection that was closed in the meantime gives the request back untouched.
-        while let Some(sender) = self.idle.take() {
-            match self.exchange(sender, request).await {
+        while let Some(carrier) = self.idle.take() {
+            match carrier.exchange(request).await {
                 Err(Unanswered {
                     unsent: Some(unsent),
                     ..
@@ -69,60 +69,23 @@ impl Kept {
                 answer => return answer,
             }
         }
-        match self.connect().await {
-            Ok(sender) => self.exchange(sender, request).await,
+        // Rare, and bigger than all the rest of a request.
+        match Box::pin(self.connect()).await {
+            Ok(carrier) => carrier.exchange(request).await,
             Err(error) => Err(Unanswered::unsent(error, request)),
         }
     }
 
-    async fn exchange(
-        &self,
-        mut sender: Sender,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        let response = match sender.try_send_request(request).await {
-            Ok(response) => response,
-            Err(mut error) => {
-                return Err(match error.take_message() {
-                    Some(unsent) => Unanswered::unsent(error.into_error().into(), unsent),
-                    None => Unanswered::sent(error.into_error()),
-                });
-            }
-        };
-        if sender.is_ready() {
-            self.idle.put(sender);
-        } else {
-            // Once the response has ended; a connection that is closed or switched protocols is
-            // never ready again.
-            let idle = self.idle.clone();
-            tokio::spawn(async move {
-                if sender.ready().await.is_ok() {
-                    idle.put(sender);
-                }
-            });
-        }
-        Ok(response)
-    }
-
-    async fn connect(&self) -> Result<Sender, PoolError> {
+    async fn connect(&self) -> Result<Box<Carrier>, PoolError> {
         let link = self.dial.connect(self.to).await;
         let link = link.map_err(|error| PoolError::Connect(error.into()))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(link))
-            .await
-            .map_err(|error| PoolError::Connect(error.into()))?;
-        // Ends when the endpoint closes it or the pool lets go of the sender; the request on it
-        // learns of an error by itself.
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "backend connection ended");
-            }
-        });
-        Ok(sender)
+        Carrier::new(link, self.idle.clone()).await
     }
 
     pub(super) fn sweep(&self) {
-        let fresh =
-            |(sender, since): &(Sender, Instant)| !sender.is_closed() && since.elapsed() < KEEP;
-        self.idle.lock().retain(fresh);
+        let fresh = |(carrier, since): &mut (Box<Carrier>, Instant)| {
+            since.elapsed() < KEEP && carrier.is_open()
+        };
+        self.idle.lock().retain_mut(fresh);
     }
 }

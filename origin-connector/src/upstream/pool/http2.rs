@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 
-use super::{Dial, KEEP, PoolError, Unanswered};
+use super::{BackendBody, Dial, KEEP, PoolError, Unanswered};
 use crate::body::RequestBody;
 use crate::config::Limits;
 
@@ -33,7 +32,7 @@ impl Multiplexed {
     pub(super) async fn send(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<BackendBody>, Unanswered> {
         // A connection that was closed in the meantime gives the request back untouched, once.
         match self.exchange(request).await {
             Err(Unanswered {
@@ -47,7 +46,7 @@ impl Multiplexed {
     async fn exchange(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<BackendBody>, Unanswered> {
         let mut sender = match self.sender().await {
             Ok(sender) => sender,
             Err(error) => return Err(Unanswered::unsent(error, request)),
@@ -56,6 +55,7 @@ impl Multiplexed {
             return Err(Unanswered::unsent(error.into(), request));
         }
         let sent = sender.try_send_request(request).await;
+        let sent = sent.map(|response| response.map(BackendBody::carried));
         sent.map_err(|mut error| match error.take_message() {
             Some(unsent) => Unanswered::unsent(error.into_error().into(), unsent),
             None => Unanswered::sent(error.into_error()),
@@ -69,7 +69,8 @@ impl Multiplexed {
             if let Some(sender) = current.as_ref().filter(|sender| !sender.is_closed()) {
                 return Ok(sender.clone());
             }
-            let sender = self.connect().await?;
+            // Rare, and bigger than all the rest of a request.
+            let sender = Box::pin(self.connect()).await?;
             *current = Some(sender.clone());
             Ok(sender)
         })
