@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 mod bounded_writes;
 mod connection;
+mod gathered;
 mod tunnel;
 
 use std::net::SocketAddr;

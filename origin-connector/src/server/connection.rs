@@ -12,7 +12,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 use super::Server;
 use super::activity::Activity;
 use super::bounded_writes::BoundedWrites;
+use super::gathered::Gathered;
 use crate::access::AccessRecord;
 use crate::body::ResponseBody;
 use crate::caller::Caller;
@@ -107,17 +107,17 @@ impl Server {
             activity: activity.clone(),
         };
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = TokioIo::new(stream);
         let idle = activity.idle(limits.idle);
         let result = if h2 {
-            let connection = http2(&limits, PING).serve_connection(io, service);
+            let builder = http2(&limits, PING);
+            let connection = Gathered::new(stream, |io| builder.serve_connection(io, service));
             self.drive(Box::pin(connection), &caller, idle).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .max_header_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
                 .header_read_timeout(limits.header_read)
-                .serve_connection(io, service)
+                .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades();
             self.drive(Box::pin(connection), &caller, idle).await
         };
@@ -182,15 +182,6 @@ pub(super) trait Draining {
 }
 
 impl Draining for http1::UpgradeableConnection<TokioIo<Secured>, Exchanges> {
-    fn drain(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<S> Draining for http2::Connection<TokioIo<S>, Exchanges, TokioExecutor>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }

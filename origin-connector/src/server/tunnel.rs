@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
 use super::activity::Activity;
 use super::connection::{Exchanges, http2};
+use super::gathered::Gathered;
 use crate::caller::Caller;
 
 /// Octets of one request's body that may be under way to here.
@@ -47,12 +47,12 @@ impl Server {
         let window = limits.streams.saturating_mul(STREAM_WINDOW);
         let mut builder = http2(&limits, keep_alive);
         // RFC 8441 §3: there is no other way over a tunnel to switch protocols.
-        let connection = builder
+        builder
             .enable_connect_protocol()
             .keep_alive_timeout(keep_alive)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(window.min(MAX_WINDOW))
-            .serve_connection(TokioIo::new(stream), exchanges);
+            .initial_connection_window_size(window.min(MAX_WINDOW));
+        let connection = Gathered::new(stream, |io| builder.serve_connection(io, exchanges));
         self.drive(Box::pin(connection), &caller, retire.cancelled())
             .await
     }
