@@ -48,14 +48,15 @@ pub(crate) struct AccessRecord {
 }
 
 impl AccessRecord {
+    /// It is handed on often, and big.
     pub(crate) fn begin<B>(
         caller: Arc<Caller>,
         metrics: Arc<Metrics>,
         busy: Busy,
         request: &http::Request<B>,
-    ) -> Self {
+    ) -> Box<Self> {
         metrics.active_requests.inc();
-        Self {
+        Box::new(Self {
             caller,
             metrics,
             method: request.method().clone(),
@@ -74,7 +75,7 @@ impl AccessRecord {
             complete: false,
             started: Instant::now(),
             _busy: busy,
-        }
+        })
     }
 }
 
@@ -98,6 +99,11 @@ impl Drop for AccessRecord {
             };
             self.metrics.refusals.get_or_create(&labels).inc();
         }
+        let mut digits = [0; 32];
+        let trace_id = self.trace.and_then(|trace| {
+            hex::encode_to_slice(trace.trace_id, &mut digits).ok()?;
+            std::str::from_utf8(&digits).ok()
+        });
         tracing::info!(
             target: "access",
             peer = %self.caller.peer,
@@ -114,7 +120,7 @@ impl Drop for AccessRecord {
             cause = self.cause,
             complete = self.complete,
             duration_ms = seconds * 1000.0,
-            trace_id = self.trace.map(|trace| hex::encode(trace.trace_id)),
+            trace_id,
             "request"
         );
     }

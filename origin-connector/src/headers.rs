@@ -8,19 +8,15 @@ pub(crate) mod trace;
 use http::header::{COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, VIA};
 use http::{Request, Version};
 
-/// How `Via` calls the connector (RFC 9110 §7.6.3).
-const PSEUDONYM: &str = "tidegate-connector";
-
-/// Adds this hop with the version in which the message was received.
+/// Adds this hop, by its pseudonym, with the version in which the message was received (RFC 9110
+/// §7.6.3).
 pub(crate) fn add_via(headers: &mut HeaderMap, received: Version) {
-    let version = match received {
-        Version::HTTP_2 => "2",
-        Version::HTTP_10 => "1.0",
-        _ => "1.1",
+    let hop = match received {
+        Version::HTTP_2 => "2 tidegate-connector",
+        Version::HTTP_10 => "1.0 tidegate-connector",
+        _ => "1.1 tidegate-connector",
     };
-    if let Ok(value) = HeaderValue::try_from(format!("{version} {PSEUDONYM}")) {
-        headers.append(VIA, value);
-    }
+    headers.append(VIA, HeaderValue::from_static(hop));
 }
 
 /// RFC 9113 §8.2.3: the crumbs into which HTTP/2 splits `Cookie` become one field again.
@@ -93,7 +89,7 @@ fn vouches(name: &HeaderName) -> bool {
         "client-cert-chain",
     ]
     .iter()
-    .any(|reserved| reserved.bytes().eq(name.clone()))
+    .any(|reserved| reserved.len() == name.len() && reserved.bytes().eq(name.clone()))
 }
 
 /// Takes out what a caller must not set. Also for trailers, which some origins merge.

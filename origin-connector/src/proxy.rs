@@ -75,7 +75,7 @@ impl Proxy {
     pub(crate) async fn handle(
         &self,
         mut request: Request<Incoming>,
-        mut record: AccessRecord,
+        mut record: Box<AccessRecord>,
     ) -> Response<ResponseBody> {
         tunnel::adopt(&mut request);
         record.trace = headers::trace::adopt(request.headers_mut());
@@ -266,7 +266,7 @@ impl Proxy {
         &self,
         response: Response<BackendBody>,
         rest: Rest,
-        mut record: AccessRecord,
+        mut record: Box<AccessRecord>,
     ) -> Response<ResponseBody> {
         let (mut parts, body) = response.into_parts();
         hop_by_hop::strip(&mut parts.headers);

@@ -37,11 +37,11 @@ pub(crate) enum ResponseBodyError {
 pub(crate) struct ResponseBody {
     source: Source,
     /// `None` where the exchange goes on elsewhere.
-    record: Option<AccessRecord>,
+    record: Option<Box<AccessRecord>>,
 }
 
 impl ResponseBody {
-    pub(crate) fn own(text: Bytes, record: AccessRecord) -> Self {
+    pub(crate) fn own(text: Bytes, record: Box<AccessRecord>) -> Self {
         Self {
             source: Source::Own(Full::new(text)),
             record: Some(record),
@@ -60,7 +60,7 @@ impl ResponseBody {
         body: BackendBody,
         idle: Duration,
         encoder: Option<Encoder>,
-        mut record: AccessRecord,
+        mut record: Box<AccessRecord>,
     ) -> Self {
         // A body that is empty from the start is never polled.
         record.complete = body.is_end_stream();

@@ -28,6 +28,9 @@ pub(crate) fn host(headers: &HeaderMap) -> Result<Option<String>, InvalidHost> {
 
 /// Splits outside quoted strings (RFC 9110 §5.6.4).
 fn split(text: &str, separator: char) -> Result<Vec<&str>, InvalidHost> {
+    if !text.contains('"') {
+        return Ok(text.split(separator).map(str::trim).collect());
+    }
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|c: char| {
         match c {

@@ -99,7 +99,7 @@ impl Tunnel {
         self,
         idle: Duration,
         abort: CancellationToken,
-        mut record: AccessRecord,
+        mut record: Box<AccessRecord>,
     ) {
         let caller = record.caller.clone();
         let copied = tokio::select! {

@@ -28,8 +28,9 @@ use crate::metrics::HandshakeLabels;
 use crate::tls::Credentials;
 use crate::tls::handshake::HandshakeError;
 
-/// What a finished handshake leaves.
-pub(crate) type Secured = TlsStream<BoundedWrites<TcpStream>>;
+/// What a finished handshake leaves. It is big, and each future that it passes through would keep room
+/// for it.
+pub(crate) type Secured = Box<TlsStream<BoundedWrites<TcpStream>>>;
 
 /// How often a silent HTTP/2 peer is asked whether it is still there (RFC 9113 §6.7).
 const PING: Duration = Duration::from_secs(30);
@@ -95,7 +96,7 @@ impl Server {
         let chain = chain.ok_or(HandshakeError::NoCertificate)?;
         let caller = Caller::new(peer, chain, trust, SystemTime::now())
             .map_err(|error| HandshakeError::NoIdentity(error.to_string()))?;
-        Ok((stream, caller))
+        Ok((Box::new(stream), caller))
     }
 
     async fn serve(self: &Arc<Self>, stream: Secured, caller: Arc<Caller>) {
