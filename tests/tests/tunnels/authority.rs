@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
@@ -78,6 +79,11 @@ impl Authority {
 
     /// A certificate for a SPIFFE ID or a host, as good for a server as for a client.
     pub(crate) fn issue(&self, name: &str) -> Leaf {
+        self.issue_for(name, Duration::from_secs(86_400))
+    }
+
+    /// The same for so long.
+    pub(crate) fn issue_for(&self, name: &str, time: Duration) -> Leaf {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![match name.contains("://") {
             true => SanType::URI(name.try_into().unwrap()),
@@ -88,6 +94,7 @@ impl Authority {
             ExtendedKeyUsagePurpose::ClientAuth,
             ExtendedKeyUsagePurpose::ServerAuth,
         ];
+        params.not_after = (SystemTime::now() + time).into();
         let serial = SerialNumber::from(next());
         params.serial_number = Some(serial.clone());
         let key = KeyPair::generate().unwrap();

@@ -460,6 +460,28 @@ async fn a_connector_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_with_its_certificate() {
+    let scene = Scene::open(&["dc1"]).await;
+    let mut worker = Worker::start(&scene).await;
+    ask(worker.address(), "/").await;
+    let id = connector_id("dc1");
+    let leaf = scene.mesh.issue_for(&id, Duration::from_secs(5));
+    let mut socket = dial(&worker, Some(&leaf)).await.unwrap();
+    let settings = Message::Binary(Bytes::from_static(SETTINGS));
+    socket.send(settings).await.unwrap();
+    worker.logged("tunnel open").await;
+    let line = worker.logged("tunnel closed").await;
+    assert_eq!(line["cause"], "its time is over");
+    // The connector itself opens the next one before, and none is missing.
+    let leaf = scene.mesh.issue_for(&id, Duration::from_secs(5));
+    let _connector = worker.connector_as(&scene, &leaf, "dc1", 1);
+    for _ in 0..2 {
+        worker.logged("tunnel open").await;
+    }
+    assert_eq!(ask(worker.address(), "/").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_with_tunnels_needs_the_objects() {
     let scene = Scene::open(&["dc1"]).await;
     let mut workerd = Workerd::start(&config(&scene, false)).await.unwrap();
