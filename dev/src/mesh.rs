@@ -277,6 +277,7 @@ impl Mesh {
             backend: vec![backend],
             tcp: Vec::new(),
             dial: Vec::new(),
+            traces: None,
             dns: DnsFile::default(),
             // What is switched off is off at once.
             drain: DrainFile {

@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::metrics::{Metrics, RefusalLabels, RequestLabels};
 use crate::room::Place;
 use crate::server::activity::Busy;
+use crate::traces::Exchange;
 use crate::upstream::Booking;
 
 /// What is known of an exchange so far. Dropping it writes the access line, so each exchange has
@@ -37,6 +38,8 @@ pub(crate) struct AccessRecord {
     /// Among the requests that the policy's limits allow at a time.
     pub(crate) slots: Vec<Slot>,
     pub(crate) trace: Option<TraceContext>,
+    /// The span, where one is recorded.
+    pub(crate) span: Option<Box<Exchange>>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) problem: Option<Problem>,
     pub(crate) cause: Option<String>,
@@ -69,6 +72,7 @@ impl AccessRecord {
             place: None,
             slots: Vec::new(),
             trace: None,
+            span: None,
             status: None,
             problem: None,
             cause: None,
@@ -82,6 +86,9 @@ impl AccessRecord {
 impl Drop for AccessRecord {
     fn drop(&mut self) {
         let duration = self.started.elapsed();
+        if let Some(span) = self.span.take() {
+            span.end(self);
+        }
         self.metrics.active_requests.dec();
         let labels = RequestLabels {
             http_request_method: method_label(self.method.as_str()),

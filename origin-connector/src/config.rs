@@ -19,6 +19,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traces;
 mod upstream;
 mod workload_api;
 
@@ -56,6 +57,8 @@ pub(crate) use tcp::{Mode, TcpListener};
 pub use tcp::{PassThroughFile, TcpFile, TerminateFile};
 pub(crate) use tls::{Files, Source, TlsPaths};
 pub use tls::{MeshFile, TlsFile};
+pub(crate) use traces::Traces;
+pub use traces::TracesFile;
 pub(crate) use upstream::{Protocol, Upstream};
 pub use workload_api::WorkloadApiFile;
 pub(crate) use workload_api::{Endpoint, WorkloadApi};
@@ -78,6 +81,8 @@ pub struct Config {
     /// Gateways to connect to.
     pub(crate) dial: Vec<Dial>,
     pub(crate) dns: Dns,
+    /// Where spans go, if anywhere.
+    pub(crate) traces: Option<Traces>,
     /// How long a stopping connector waits for exchanges that are under way.
     pub(crate) drain: Duration,
     pub(crate) limits: Limits,
@@ -125,6 +130,7 @@ impl TryFrom<ConfigFile> for Config {
             tcp,
             dial,
             dns,
+            traces,
             drain: DrainFile { timeout },
             limits,
         } = file;
@@ -169,6 +175,11 @@ impl TryFrom<ConfigFile> for Config {
         }
         let dial = dial::check(listen.is_some(), dial, &mut problems);
         let dns = dns.check(&mut problems);
+        let environment = |name: &str| std::env::var(name).ok();
+        let traces = match traces {
+            None => Some(None),
+            Some(section) => section.check(environment, &mut problems).map(Some),
+        };
         let hour = Duration::from_secs(3600);
         let drain = problems.take(
             "drain.timeout",
@@ -183,6 +194,7 @@ impl TryFrom<ConfigFile> for Config {
             tcp,
             dial,
             dns,
+            traces,
             drain,
             limits,
             problems.into_fields(),
@@ -195,6 +207,7 @@ impl TryFrom<ConfigFile> for Config {
                 Some(tcp),
                 Some(dial),
                 Some(dns),
+                Some(traces),
                 Some(drain),
                 Some(limits),
                 problems,
@@ -208,6 +221,7 @@ impl TryFrom<ConfigFile> for Config {
                 tcp,
                 dial,
                 dns,
+                traces,
                 drain,
                 limits,
             }),

@@ -7,6 +7,7 @@ mod running;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -15,9 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::dial::OpenTunnels;
-use crate::generation::{Generation, GenerationError, Ground};
+use crate::generation::{Begun, Generation, GenerationError, Ground};
 use crate::metrics::Metrics;
-use crate::policy::Reading;
 use crate::server::{Purpose, Server};
 use crate::tls::TlsError;
 use crate::tls::reload::{Loaded, Reloader};
@@ -31,7 +31,7 @@ pub struct Connector {
     server: Arc<Server>,
     ground: Ground,
     ports: NewPorts,
-    reading: Option<Reading>,
+    begun: Begun,
     reload: Reload,
     reloads: mpsc::Receiver<Request>,
 }
@@ -82,7 +82,7 @@ impl Connector {
         };
         let ports = NewPorts::bind(&config).await?;
         let first = Generation::make(config, &ground, None).await?;
-        let (generation, reading) = first.settle();
+        let (generation, begun) = first.settle();
         ground.metrics.config_in_force();
         let (reload, reloads) = Reload::new(ground.metrics.clone());
         let server = Arc::new(Server {
@@ -97,7 +97,7 @@ impl Connector {
             server,
             ground,
             ports,
-            reading,
+            begun,
             reload,
             reloads,
         })
@@ -141,12 +141,12 @@ impl Connector {
             server,
             ground,
             ports,
-            reading,
+            begun,
             // There may be none outside.
             reload: _open,
             mut reloads,
         } = self;
-        let mut running = Running::start(ground, server.clone(), ports, reading);
+        let mut running = Running::start(ground, server.clone(), ports, begun);
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let Request { config, answer } = tokio::select! {
@@ -163,6 +163,7 @@ impl Connector {
         drop(reloads);
         server.drain.cancel();
         let patience = server.generation().config.drain;
+        let end = Instant::now() + patience;
         tracing::info!(timeout = ?patience, "draining");
         running.accepting.close();
         running.accepting.wait().await;
@@ -176,6 +177,9 @@ impl Connector {
             server.abort.cancel();
             server.tasks.wait().await;
         }
+        running
+            .flush(end.saturating_duration_since(Instant::now()))
+            .await;
         tracing::info!(cut, "drained");
         Drained { cut }
     }

@@ -17,6 +17,7 @@ use crate::policy::{InvalidTrust, Limiter, Policy, Reading, UnusableBundle, Want
 use crate::proxy::Proxy;
 use crate::tcp::Door;
 use crate::tls::reload::Reloader;
+use crate::traces::{Exporter, Traces};
 use crate::upstream::{Dns, InvalidDestination, Means, Upstream};
 
 /// Everything that works by one configuration.
@@ -51,13 +52,21 @@ pub(crate) struct Ground {
     pub(crate) abort: CancellationToken,
 }
 
+/// What a new generation has begun, and is to be kept going.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// Where the policy is another one than before.
+    pub(crate) reading: Option<Reading>,
+    /// Where spans go elsewhere than before.
+    pub(crate) exporter: Option<Exporter>,
+}
+
 /// A generation that is not in force yet.
 #[derive(Debug)]
 pub(crate) struct Next {
     pub(crate) generation: Generation,
     wanted: Wanted,
-    /// Where the policy is another one than before.
-    pub(crate) reading: Option<Reading>,
+    begun: Begun,
 }
 
 /// A configuration of which nothing can be made.
@@ -78,6 +87,9 @@ pub enum GenerationError {
     /// A backend cannot be connected to, whatever happens.
     #[error(transparent)]
     Backend(#[from] InvalidDestination),
+    /// There is no TLS for a collector.
+    #[error("traces: {0}")]
+    Traces(#[from] rustls::Error),
     /// The system has no random numbers to give.
     #[error("no random numbers: {0}")]
     Entropy(String),
@@ -138,6 +150,7 @@ impl Generation {
         let verifier = verifier(&config, memory)?;
         let wanted = Wanted::new(&config.backends, verifier.is_some());
         let (policy, reading) = policy(&config, ground, &wanted, memory, before).await?;
+        let (traces, exporter) = traces(&config, ground, before)?;
         located
             .join_all()
             .await
@@ -149,6 +162,7 @@ impl Generation {
             verifier,
             policy,
             limits: config.limits.clone(),
+            traces,
             tasks: ground.tasks.clone(),
             abort: ground.abort.clone(),
         };
@@ -163,14 +177,14 @@ impl Generation {
         Ok(Next {
             generation,
             wanted,
-            reading,
+            begun: Begun { reading, exporter },
         })
     }
 }
 
 impl Next {
     /// Has what outlives generations go by this one.
-    pub(crate) fn settle(self) -> (Arc<Generation>, Option<Reading>) {
+    pub(crate) fn settle(self) -> (Arc<Generation>, Begun) {
         let Proxy {
             upstreams,
             verifier,
@@ -186,7 +200,7 @@ impl Next {
         if let Some(policy) = policy {
             policy.settle(self.wanted);
         }
-        (Arc::new(self.generation), self.reading)
+        (Arc::new(self.generation), self.begun)
     }
 }
 
@@ -239,6 +253,22 @@ async fn policy(
         }
     };
     Ok((Some(policy), Some(reading)))
+}
+
+fn traces(
+    config: &Config,
+    ground: &Ground,
+    before: Option<&Generation>,
+) -> Result<(Option<Arc<Traces>>, Option<Exporter>), rustls::Error> {
+    let Some(config) = &config.traces else {
+        return Ok((None, None));
+    };
+    let same = before.and_then(|before| before.proxy.traces.as_ref());
+    if let Some(traces) = same.filter(|traces| traces.is_of(config)) {
+        return Ok((Some(traces.clone()), None));
+    }
+    let (traces, exporter) = Traces::new(config.clone(), &ground.metrics)?;
+    Ok((Some(traces), Some(exporter)))
 }
 
 fn seed() -> Result<[u8; 16], GenerationError> {

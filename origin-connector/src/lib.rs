@@ -42,6 +42,7 @@ mod splice;
 mod stamp;
 mod tcp;
 mod tls;
+mod traces;
 mod upstream;
 
 pub use authorize::{

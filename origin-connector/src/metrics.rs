@@ -103,6 +103,11 @@ pub(crate) struct DialledLabels {
     pub(crate) result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SpanLabels {
+    pub(crate) reason: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -131,6 +136,8 @@ pub(crate) struct Metrics {
     pub(crate) agents: Family<AgentLabels, Gauge>,
     pub(crate) policy_looks: Family<PolicyLabels, Counter>,
     pub(crate) policy_sequence: Gauge,
+    pub(crate) spans_exported: Counter,
+    pub(crate) spans_dropped: Family<SpanLabels, Counter>,
     pub(crate) lost_lines: LostLines,
     /// Seconds since the Unix epoch.
     pub(crate) expiry: Family<ExpiryLabels, Gauge<i64>>,
@@ -163,6 +170,8 @@ impl Default for Metrics {
             agents: Family::default(),
             policy_looks: Family::default(),
             policy_sequence: Gauge::default(),
+            spans_exported: Counter::default(),
+            spans_dropped: Family::default(),
             lost_lines: LostLines::default(),
             expiry: Family::default(),
         };
@@ -293,6 +302,16 @@ impl Metrics {
             self.policy_sequence.clone(),
         );
         own.register(
+            "spans_exported",
+            "Spans that a collector has taken",
+            self.spans_exported.clone(),
+        );
+        own.register(
+            "spans_dropped",
+            "Spans that no collector has got, by reason",
+            self.spans_dropped.clone(),
+        );
+        own.register(
             "log_lines_lost",
             "Lines of the log that nobody took in time",
             self.lost_lines.shown.clone(),
@@ -316,6 +335,14 @@ impl Metrics {
     /// Takes note that a configuration has come into force.
     pub(crate) fn config_in_force(&self) {
         self.config_loaded.set(now());
+    }
+
+    /// Counts spans that are lost.
+    pub(crate) fn drop_spans(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            let labels = SpanLabels { reason };
+            self.spans_dropped.get_or_create(&labels).inc_by(count);
+        }
     }
 
     /// The exposition in the text format of OpenMetrics.

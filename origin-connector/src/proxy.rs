@@ -26,7 +26,9 @@ use crate::headers::{self, InvalidHost, hop_by_hop};
 use crate::metrics::SignatureLabels;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
+use crate::traces::Traces;
 use crate::upstream::{BackendBody, Http, Upstream};
+use send::Sending;
 use tunnel::Tunnel;
 
 /// Everything a request passes through.
@@ -40,6 +42,8 @@ pub(crate) struct Proxy {
     /// What backends go by that do not say themselves who may reach them.
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) limits: Limits,
+    /// Where spans go, if anywhere.
+    pub(crate) traces: Option<Arc<Traces>>,
     /// Tunnels outlive the connection task from which they came.
     pub(crate) tasks: TaskTracker,
     pub(crate) abort: CancellationToken,
@@ -78,7 +82,10 @@ impl Proxy {
         mut record: Box<AccessRecord>,
     ) -> Response<ResponseBody> {
         tunnel::adopt(&mut request);
-        record.trace = headers::trace::adopt(request.headers_mut());
+        let adopted = headers::trace::adopt(request.headers_mut());
+        record.trace = adopted.map(|adopted| adopted.trace);
+        let traced = self.traces.as_ref().zip(adopted);
+        record.span = traced.and_then(|(traces, adopted)| traces.begin(adopted));
         let exchange = match self.admit(&request, &mut record) {
             Ok(destination) => self.forward(destination, request, &mut record).await,
             Err(refusal) => Err(refusal),
@@ -240,8 +247,13 @@ impl Proxy {
         let decoder = call.and_then(Call::decoder);
         let (body, progress) = RequestBody::new(body, self.limits.idle, decoder);
         let request = Request::from_parts(parts, body);
-        let limit = self.limits.response_head;
-        let (mut response, booking) = send::send(upstream, request, &progress, limit).await?;
+        let sending = Sending {
+            upstream,
+            progress: &progress,
+            limit: self.limits.response_head,
+            span: record.span.as_deref(),
+        };
+        let (mut response, booking) = sending.send(request).await?;
         record.booking = Some(booking);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             if connects && response.status().is_success() {

@@ -173,6 +173,11 @@ impl Upstream<Http> {
         Ok(Self::made_of(name, connections, target, means, before))
     }
 
+    /// Where it is and how it is spoken to.
+    pub(crate) fn config(&self) -> &config::Upstream {
+        &self.connections.upstream
+    }
+
     /// Its limits are in force from now on.
     pub(crate) fn settle(&self) {
         self.connections.admission.settle();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     BackendFile, DialFile, DnsFile, GatewaySignatureFile, LimitsFile, MeshFile, PolicyFile,
-    TcpFile, TlsFile,
+    TcpFile, TlsFile, TracesFile,
 };
 
 /// The whole file. Unknown fields are errors.
@@ -38,6 +38,8 @@ pub struct ConfigFile {
     /// How names are resolved.
     #[serde(default)]
     pub dns: DnsFile,
+    /// Where spans go. Absent: nowhere.
+    pub traces: Option<TracesFile>,
     /// How the connector stops.
     #[serde(default)]
     pub drain: DrainFile,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::ports::{Bound, Plan, Ports, plan};
@@ -15,8 +15,7 @@ use super::{BindError, ReloadError};
 use crate::admin::Observed;
 use crate::config::Config;
 use crate::dial::Gateway;
-use crate::generation::{Generation, Ground, Next};
-use crate::policy::Reading;
+use crate::generation::{Begun, Generation, Ground, Next};
 use crate::server::{Purpose, Server};
 use crate::tls::reload::Loaded;
 
@@ -34,6 +33,10 @@ pub(super) struct Running {
     gateways: Vec<(Arc<Gateway>, DropGuard)>,
     /// Listeners, and whoever keeps tunnels open.
     pub(super) accepting: TaskTracker,
+    /// Whoever sends spans.
+    exporting: TaskTracker,
+    /// There will be no more of them.
+    finish: CancellationToken,
 }
 
 /// Listeners that a generation needs and the one before does not have.
@@ -73,12 +76,7 @@ impl NewPorts {
 
 impl Running {
     /// Starts the generation that the server has.
-    pub(super) fn start(
-        ground: Ground,
-        server: Arc<Server>,
-        new: NewPorts,
-        reading: Option<Reading>,
-    ) -> Self {
+    pub(super) fn start(ground: Ground, server: Arc<Server>, new: NewPorts, begun: Begun) -> Self {
         let mut running = Self {
             ground,
             server,
@@ -87,9 +85,21 @@ impl Running {
             keepers: Keepers::default(),
             gateways: Vec::new(),
             accepting: TaskTracker::new(),
+            exporting: TaskTracker::new(),
+            finish: CancellationToken::new(),
         };
-        running.follow(new, reading);
+        running.follow(new, begun);
         running
+    }
+
+    /// Has the last spans sent, for so long at most.
+    pub(super) async fn flush(&self, patience: Duration) {
+        self.finish.cancel();
+        self.exporting.close();
+        let flushed = tokio::time::timeout(patience, self.exporting.wait()).await;
+        if flushed.is_err() {
+            tracing::warn!("the collector has not taken the last spans");
+        }
     }
 
     /// Makes of a configuration all that can fail. What is in force is not touched.
@@ -118,14 +128,15 @@ impl Running {
         } = change;
         let before = self.server.generation();
         self.server.reloader.replace(certificates);
-        let (generation, reading) = next.settle();
+        let (generation, begun) = next.settle();
         self.server.current.store(generation.clone());
-        self.follow(new, reading);
+        self.follow(new, begun);
         leave(&before, &generation);
     }
 
     /// Starts what the generation in force has more than what is running, and stops what it has not.
-    fn follow(&mut self, new: NewPorts, reading: Option<Reading>) {
+    fn follow(&mut self, new: NewPorts, begun: Begun) {
+        let Begun { reading, exporter } = begun;
         let generation = self.server.generation();
         self.serve_admin(generation.config.admin.is_some(), new.admin);
         let plan: Plan = plan(&generation.config);
@@ -155,6 +166,10 @@ impl Running {
             }
             (Some(policy), None) => self.keepers.keep(&mut kept, policy),
             (None, _) => {}
+        }
+        if let Some(exporter) = exporter {
+            // The one before ends once the last request has that began with it.
+            self.exporting.spawn(exporter.run(self.finish.clone()));
         }
         self.dial(&generation);
     }

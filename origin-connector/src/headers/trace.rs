@@ -6,23 +6,33 @@ use tidegate_shared::trace::TraceContext;
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+/// A trace, and whether it begins here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Adopted {
+    pub(crate) trace: TraceContext,
+    pub(crate) begun: bool,
+}
+
 /// The trace of a request: passed on as it came, or begun where there is none that is valid. A
 /// `tracestate` without a valid `traceparent` means nothing and goes (§3.3).
-pub(crate) fn adopt(headers: &mut HeaderMap) -> Option<TraceContext> {
+pub(crate) fn adopt(headers: &mut HeaderMap) -> Option<Adopted> {
     let mut fields = headers.get_all(&TRACEPARENT).iter();
     let only = match (fields.next(), fields.next()) {
         (Some(field), None) => field.to_str().ok(),
         _ => None,
     };
     if let Some(trace) = only.and_then(TraceContext::parse) {
-        return Some(trace);
+        return Some(Adopted {
+            trace,
+            begun: false,
+        });
     }
     headers.remove(TRACESTATE);
     headers.remove(&TRACEPARENT);
     let trace = begin()?;
     let value = HeaderValue::try_from(trace.to_string()).ok()?;
     headers.insert(TRACEPARENT, value);
-    Some(trace)
+    Some(Adopted { trace, begun: true })
 }
 
 /// Puts the adopted trace back where `Connection` named it and so had it taken out: the trace that
@@ -61,7 +71,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, HeaderValue::from_static(VALID));
         headers.insert(TRACESTATE, HeaderValue::from_static("a=1"));
-        assert_eq!(adopt(&mut headers).unwrap().to_string(), VALID);
+        let adopted = adopt(&mut headers).unwrap();
+        assert_eq!(
+            (adopted.trace.to_string().as_str(), adopted.begun),
+            (VALID, false)
+        );
         assert_eq!(headers.get(TRACEPARENT).unwrap(), VALID);
         assert!(headers.contains_key(TRACESTATE));
     }
@@ -74,7 +88,9 @@ mod tests {
             for value in values {
                 headers.append(TRACEPARENT, HeaderValue::from_static(value));
             }
-            let trace = adopt(&mut headers).unwrap().to_string();
+            let Adopted { trace, begun } = adopt(&mut headers).unwrap();
+            let trace = trace.to_string();
+            assert!(begun);
             let fields: Vec<_> = headers.get_all(TRACEPARENT).iter().collect();
             assert_eq!(fields, [trace.as_str()]);
             assert!(!headers.contains_key(TRACESTATE));

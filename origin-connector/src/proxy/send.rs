@@ -10,6 +10,7 @@ use tidegate_shared::problem::Problem;
 use super::replay::Replay;
 use crate::body::{Progress, RequestBody};
 use crate::refusal::Refusal;
+use crate::traces::Exchange;
 use crate::upstream::{BackendBody, Booking, Http, Pool, PoolError, Unanswered, Upstream};
 
 /// A request that was sent to an endpoint without an answer.
@@ -18,65 +19,91 @@ enum Failure {
     TooLate,
 }
 
-/// Sends a request and waits for the response head. It is tried again, and at another endpoint if
-/// there is one, as often as the backend allows: where nothing of it could be sent, and where the
-/// endpoint broke off and a second request is as good as one.
-pub(super) async fn send(
-    upstream: &Upstream<Http>,
-    mut request: Request<RequestBody>,
-    progress: &Progress,
-    limit: Duration,
-) -> Result<(Response<BackendBody>, Booking), Refusal> {
-    let mut tried: Vec<SocketAddr> = Vec::new();
-    let mut last = Refusal::new(Problem::OriginUnreachable, "the backend has no endpoint");
-    let replay = Some(&request).filter(|_| upstream.attempts() > 1);
-    let replay = replay.and_then(Replay::of);
-    // Whether the same endpoint may do better: it may just have closed a connection that was kept.
-    let mut same = false;
-    while tried.len() < upstream.attempts() {
-        let other = upstream.choose(&tried);
-        let Some(booking) = other.or_else(|| upstream.choose(&[]).filter(|_| same)) else {
-            break;
-        };
-        let endpoint = booking.address();
-        if !tried.is_empty() && !upstream.retry() {
-            break;
-        }
-        let failure = match attempt(booking.pool(), request, progress, limit).await {
-            Ok(response) => {
-                if speaks_for_nobody(response.status()) {
-                    upstream.failed(endpoint);
-                } else {
-                    upstream.succeeded(endpoint);
+/// How a request is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending<'s> {
+    pub(super) upstream: &'s Upstream<Http>,
+    /// Of its body.
+    pub(super) progress: &'s Progress,
+    /// For how long an endpoint may be silent.
+    pub(super) limit: Duration,
+    /// What attempts are recorded under, if they are.
+    pub(super) span: Option<&'s Exchange>,
+}
+
+impl Sending<'_> {
+    /// Sends a request and waits for the response head. It is tried again, and at another endpoint if
+    /// there is one, as often as the backend allows: where nothing of it could be sent, and where the
+    /// endpoint broke off and a second request is as good as one.
+    pub(super) async fn send(
+        self,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<BackendBody>, Booking), Refusal> {
+        let Self {
+            upstream,
+            progress,
+            limit,
+            span,
+        } = self;
+        let mut tried: Vec<SocketAddr> = Vec::new();
+        let mut last = Refusal::new(Problem::OriginUnreachable, "the backend has no endpoint");
+        let replay = Some(&request).filter(|_| upstream.attempts() > 1);
+        let replay = replay.and_then(Replay::of);
+        // Whether the same endpoint may do better: it may just have closed a connection that was kept.
+        let mut same = false;
+        while tried.len() < upstream.attempts() {
+            let other = upstream.choose(&tried);
+            let Some(booking) = other.or_else(|| upstream.choose(&[]).filter(|_| same)) else {
+                break;
+            };
+            let endpoint = booking.address();
+            if !tried.is_empty() && !upstream.retry() {
+                break;
+            }
+            let traced = span
+                .map(|span| span.attempt(tried.len(), &mut request, upstream.config(), endpoint));
+            let failure = match attempt(booking.pool(), request, progress, limit).await {
+                Ok(response) => {
+                    if let Some(traced) = traced {
+                        traced.answered(response.status());
+                    }
+                    if speaks_for_nobody(response.status()) {
+                        upstream.failed(endpoint);
+                    } else {
+                        upstream.succeeded(endpoint);
+                    }
+                    return Ok((response, booking));
                 }
-                return Ok((response, booking));
+                Err(failure) => failure,
+            };
+            last = blame(&failure, progress, limit);
+            if let Some(traced) = traced {
+                traced.failed(last.problem, &last.cause);
             }
-            Err(failure) => failure,
-        };
-        last = blame(&failure, progress, limit);
-        if last.problem != Problem::RequestIncomplete {
-            upstream.failed(endpoint);
+            if last.problem != Problem::RequestIncomplete {
+                upstream.failed(endpoint);
+            }
+            match (failure, &replay) {
+                (
+                    Failure::Unanswered(Unanswered {
+                        unsent: Some(unsent),
+                        ..
+                    }),
+                    _,
+                ) => {
+                    request = *unsent;
+                    same = false;
+                }
+                (Failure::Unanswered(Unanswered { unsent: None, .. }), Some(replay)) => {
+                    request = replay.request();
+                    same = true;
+                }
+                (Failure::Unanswered(_), None) | (Failure::TooLate, _) => break,
+            }
+            tried.push(endpoint);
         }
-        match (failure, &replay) {
-            (
-                Failure::Unanswered(Unanswered {
-                    unsent: Some(unsent),
-                    ..
-                }),
-                _,
-            ) => {
-                request = *unsent;
-                same = false;
-            }
-            (Failure::Unanswered(Unanswered { unsent: None, .. }), Some(replay)) => {
-                request = replay.request();
-                same = true;
-            }
-            (Failure::Unanswered(_), None) | (Failure::TooLate, _) => break,
-        }
-        tried.push(endpoint);
+        Err(last)
     }
-    Err(last)
 }
 
 /// Statuses by which a server says that nobody is there to answer (RFC 9110 §15.6.3 to §15.6.5).

@@ -35,6 +35,7 @@ async fn a_connector_runs_inside_another_program() {
         }],
         tcp: Vec::new(),
         dial: Vec::new(),
+        traces: None,
         dns: DnsFile::default(),
         drain: DrainFile::default(),
         limits: LimitsFile::default(),

@@ -3,7 +3,7 @@
 
 mod nginx;
 mod openssl;
-mod python;
+pub(crate) mod python;
 mod tonic;
 
 use std::path::PathBuf;

@@ -33,5 +33,6 @@ mod revocation;
 mod smuggling;
 mod streaming;
 mod tcp;
+mod traces;
 mod upgrade;
 mod workload_api;

@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) tls: &'static str,
     /// What is logged, as in `RUST_LOG`; all of it by default.
     pub(crate) log: Option<&'static str>,
+    /// Variables of the environment.
+    pub(crate) environment: Vec<(&'static str, &'static str)>,
     backends: String,
     more: String,
 }
@@ -50,6 +52,7 @@ impl Setup {
             environment: None,
             tls: "",
             log: None,
+            environment: Vec::new(),
             backends: String::new(),
             more: String::new(),
         };
@@ -141,6 +144,7 @@ impl Setup {
     async fn run(self: Arc<Self>) -> Running {
         let mut child = command(&self.config())
             .args(["--log", "json"])
+            .envs(self.environment.iter().copied())
             .envs(self.log.map(|filter| ("RUST_LOG", filter)))
             .envs(
                 self.environment

@@ -12,7 +12,7 @@ use crate::origin::Origin;
 use crate::program::{Setup, in_front_of, patient};
 
 /// A program of the environment that `cargo xtask setup` makes.
-fn program(name: &str) -> Option<Command> {
+pub(crate) fn program(name: &str) -> Option<Command> {
     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python/bin");
     let path = PathBuf::from(target).join(name);
     if !path.exists() {
@@ -24,7 +24,7 @@ fn program(name: &str) -> Option<Command> {
 }
 
 /// A script beside this file.
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/connector/interop/");
     format!("{folder}{name}")
 }
