@@ -53,7 +53,7 @@ pub(crate) use policy::PolicySource;
 pub(crate) use problems::Problems;
 pub use problems::{ConfigError, InvalidConfig, InvalidField};
 pub(crate) use target::Target;
-pub(crate) use tcp::{Mode, TcpListener};
+pub(crate) use tcp::{Mode, TcpListener, Terminate};
 pub use tcp::{PassThroughFile, TcpFile, TerminateFile};
 pub(crate) use tls::{Files, Source, TlsPaths};
 pub use tls::{MeshFile, TlsFile};
@@ -167,10 +167,12 @@ impl TryFrom<ConfigFile> for Config {
             problems.take("tcp", check_names(backends, tcp));
         }
         let meshless = tls.as_ref().is_some_and(|tls| tls.mesh.is_none());
-        let secured =
-            |backends: &Backends| backends.iter().any(|one| one.upstream.server.is_some());
-        if meshless && backends.as_ref().is_some_and(secured) {
-            let missing: Result<(), _> = Err("a backend has an `https://` address: add `[mesh]`");
+        let https = backends.iter().flat_map(Backends::iter);
+        let https = https.filter(|one| one.upstream.server.is_some()).count();
+        let secured = tcp.iter().flatten().filter(|one| one.mode.is_secured());
+        if meshless && https + secured.count() > 0 {
+            let missing: Result<(), _> =
+                Err("an address begins with `https://` or `tls://`: add `[mesh]`");
             problems.take("mesh", missing);
         }
         let dial = dial::check(listen.is_some(), dial, &mut problems);

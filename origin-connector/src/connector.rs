@@ -18,9 +18,10 @@ use crate::config::Config;
 use crate::dial::OpenTunnels;
 use crate::generation::{Begun, Generation, GenerationError, Ground};
 use crate::metrics::Metrics;
-use crate::server::{Purpose, Server};
+use crate::server::Server;
 use crate::tls::TlsError;
 use crate::tls::reload::{Loaded, Reloader};
+use ports::NewPort;
 use reload::Request;
 pub use reload::{Reload, ReloadError};
 use running::{NewPorts, Running};
@@ -105,9 +106,7 @@ impl Connector {
 
     /// Where gateways connect, if anywhere.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        let mut ports = self.ports.ports.iter();
-        let http = ports.find(|(purpose, _)| *purpose == Purpose::Http);
-        http.map(|(_, bound)| bound.local)
+        self.ports.ports.iter().find_map(NewPort::http)
     }
 
     /// The gateways that are dialled, by their names.

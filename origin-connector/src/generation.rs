@@ -121,10 +121,10 @@ impl Generation {
         let upstreams: Vec<_> = upstreams.collect::<Result<_, _>>()?;
         let doors = config.tcp.iter().map(|listener| {
             let before = before.and_then(|before| before.doors.get(&listener.name));
-            let door = Door::new(listener, means, &ground.abort, before.map(|door| &**door));
-            (listener.name.clone(), Arc::new(door))
+            let door = Door::new(listener, means, &ground.abort, before.map(|door| &**door))?;
+            Ok((listener.name.clone(), Arc::new(door)))
         });
-        let doors: BTreeMap<String, Arc<Door>> = doors.collect();
+        let doors = doors.collect::<Result<BTreeMap<_, _>, InvalidDestination>>()?;
         let mut located = JoinSet::new();
         // All at once: a name that is slow to resolve holds nobody else up.
         for upstream in &upstreams {

@@ -1,23 +1,26 @@
 //! Connections that are forwarded without a look at what is in them.
 
 mod client_hello;
+mod pace;
 mod record;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Limits, Target};
 use crate::identity::PeerName;
 use crate::server::Server;
-use crate::splice::splice;
-use crate::upstream::{Lease, Link, Means, Tcp, Upstream};
+use crate::splice::{Traffic, splice};
+use crate::upstream::{InvalidDestination, Lease, Link, Means, Tcp, Upstream};
 use client_hello::{ClientHello, ClientHelloError};
+use pace::Pace;
 use record::TcpRecord;
 
 /// A listener of such connections.
@@ -26,6 +29,8 @@ pub(crate) struct Door {
     name: String,
     mode: Mode,
     limits: Limits,
+    pace: Option<Arc<Pace>>,
+    max_duration: Option<Duration>,
     /// Let go of everything.
     pub(crate) abort: CancellationToken,
 }
@@ -41,6 +46,8 @@ enum Mode {
 /// A connection came to no good end.
 #[derive(Debug, thiserror::Error)]
 enum TcpError {
+    #[error("more connections than the listener's rate")]
+    TooMany,
     #[error("the caller may not connect here")]
     CallerRefused,
     #[error("{0}")]
@@ -53,6 +60,8 @@ enum TcpError {
     Unreachable(io::Error),
     #[error("{0}")]
     Broken(io::Error),
+    #[error("it has lasted as long as the listener's `max_duration`")]
+    TooLong,
     #[error("the caller is no longer let in")]
     Disowned,
     #[error("cut by the end of the drain")]
@@ -63,12 +72,14 @@ impl TcpError {
     /// A stable label.
     fn label(&self) -> &'static str {
         match self {
+            Self::TooMany => "rate-limited",
             Self::CallerRefused => "caller-refused",
             Self::ClientHello(_) | Self::TooSlow => "no-client-hello",
             Self::NameUnknown => "server-name-unknown",
             Self::Unreachable(_) => "origin-unreachable",
             Self::Broken(error) if error.kind() == io::ErrorKind::TimedOut => "idle",
             Self::Broken(_) => "broken",
+            Self::TooLong => "too-long",
             Self::Disowned => "caller-disowned",
             Self::Cut => "cut",
         }
@@ -82,34 +93,50 @@ impl Door {
         means: Means<'_>,
         abort: &CancellationToken,
         before: Option<&Self>,
-    ) -> Self {
-        let config::TcpListener { name, mode, .. } = config;
+    ) -> Result<Self, InvalidDestination> {
+        let config::TcpListener {
+            name,
+            listen: _,
+            mode,
+            connections: _,
+            rate,
+            max_duration,
+        } = config;
         let reached = before.map(Self::upstreams).unwrap_or_default();
-        let upstream = |name: String, target: &Target| {
+        let upstream = |name: String, target: &Target, server: Option<&PeerName>| {
             let before = reached.iter().find(|before| before.name() == name);
-            Upstream::tcp(name, target, means, before)
+            Upstream::tcp(name, target, server, means, before)
         };
         let mode = match mode {
-            config::Mode::Terminate(target, allow) => {
-                Mode::Terminate(upstream(name.clone(), target), allow.clone())
+            config::Mode::Terminate(config::Terminate {
+                target,
+                server,
+                allow,
+            }) => {
+                let upstream = upstream(name.clone(), target, server.as_ref())?;
+                Mode::Terminate(upstream, allow.clone())
             }
             config::Mode::PassThrough(targets) => {
                 let named = |(server_name, target): (&String, &Target)| {
-                    let upstream = upstream(format!("{name}/{server_name}"), target);
-                    (server_name.clone(), upstream)
+                    let upstream = upstream(format!("{name}/{server_name}"), target, None)?;
+                    Ok::<_, InvalidDestination>((server_name.clone(), upstream))
                 };
-                Mode::PassThrough(targets.iter().map(named).collect())
+                Mode::PassThrough(targets.iter().map(named).collect::<Result<_, _>>()?)
             }
         };
-        Self {
+        let paced = before.and_then(|before| before.pace.as_ref());
+        let paced = paced.filter(|pace| Some(pace.rate) == *rate).cloned();
+        Ok(Self {
             name: name.clone(),
             mode,
             limits: means.limits.clone(),
+            pace: paced.or_else(|| rate.map(|rate| Arc::new(Pace::new(rate)))),
+            max_duration: *max_duration,
             abort: match before {
                 Some(before) => before.abort.clone(),
                 None => abort.child_token(),
             },
-        }
+        })
     }
 
     /// What it forwards to, each to be located and watched.
@@ -122,6 +149,11 @@ impl Door {
 
     /// Serves one connection to its end.
     pub(crate) async fn serve(&self, server: &Server, stream: TcpStream, peer: SocketAddr) {
+        if self.pace.as_ref().is_some_and(|pace| !pace.take()) {
+            let mut record = TcpRecord::begin(&self.name, peer, server.metrics.clone());
+            record.end(Some(&TcpError::TooMany));
+            return;
+        }
         match &self.mode {
             Mode::Terminate(upstream, allow) => {
                 self.terminate(server, stream, peer, upstream, allow).await;
@@ -153,9 +185,7 @@ impl Door {
                 return Err(TcpError::CallerRefused);
             }
             let backend = connect(upstream, &mut record.lease).await?;
-            let idle = self.limits.idle;
-            let spliced = splice(stream, backend, idle, &record.traffic).await;
-            spliced.map_err(TcpError::Broken)
+            self.splice(stream, backend, &record.traffic).await
         };
         let result = tokio::select! {
             result = forwarded => result,
@@ -189,15 +219,29 @@ impl Door {
             let mut backend = connect(upstream, &mut record.lease).await?;
             backend.write_all(&octets).await.map_err(TcpError::Broken)?;
             stream.set_nodelay(true).map_err(TcpError::Broken)?;
-            let idle = self.limits.idle;
-            let spliced = splice(stream, backend, idle, &record.traffic).await;
-            spliced.map_err(TcpError::Broken)
+            self.splice(stream, backend, &record.traffic).await
         };
         let result = tokio::select! {
             result = forwarded => result,
             () = self.abort.cancelled() => Err(TcpError::Cut),
         };
         record.end(result.as_ref().err());
+    }
+
+    /// Copies both ways, for as long as a connection may last.
+    async fn splice<C>(&self, caller: C, backend: Link, traffic: &Traffic) -> Result<(), TcpError>
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let spliced = splice(caller, backend, self.limits.idle, traffic);
+        let spliced = match self.max_duration {
+            None => spliced.await,
+            Some(limit) => {
+                let bounded = tokio::time::timeout(limit, spliced).await;
+                bounded.map_err(|_| TcpError::TooLong)?
+            }
+        };
+        spliced.map_err(TcpError::Broken)
     }
 }
 

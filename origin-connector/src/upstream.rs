@@ -15,11 +15,12 @@ mod standing;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::uri::Scheme;
 
 use crate::config::{self, Backend, Limits, Target};
+use crate::identity::PeerName;
 use crate::metrics::{BackendLabels, EndpointLabels, Metrics, OverloadLabels};
 use crate::room::Place;
 use crate::tls::reload::Reloader;
@@ -109,7 +110,12 @@ impl Connections for Http {
 
 /// Connections for whatever their ends make of them: one for each that comes, and none kept.
 #[derive(Debug)]
-pub(crate) struct Tcp(Dial);
+pub(crate) struct Tcp {
+    dial: Dial,
+    /// Whom the endpoints must prove to be, over TLS.
+    server: Option<PeerName>,
+    connect: Duration,
+}
 
 impl Connections for Tcp {
     type Pool = ();
@@ -123,7 +129,7 @@ impl Connections for Tcp {
     }
 
     fn same(&self, others: &Self) -> bool {
-        self.0.same(&others.0)
+        (&self.server, self.connect) == (&others.server, others.connect)
     }
 }
 
@@ -162,7 +168,13 @@ impl Upstream<Http> {
         let admission = backend.upstream.admission;
         let connections = Http {
             upstream: backend.upstream.clone(),
-            dial: Dial::new(backend, means.limits, means.reloader)?,
+            dial: Dial::new(
+                backend.name(),
+                &backend.upstream.target.address,
+                backend.upstream.server.as_ref(),
+                Some(backend.upstream.protocol),
+                means,
+            )?,
             limits: means.limits.clone(),
             admission: match before {
                 Some(before) => Admission::after(&before.connections.admission, admission),
@@ -212,15 +224,20 @@ impl Upstream<Tcp> {
     pub(crate) fn tcp(
         name: String,
         target: &Target,
+        server: Option<&PeerName>,
         means: Means<'_>,
         before: Option<&Arc<Self>>,
-    ) -> Arc<Self> {
-        let connections = Tcp(Dial::plain(means.limits));
-        Self::made_of(name, connections, target, means, before)
+    ) -> Result<Arc<Self>, InvalidDestination> {
+        let connections = Tcp {
+            dial: Dial::new(&name, &target.address, server, None, means)?,
+            server: server.cloned(),
+            connect: means.limits.connect,
+        };
+        Ok(Self::made_of(name, connections, target, means, before))
     }
 
     pub(crate) fn dial(&self) -> &Dial {
-        &self.connections.0
+        &self.connections.dial
     }
 
     /// Keeps the list of endpoints true. Never ends.

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::uri::Authority;
 use serde::Deserialize;
+use tidegate_shared::units::Rate;
 
 use super::backend::{check_allow, check_host, check_name};
+use super::limits::{span, within};
+use super::upstream::check_server;
 use super::{Problems, Target, target};
 use crate::identity::PeerName;
 
@@ -24,15 +28,24 @@ pub struct TcpFile {
     /// TLS is forwarded as it is, to who is asked for by its server name.
     #[serde(default)]
     pub pass_through: Vec<PassThroughFile>,
+    /// Connections open at a time; `connections` of `[limits]` by default.
+    pub connections: Option<u64>,
+    /// New connections, as `100/s`; so many at once, and then so many in that time. Who is one too
+    /// many is let go of before its handshake. By default any number.
+    pub rate: Option<String>,
+    /// How long a connection may last, though it moves. By default as long as it likes.
+    pub max_duration: Option<String>,
 }
 
 /// `[tcp.terminate]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TerminateFile {
-    /// `HOST:PORT`. Every IPv4 and IPv6 address of the host is an endpoint, unless `endpoints` or
-    /// `endpoints_file` say where they are.
+    /// `HOST:PORT`, or `tls://HOST:PORT` for TLS under the mesh's authority. Every IPv4 and IPv6
+    /// address of the host is an endpoint, unless `endpoints` or `endpoints_file` say where they are.
     pub address: String,
+    /// Over `tls://`: whom it must prove to be, as for a backend. By default the host of its address.
+    pub identity: Option<String>,
     /// Where to connect instead: `ADDRESS:PORT` each.
     pub endpoints: Option<Vec<String>>,
     /// A file with such addresses, one a line, which is read again when it changes.
@@ -65,22 +78,41 @@ pub(crate) struct TcpListener {
     pub(crate) name: String,
     pub(crate) listen: SocketAddr,
     pub(crate) mode: Mode,
+    /// Invariant: not 0.
+    pub(crate) connections: Option<usize>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) max_duration: Option<Duration>,
 }
 
 /// What becomes of a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
-    /// Mutual TLS ends here. Invariant: somebody may connect.
-    Terminate(Target, Vec<PeerName>),
+    /// Mutual TLS ends here, and another TLS may begin.
+    Terminate(Terminate),
     /// TLS goes on. Invariant: not empty; the names are normalised.
     PassThrough(BTreeMap<String, Target>),
 }
 
+/// What is inside of a caller's TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct Terminate {
+    pub(crate) target: Target,
+    /// Whom the target must prove to be, over TLS; `None` is cleartext.
+    pub(crate) server: Option<PeerName>,
+    /// Invariant: not empty.
+    pub(crate) allow: Vec<PeerName>,
+}
+
 impl Mode {
+    /// Whether TLS under the mesh's authority is spoken.
+    pub(super) fn is_secured(&self) -> bool {
+        matches!(self, Self::Terminate(terminate) if terminate.server.is_some())
+    }
+
     /// Everything that connections go to.
     pub(super) fn targets(&self) -> Box<dyn Iterator<Item = &Target> + '_> {
         match self {
-            Self::Terminate(target, _) => Box::new(std::iter::once(target)),
+            Self::Terminate(terminate) => Box::new(std::iter::once(&terminate.target)),
             Self::PassThrough(targets) => Box::new(targets.values()),
         }
     }
@@ -102,8 +134,22 @@ impl TcpFile {
             listen,
             terminate,
             pass_through,
+            connections,
+            rate,
+            max_duration,
         } = self;
-        let name = problems.take(format!("{section}.name"), check_name(name));
+        let field = |name: &str| format!("{section}.{name}");
+        let name = problems.take(field("name"), check_name(name));
+        let connections = connections.map(|connections| {
+            let connections =
+                problems.take(field("connections"), within(connections, 1..=1_000_000));
+            connections.and_then(|connections| usize::try_from(connections).ok())
+        });
+        let rate = rate.map(|rate| problems.take(field("rate"), rate.parse::<Rate>()));
+        let max_duration = max_duration.map(|text| {
+            let bounds = Duration::from_millis(100)..=Duration::from_secs(30 * 86_400);
+            problems.take(field("max_duration"), span(Some(&text), "", bounds))
+        });
         let mode = match (terminate, pass_through.is_empty()) {
             (Some(terminate), true) => terminate.check(&section, problems),
             (None, false) => check_pass_through(pass_through, &section, problems),
@@ -116,8 +162,16 @@ impl TcpFile {
             name: name?,
             listen,
             mode: mode?,
+            connections: written(connections)?,
+            rate: written(rate)?,
+            max_duration: written(max_duration)?,
         })
     }
+}
+
+/// What may be left out, but not be wrong.
+fn written<T>(checked: Option<Option<T>>) -> Option<Option<T>> {
+    checked.map_or(Some(None), |checked| checked.map(Some))
 }
 
 impl TerminateFile {
@@ -125,6 +179,7 @@ impl TerminateFile {
         let section = format!("{section}.terminate");
         let Self {
             address,
+            identity,
             endpoints,
             endpoints_file,
             srv,
@@ -136,9 +191,21 @@ impl TerminateFile {
             srv,
             ..target::Written::default()
         };
-        let target = check_target(&address, written, &section, problems);
+        let (bare, tls) = match address.strip_prefix("tls://") {
+            Some(bare) => (bare, true),
+            None => (address.as_str(), false),
+        };
+        let target = check_target(bare, written, &section, problems);
+        let server = target.as_ref().and_then(|target| {
+            let server = check_server(identity, &target.address, tls, "tls://");
+            problems.take(format!("{section}.identity"), server)
+        });
         let allow = check_allow(&allow, &section, problems);
-        Some(Mode::Terminate(target?, allow?))
+        Some(Mode::Terminate(Terminate {
+            target: target?,
+            server: server?,
+            allow: allow?,
+        }))
     }
 }
 

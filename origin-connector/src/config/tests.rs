@@ -186,7 +186,9 @@ fn a_backend_behind_tls_needs_the_mesh() {
     let secure = MINIMAL.replace("http://127", "https://127");
     check(
         &secure,
-        &expect!["DIR/connector.toml: mesh: a backend has an `https://` address: add `[mesh]`"],
+        &expect![
+            "DIR/connector.toml: mesh: an address begins with `https://` or `tls://`: add `[mesh]`"
+        ],
     );
     let mesh = "[mesh]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\nauthority = \"ca.pem\"\n";
     check(&format!("{secure}{mesh}"), &expect!["holds"]);
@@ -201,7 +203,7 @@ fn a_backend_behind_tls_needs_the_mesh() {
     check(
         &named,
         &expect![
-            "DIR/connector.toml:10: backend[0].identity: a backend proves its identity over `https://` only"
+            "DIR/connector.toml:10: backend[0].identity: an identity is proved over `https://` only"
         ],
     );
 }
@@ -271,6 +273,43 @@ address = "192.0.2.1:443"
         &format!("{MINIMAL}{named}"),
         &expect!["DIR/connector.toml:12: tcp: `accounts` is the name of another, too"],
     );
+}
+
+#[test]
+fn a_listener_has_bounds_and_may_speak_tls_to_the_mesh() {
+    let listener = r#"
+[[tcp]]
+name = "ledger"
+listen = "127.0.0.1:0"
+connections = 0
+rate = "fast"
+max_duration = "1ms"
+[tcp.terminate]
+address = "ledger.example:1"
+identity = "spiffe://bank.example/ledger"
+allow = ["dns:a.example"]
+"#;
+    check(
+        &format!("{MINIMAL}{listener}"),
+        &expect![[r#"
+            DIR/connector.toml:15: tcp[0].connections: `0` is not between `1` and `1000000`
+            DIR/connector.toml:16: tcp[0].rate: `fast` is not a rate: write a count of at least 1 and a period, as `5/s`, `60/m`, `1000/h` or `10000/d`
+            DIR/connector.toml:17: tcp[0].max_duration: `1ms` is not between `100ms` and `2592000s`
+            DIR/connector.toml:20: tcp[0].terminate.identity: an identity is proved over `tls://` only"#]],
+    );
+    let secure = listener
+        .replace("= 0", "= 1")
+        .replace("fast", "1/s")
+        .replace("1ms", "1s")
+        .replace("ledger.example", "tls://ledger.example");
+    check(
+        &format!("{MINIMAL}{secure}"),
+        &expect![
+            "DIR/connector.toml: mesh: an address begins with `https://` or `tls://`: add `[mesh]`"
+        ],
+    );
+    let mesh = "[mesh]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\nauthority = \"ca.pem\"\n";
+    check(&format!("{MINIMAL}{secure}{mesh}"), &expect!["holds"]);
 }
 
 #[test]

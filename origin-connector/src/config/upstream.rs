@@ -79,7 +79,8 @@ impl Written {
             problems.take(field("grpc_web"), refused);
         }
         let server = address.as_ref().and_then(|address| {
-            let server = check_server(identity, address);
+            let (address, tls) = address;
+            let server = check_server(identity, address, *tls, "https://");
             problems.take(field("identity"), server)
         });
         let target = target.check(address.map(|(address, _)| address), section, problems);
@@ -123,14 +124,16 @@ fn check_address(text: &str) -> Result<(Authority, bool), String> {
         .map_err(|_| refused())
 }
 
-/// Whom a backend must prove to be: its host, where nothing else is said.
-fn check_server(
+/// Whom an address must prove to be: its host, where nothing else is said. `scheme` is that of TLS.
+pub(super) fn check_server(
     identity: Option<String>,
-    (address, tls): &(Authority, bool),
+    address: &Authority,
+    tls: bool,
+    scheme: &str,
 ) -> Result<Option<PeerName>, String> {
     match (identity, tls) {
         (None, false) => Ok(None),
-        (Some(_), false) => Err("a backend proves its identity over `https://` only".into()),
+        (Some(_), false) => Err(format!("an identity is proved over `{scheme}` only")),
         (Some(name), true) => name
             .parse()
             .map(Some)

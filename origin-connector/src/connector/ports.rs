@@ -40,15 +40,41 @@ impl Bound {
 }
 
 /// What is taken in, and where.
-pub(super) type Plan = Vec<(Purpose, SocketAddr)>;
+#[derive(Debug)]
+pub(super) struct Planned {
+    purpose: Purpose,
+    address: SocketAddr,
+    /// At a time.
+    connections: usize,
+}
 
-pub(super) fn plan(config: &Config) -> Plan {
-    let http = config.listen.map(|address| (Purpose::Http, address));
-    let forwarded = config.tcp.iter().map(|listener| {
-        let purpose = Purpose::Forward(listener.name.clone());
-        (purpose, listener.listen)
+pub(super) fn plan(config: &Config) -> Vec<Planned> {
+    let connections = config.limits.connections;
+    let http = config.listen.map(|address| Planned {
+        purpose: Purpose::Http,
+        address,
+        connections,
+    });
+    let forwarded = config.tcp.iter().map(|listener| Planned {
+        purpose: Purpose::Forward(listener.name.clone()),
+        address: listener.listen,
+        connections: listener.connections.unwrap_or(connections),
     });
     http.into_iter().chain(forwarded).collect()
+}
+
+/// A listener, and what it is for.
+#[derive(Debug)]
+pub(super) struct NewPort {
+    planned: Planned,
+    bound: Bound,
+}
+
+impl NewPort {
+    /// Where gateways connect, if it is that.
+    pub(super) fn http(&self) -> Option<SocketAddr> {
+        (self.planned.purpose == Purpose::Http).then_some(self.bound.local)
+    }
 }
 
 /// Listeners that take connections.
@@ -66,19 +92,23 @@ struct Port {
 impl Port {
     /// Whether it can take what is planned: for the same purpose, or for another one at the same
     /// address.
-    fn serves(&self, purpose: &Purpose, address: SocketAddr) -> bool {
-        let same = **self.entrance.purpose.load() == *purpose || address.port() != 0;
-        self.wanted == address && same
+    fn serves(&self, planned: &Planned) -> bool {
+        let same = **self.entrance.purpose.load() == planned.purpose;
+        self.wanted == planned.address && (same || planned.address.port() != 0)
     }
 }
 
 impl Ports {
     /// Binds what is not there yet.
-    pub(super) async fn bind(&self, plan: &Plan) -> Result<Vec<(Purpose, Bound)>, BindError> {
+    pub(super) async fn bind(&self, plan: Vec<Planned>) -> Result<Vec<NewPort>, BindError> {
         let mut bound = Vec::new();
-        for (purpose, address) in plan {
-            if !self.0.iter().any(|port| port.serves(purpose, *address)) {
-                bound.push((purpose.clone(), Bound::new(*address).await?));
+        for planned in plan {
+            if !self.0.iter().any(|port| port.serves(&planned)) {
+                let listener = Bound::new(planned.address).await?;
+                bound.push(NewPort {
+                    planned,
+                    bound: listener,
+                });
             }
         }
         Ok(bound)
@@ -88,29 +118,28 @@ impl Ports {
     /// takes.
     pub(super) fn follow(
         &mut self,
-        plan: &Plan,
-        bound: Vec<(Purpose, Bound)>,
+        plan: Vec<Planned>,
+        bound: Vec<NewPort>,
         server: &Arc<Server>,
         accepting: &TaskTracker,
     ) {
-        let connections = server.generation().config.limits.connections;
         let mut left = std::mem::take(&mut self.0);
-        for (purpose, address) in plan {
-            let found = left.iter().position(|port| port.serves(purpose, *address));
+        for planned in plan {
+            let found = left.iter().position(|port| port.serves(&planned));
             if let Some(index) = found {
                 let port = left.swap_remove(index);
-                port.entrance.purpose.store(Arc::new(purpose.clone()));
-                port.entrance.room.resize(connections);
+                port.entrance.room.resize(planned.connections);
+                port.entrance.purpose.store(Arc::new(planned.purpose));
                 self.0.push(port);
             }
         }
-        for (purpose, bound) in bound {
+        for NewPort { planned, bound } in bound {
             let Bound {
                 wanted,
                 local,
                 listener,
             } = bound;
-            match &purpose {
+            match &planned.purpose {
                 Purpose::Http => tracing::info!(address = %local, "listening"),
                 Purpose::Forward(name) => {
                     tracing::info!(listener = name, address = %local, "forwarding connections");
@@ -118,8 +147,8 @@ impl Ports {
             }
             let closed = CancellationToken::new();
             let entrance = Arc::new(Entrance {
-                purpose: ArcSwap::from_pointee(purpose),
-                room: Room::new(connections),
+                purpose: ArcSwap::from_pointee(planned.purpose),
+                room: Room::new(planned.connections),
                 closed: closed.clone(),
             });
             accepting.spawn(server.clone().accept(listener, entrance.clone()));

@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::ports::{Bound, Plan, Ports, plan};
+use super::ports::{Bound, NewPort, Ports, plan};
 use super::{BindError, ReloadError};
 use crate::admin::Observed;
 use crate::config::Config;
 use crate::dial::Gateway;
 use crate::generation::{Begun, Generation, Ground, Next};
-use crate::server::{Purpose, Server};
+use crate::server::Server;
 use crate::tls::reload::Loaded;
 
 /// How long a gateway's old tunnels wait for new ones that take their place.
@@ -42,7 +42,7 @@ pub(super) struct Running {
 /// Listeners that a generation needs and the one before does not have.
 #[derive(Debug)]
 pub(super) struct NewPorts {
-    pub(super) ports: Vec<(Purpose, Bound)>,
+    pub(super) ports: Vec<NewPort>,
     pub(super) admin: Option<Bound>,
 }
 
@@ -65,7 +65,7 @@ impl NewPorts {
         admin: Option<SocketAddr>,
     ) -> Result<Self, BindError> {
         Ok(Self {
-            ports: ports.bind(&plan(config)).await?,
+            ports: ports.bind(plan(config)).await?,
             admin: match config.admin.filter(|wanted| admin != Some(*wanted)) {
                 Some(wanted) => Some(Bound::new(wanted).await?),
                 None => None,
@@ -139,9 +139,9 @@ impl Running {
         let Begun { reading, exporter } = begun;
         let generation = self.server.generation();
         self.serve_admin(generation.config.admin.is_some(), new.admin);
-        let plan: Plan = plan(&generation.config);
+        let plan = plan(&generation.config);
         self.ports
-            .follow(&plan, new.ports, &self.server, &self.accepting);
+            .follow(plan, new.ports, &self.server, &self.accepting);
         let mut kept = std::mem::take(&mut self.keepers);
         let reloader = &self.ground.reloader;
         let keep = || reloader.clone().watch();

@@ -24,7 +24,7 @@ pub(crate) fn client_config(
         server,
     };
     let versions = [&rustls::version::TLS13];
-    tidegate_tls::client(gateway, key, &versions, tunnel::PROTOCOL.as_bytes())
+    tidegate_tls::client(gateway, key, &versions, Some(tunnel::PROTOCOL.as_bytes()))
 }
 
 /// TLS to a web server before a gateway. Who has the certificate that `roots` vouch for is known by the

@@ -13,18 +13,18 @@ use super::reload::Reloader;
 use crate::config::Protocol;
 use crate::identity::{Identity, PeerName};
 
-/// TLS to a backend that must prove to be `server`. What it proves with, and what the connector
-/// shows, is what was last loaded when the connection begins.
+/// TLS to a backend that must prove to be `server`, for what TLS has a name for, or anything else. What
+/// it proves with, and what the connector shows, is what was last loaded when the connection begins.
 pub(crate) fn client_config(
     reloader: Arc<Reloader>,
     server: PeerName,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
 ) -> Result<ClientConfig, Error> {
     let key = Arc::new(Own(reloader.clone()));
-    let protocol: &[u8] = match protocol {
-        Protocol::Http1 => b"http/1.1",
+    let protocol: Option<&[u8]> = protocol.map(|protocol| match protocol {
+        Protocol::Http1 => &b"http/1.1"[..],
         Protocol::Http2 => b"h2",
-    };
+    });
     let backend = Backend { reloader, server };
     tidegate_tls::client(backend, key, DEFAULT_VERSIONS, protocol)
 }

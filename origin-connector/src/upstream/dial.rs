@@ -12,8 +12,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use crate::config::{Backend, Limits};
-use crate::tls::{mesh, reload::Reloader};
+use super::Means;
+use crate::config::Protocol;
+use crate::identity::PeerName;
+use crate::tls::mesh;
 
 /// An open connection.
 pub(crate) type Link = Either<TcpStream, TlsStream<TcpStream>>;
@@ -52,41 +54,31 @@ impl InvalidDestination {
 }
 
 impl Dial {
+    /// To `address` of the backend or listener of this name, over TLS where there is a `server` that
+    /// it must prove to be.
     pub(crate) fn new(
-        backend: &Backend,
-        limits: &Limits,
-        reloader: &Arc<Reloader>,
+        of: &str,
+        address: &Authority,
+        server: Option<&PeerName>,
+        protocol: Option<Protocol>,
+        means: Means<'_>,
     ) -> Result<Self, InvalidDestination> {
-        let upstream = &backend.upstream;
-        let invalid = |reason: &dyn ToString| InvalidDestination::new(backend.name(), reason);
-        let tls = match &upstream.server {
+        let invalid = |reason: &dyn ToString| InvalidDestination::new(of, reason);
+        let tls = match server {
             None => None,
             Some(server) => {
-                let (server, protocol) = (server.clone(), upstream.protocol);
-                let config = mesh::client_config(reloader.clone(), server, protocol)
+                let reloader = means.reloader.clone();
+                let config = mesh::client_config(reloader, server.clone(), protocol)
                     .map_err(|error| invalid(&error))?;
-                let name = host(&upstream.target.address).to_owned();
+                let name = host(address).to_owned();
                 let name = ServerName::try_from(name).map_err(|error| invalid(&error))?;
                 Some((TlsConnector::from(Arc::new(config)), name))
             }
         };
         Ok(Self {
             tls,
-            limit: limits.connect,
+            limit: means.limits.connect,
         })
-    }
-
-    /// TCP and no more.
-    pub(crate) fn plain(limits: &Limits) -> Self {
-        Self {
-            tls: None,
-            limit: limits.connect,
-        }
-    }
-
-    /// Whether it connects as another one does, where neither speaks TLS.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        self.tls.is_none() && other.tls.is_none() && self.limit == other.limit
     }
 
     /// Connects, within the limit.

@@ -9,8 +9,11 @@ use crate::program::{Running, Setup};
 
 const INGRESS: &str = "spiffe://bank.example/ingress";
 
+pub(crate) const MESH: &str =
+    "[mesh]\ncertificate = \"mesh.pem\"\nprivate_key = \"mesh.key\"\nauthority = \"mesh-ca.pem\"\n";
+
 /// The connector's identity in the mesh.
-fn enrol(setup: &Setup, leaf: &Leaf) {
+pub(crate) fn enrol(setup: &Setup, leaf: &Leaf) {
     setup.write("mesh.pem", leaf.pem());
     setup.write("mesh.key", &leaf.key_pem());
     setup.write("mesh-ca.pem", &setup.mesh.pem());
@@ -19,11 +22,10 @@ fn enrol(setup: &Setup, leaf: &Leaf) {
 async fn start(setup: Setup, origin: &Origin, protocol: &str, identity: &str) -> Running {
     let own = setup.mesh.issue(&[CONNECTOR_ID]);
     enrol(&setup, &own);
-    let section = "[mesh]\ncertificate = \"mesh.pem\"\nprivate_key = \"mesh.key\"\nauthority = \"mesh-ca.pem\"\n";
     let more = format!("protocol = \"{protocol}\"\nidentity = \"{identity}\"");
     setup
         .backend("ingress", origin.address, &more)
-        .with(section)
+        .with(MESH)
         .start()
         .await
 }

@@ -52,6 +52,21 @@ fn text(text: impl Into<Bytes>) -> Response<Body> {
     )
 }
 
+/// TLS with `leaf` to clients whose certificate is of `authority`.
+pub(crate) fn mutual(authority: &Authority, leaf: &Leaf) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = Arc::new(authority.roots());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![leaf.certificate.clone()], leaf.key())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
 impl Origin {
     /// Speaks HTTP/1.1 and h2c, whichever comes.
     pub(crate) async fn start() -> Self {
@@ -60,17 +75,7 @@ impl Origin {
 
     /// Speaks TLS with `leaf` to clients whose certificate is of `authority`.
     pub(crate) async fn start_secure(authority: &Authority, leaf: &Leaf) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = Arc::new(authority.roots());
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(verifier.build().unwrap())
-            .with_single_cert(vec![leaf.certificate.clone()], leaf.key())
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+        Self::start_with(Some(mutual(authority, leaf))).await
     }
 
     async fn start_with(tls: Option<TlsAcceptor>) -> Self {

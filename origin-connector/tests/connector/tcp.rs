@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::{ClientConfig, ServerConfig};
 use serde_json::Value;
@@ -11,11 +12,14 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::admin::{admin_address, ask};
-use crate::authority::{Authority, GATEWAY_ID, Leaf};
+use crate::authority::{Authority, CONNECTOR_ID, GATEWAY_ID, Leaf};
 use crate::client::{connect, refused};
 use crate::failure::nowhere;
-use crate::origin::Origin;
+use crate::mesh::{MESH, enrol};
+use crate::origin::{Origin, mutual};
 use crate::program::{Running, Setup, patient};
+
+const LEDGER_ID: &str = "spiffe://bank.example/ledger";
 
 /// Says its name, then sends back what it gets.
 pub(crate) async fn echo(name: &'static str, tls: Option<TlsAcceptor>) -> SocketAddr {
@@ -34,7 +38,12 @@ pub(crate) async fn echo(name: &'static str, tls: Option<TlsAcceptor>) -> Socket
             tokio::spawn(async move {
                 match tls {
                     None => serve(name, stream).await,
-                    Some(tls) => serve(name, tls.accept(stream).await.unwrap()).await,
+                    Some(tls) => {
+                        // Who does not shake hands is not served.
+                        if let Ok(stream) = tls.accept(stream).await {
+                            serve(name, stream).await;
+                        }
+                    }
                 }
             });
         }
@@ -317,4 +326,132 @@ async fn a_service_that_is_down_is_said_to_be() {
         line["cause"].as_str().unwrap().contains("refused"),
         "{line}"
     );
+}
+
+/// The `[mesh]` of a connector, and a listener before a service of the mesh.
+fn to_mesh(setup: &Setup, endpoint: SocketAddr, more: &str) -> String {
+    enrol(setup, &setup.mesh.issue(&[CONNECTOR_ID]));
+    terminating(&[endpoint]).replace(
+        "address = \"192.0.2.1:5432\"",
+        &format!("address = \"tls://ledger.mesh.example:5432\"\n{more}"),
+    ) + MESH
+}
+
+#[tokio::test]
+async fn what_is_inside_goes_on_over_the_tls_of_the_mesh() {
+    for (names, identity) in [
+        (&["ledger.mesh.example"][..], ""),
+        (
+            &[LEDGER_ID][..],
+            "identity = \"spiffe://bank.example/ledger\"",
+        ),
+    ] {
+        let setup = Setup::new();
+        let leaf = setup.mesh.issue(names);
+        // Who has no certificate of the mesh is not served.
+        let ledger = echo("ledger ", Some(mutual(&setup.mesh, &leaf))).await;
+        let tcp = to_mesh(&setup, ledger, identity);
+        let mut forwarding = start(setup, &tcp).await;
+        let mut stream = forwarding.connect(&forwarding.connector.gateway).await;
+        reads(&mut stream, "ledger ").await;
+        stream.write_all(b"entry").await.unwrap();
+        reads(&mut stream, "entry").await;
+        stream.shutdown().await.unwrap();
+        assert_eq!(patient(stream.read(&mut [0])).await.unwrap(), 0);
+        let line = forwarding.logged().await;
+        assert_eq!(line["result"], "complete", "{line}");
+        assert_eq!(line["endpoint"], ledger.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_another_gets_nothing() {
+    let stranger = Authority::new();
+    for (by_mesh, name, reason) in [
+        (true, "spiffe://bank.example/other", "NotValidForName"),
+        (false, LEDGER_ID, "UnknownIssuer"),
+    ] {
+        let setup = Setup::new();
+        let leaf = match by_mesh {
+            true => setup.mesh.issue(&[name]),
+            false => stranger.issue(&[name]),
+        };
+        let ledger = echo("ledger ", Some(mutual(&setup.mesh, &leaf))).await;
+        let identity = format!("identity = \"{LEDGER_ID}\"");
+        let tcp = to_mesh(&setup, ledger, &identity);
+        let mut forwarding = start(setup, &tcp).await;
+        let mut stream = forwarding.connect(&forwarding.connector.gateway).await;
+        assert!(!matches!(patient(stream.read(&mut [0])).await, Ok(1..)));
+        let line = forwarding.logged().await;
+        assert_eq!(line["result"], "origin-unreachable");
+        let cause = line["cause"].as_str().unwrap();
+        assert!(cause.contains(reason), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_moves_lasts_as_long_as_it_may() {
+    let ledger = echo("ledger ", None).await;
+    let tcp = terminating(&[ledger]);
+    let tcp = tcp.replace(
+        "[tcp.terminate]",
+        "max_duration = \"500ms\"\n[tcp.terminate]",
+    );
+    let mut forwarding = start(Setup::new(), &tcp).await;
+    let began = Instant::now();
+    let mut stream = forwarding.connect(&forwarding.connector.gateway).await;
+    reads(&mut stream, "ledger ").await;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let talk = async {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let listen = async {
+        let mut octets = [0; 16];
+        while matches!(reader.read(&mut octets).await, Ok(1..)) {}
+    };
+    patient(async {
+        tokio::select! { () = talk => {} () = listen => {} }
+    })
+    .await;
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    let line = forwarding.logged().await;
+    assert_eq!(line["result"], "too-long", "{line}");
+    assert!(line["octets_sent"].as_u64().unwrap() > 1);
+}
+
+#[tokio::test]
+async fn a_listener_has_bounds_of_its_own() {
+    let ledger = echo("ledger ", None).await;
+    let tcp = terminating(&[ledger]);
+    let bounds = "connections = 1\nrate = \"3/h\"\n[tcp.terminate]";
+    let tcp = tcp.replace("[tcp.terminate]", bounds);
+    let mut forwarding = start(Setup::new(), &tcp).await;
+    let gateway = forwarding.connector.setup.edge.issue(&[GATEWAY_ID]);
+    let mut first = forwarding.connect(&gateway).await;
+    reads(&mut first, "ledger ").await;
+    // The second one waits for the first to end.
+    {
+        let second = forwarding.connect(&gateway);
+        tokio::pin!(second);
+        let waits = tokio::time::timeout(Duration::from_millis(200), second.as_mut());
+        assert!(waits.await.is_err());
+        // HTTP has its own.
+        assert_eq!(forwarding.connector.http2().await.get("/").await.0, 200);
+        drop(first);
+        let mut second = patient(second).await;
+        reads(&mut second, "ledger ").await;
+    }
+    let mut third = forwarding.connect(&gateway).await;
+    reads(&mut third, "ledger ").await;
+    drop(third);
+    for _ in 0..3 {
+        forwarding.logged().await;
+    }
+    // The fourth within the hour is let go of before its handshake.
+    let mut stream = TcpStream::connect(forwarding.address).await.unwrap();
+    assert!(!matches!(patient(stream.read(&mut [0])).await, Ok(1..)));
+    let line = forwarding.logged().await;
+    assert_eq!(line["result"], "rate-limited");
 }

@@ -59,8 +59,8 @@ pub fn refusal(reason: impl std::error::Error + Send + Sync + 'static) -> Error 
     CertificateError::Other(OtherError(Arc::new(reason))).into()
 }
 
-/// A client that shows what `key` gives, and goes on with servers that `judge` lets pass. Nothing is
-/// resumed: a resumed session would go by what was trusted when it began.
+/// A client that shows what `key` gives, names a protocol, if any, and goes on with servers that `judge`
+/// lets pass. Nothing is resumed: a resumed session would go by what was trusted when it began.
 ///
 /// # Errors
 /// Where the cryptography does not speak one of the versions.
@@ -68,7 +68,7 @@ pub fn client(
     judge: impl Judge + 'static,
     key: Arc<dyn ResolvesClientCert>,
     versions: &[&'static SupportedProtocolVersion],
-    protocol: &[u8],
+    protocol: Option<&[u8]>,
 ) -> Result<ClientConfig, Error> {
     let judged = Judged::new(judge);
     let mut config = ClientConfig::builder_with_provider(judged.provider.clone())
@@ -76,7 +76,7 @@ pub fn client(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(judged))
         .with_client_cert_resolver(key);
-    config.alpn_protocols = vec![protocol.to_vec()];
+    config.alpn_protocols = protocol.map(<[u8]>::to_vec).into_iter().collect();
     config.resumption = Resumption::disabled();
     Ok(config)
 }
