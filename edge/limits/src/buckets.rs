@@ -13,14 +13,20 @@ const WAYS: usize = 8;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
+/// How far behind a request's time may be: it is read before the table is locked, so that another one
+/// may have taken at a later time already.
+const BEHIND: u64 = NANOS_PER_SECOND;
+
 /// Where a request at `now` would leave a bucket that is in use until `used_until`.
 fn admit(contract: Contract, used_until: u64, cost: u64, now: u64) -> (u64, Standing) {
     let capacity = contract.capacity();
-    // The stored point lies beyond a whole bucket only if the clock jumped back. The key then
-    // starts anew, and is not refused for as long as the jump was.
+    // The stored point lies beyond a whole bucket by a moment if another request was faster, and
+    // further only if the clock jumped back. The key then starts anew, and is not refused for as
+    // long as the jump was.
     let debt = Some(used_until.saturating_sub(now))
-        .filter(|debt| *debt <= capacity)
-        .unwrap_or(0);
+        .filter(|debt| *debt <= capacity.saturating_add(BEHIND))
+        .unwrap_or(0)
+        .min(capacity);
     let cost = contract.drain(cost);
     let after = debt.saturating_add(cost);
     let admitted = after <= capacity;
@@ -263,6 +269,20 @@ mod tests {
         }
         let after = take(&buckets, wide, "wide", 1_000);
         assert_eq!(after, standing(true, 8, 2));
+    }
+
+    #[test]
+    fn a_request_that_is_late_for_the_table_gets_no_bucket_of_its_own() {
+        let buckets = Buckets::new([0; 16]);
+        let limit = contract(60, 60, 2);
+        let at = 1_700_000_000_000;
+        assert!(take(&buckets, limit, "a", at).admitted);
+        assert!(take(&buckets, limit, "a", at).admitted);
+        for late in [1, 20, 999] {
+            assert!(!take(&buckets, limit, "a", at - late).admitted, "{late}");
+        }
+        assert!(!take(&buckets, limit, "a", at + 999).admitted);
+        assert!(take(&buckets, limit, "a", at + 1000).admitted);
     }
 
     #[test]
