@@ -5,12 +5,12 @@
 //! and refuses all that is not the one deterministic encoding or is over a bound: what the
 //! decoder then sees can neither surprise it nor exhaust it.
 
-mod check;
+mod walk;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use check::check;
+pub use walk::check;
 
 /// Bounds on an encoded value.
 #[derive(Clone, Copy, Debug)]

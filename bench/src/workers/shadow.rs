@@ -80,6 +80,7 @@ fn start(
         secrets: vec![("customers".to_owned(), String::from_utf8(SECRET.to_vec())?)],
         stores: vec![],
         limits: None,
+        tunnels: false,
         isolates: 1,
         platform_header: None,
     };

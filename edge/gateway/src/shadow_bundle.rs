@@ -13,7 +13,7 @@ mod late;
 use std::sync::Mutex;
 
 use serde::Serialize;
-use tidegate_limits::Authority;
+use tidegate_limits::{Authority, Slot};
 use tidegate_shared::digest::Digest;
 use tidegate_shared::problem::Problem;
 use tidegate_shared::units::Percent;
@@ -24,7 +24,7 @@ use crate::head::RequestHead;
 use crate::phase::Phase;
 use crate::ports::Ports;
 use crate::record::Verdict;
-use crate::state::{Slot, State};
+use crate::state::State;
 use crate::ways::Ways;
 pub use late::LateRecord;
 

@@ -115,7 +115,7 @@ struct Escaped<'a, 'w>(&'a mut Writer<'w>);
 impl Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let special = |octet: &u8| matches!(octet, b'"' | b'\\' | 0..0x20);
-        if !text.as_bytes().iter().any(|octet| special(octet)) {
+        if !text.as_bytes().iter().any(special) {
             return self.0.write_str(text);
         }
         for character in text.chars() {
