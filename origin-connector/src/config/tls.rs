@@ -6,9 +6,8 @@ use std::time::Duration;
 use rustls::SupportedProtocolVersion;
 use serde::Deserialize;
 
-use super::Problems;
 use super::limits::span;
-use super::{WorkloadApi, WorkloadApiFile};
+use super::{Problems, WorkloadApi, WorkloadApiFile};
 
 static TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 

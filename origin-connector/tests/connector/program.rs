@@ -28,14 +28,12 @@ pub(crate) struct Setup {
     pub(crate) listens: bool,
     /// What `[tls]` has in place of files.
     pub(crate) own: Option<String>,
-    /// What `SPIFFE_ENDPOINT_SOCKET` is.
-    pub(crate) environment: Option<String>,
     /// More fields of `[tls]`.
     pub(crate) tls: &'static str,
     /// What is logged, as in `RUST_LOG`; all of it by default.
     pub(crate) log: Option<&'static str>,
     /// Variables of the environment.
-    pub(crate) environment: Vec<(&'static str, &'static str)>,
+    pub(crate) environment: Vec<(&'static str, String)>,
     backends: String,
     more: String,
 }
@@ -49,7 +47,6 @@ impl Setup {
             min_version: "1.3",
             listens: true,
             own: None,
-            environment: None,
             tls: "",
             log: None,
             environment: Vec::new(),
@@ -144,13 +141,8 @@ impl Setup {
     async fn run(self: Arc<Self>) -> Running {
         let mut child = command(&self.config())
             .args(["--log", "json"])
-            .envs(self.environment.iter().copied())
+            .envs(self.environment.iter().cloned())
             .envs(self.log.map(|filter| ("RUST_LOG", filter)))
-            .envs(
-                self.environment
-                    .as_ref()
-                    .map(|socket| ("SPIFFE_ENDPOINT_SOCKET", socket)),
-            )
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

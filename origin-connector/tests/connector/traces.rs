@@ -234,14 +234,14 @@ async fn what_a_collector_refuses_for_now_is_sent_again_and_the_last_at_the_end(
         .backend("accounts", origin.address, "")
         .with(&section(&collector.endpoint, ""));
     setup.environment = vec![
-        ("OTEL_SERVICE_NAME", "door"),
+        ("OTEL_SERVICE_NAME", "door".to_owned()),
         (
             "OTEL_RESOURCE_ATTRIBUTES",
-            "deployment.environment.name=test",
+            "deployment.environment.name=test".to_owned(),
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
-            "authorization=Bearer%20secret",
+            "authorization=Bearer%20secret".to_owned(),
         ),
     ];
     let mut connector = setup.start().await;

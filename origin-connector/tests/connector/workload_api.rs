@@ -114,7 +114,7 @@ async fn the_mesh_may_be_an_agents_while_the_edge_is_of_files() {
         let more = format!("identity = \"{identity}\"\npath_prefix = \"/{name}\"");
         setup = setup.backend(name, at.address, &more);
     }
-    setup.environment = Some(agent.endpoint());
+    setup.environment = vec![("SPIFFE_ENDPOINT_SOCKET", agent.endpoint())];
     let mut connector = setup.with("[mesh.workload_api]\n").start().await;
     let mut client = connector.http2().await;
     assert_eq!(client.get("/id").await.0, 200);

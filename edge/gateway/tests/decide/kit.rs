@@ -18,7 +18,7 @@ use tidegate_shared::trust::SigningKey;
 use tidegate_shared::units::{Percent, Span};
 
 pub(crate) use request::{Request, request};
-pub(crate) use world::{Fault, OTHER_SECRET, SECRET, Shared, WEAK_SECRET, World, pair, ready};
+pub(crate) use world::{Fault, SECRET, WEAK_SECRET, World, pair, ready};
 
 pub(crate) const HOST: &str = "api.bank.example";
 pub(crate) const NOW: UnixMillis = UnixMillis(1_750_000_000_000);

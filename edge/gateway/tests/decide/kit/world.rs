@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use http::HeaderName;
 use tidegate_edge::{
     Decision, FetchBounds, Forward, Gateway, PortError, Ports, Refreshed, Reply, State, signature,
 };
