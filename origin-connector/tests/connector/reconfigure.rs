@@ -371,3 +371,32 @@ async fn a_gateway_is_dialled_and_let_go_of() {
     assert_eq!(closed["dial"], "edge");
     connector.stop().await;
 }
+
+#[tokio::test]
+async fn a_backend_that_is_gone_keeps_no_connection() {
+    let other = Origin::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = backend("gone", listener.local_addr().unwrap(), "");
+    let mut connector = Setup::new()
+        .backend("accounts", other.address, "")
+        .with(&gone)
+        .start()
+        .await;
+    let mut client = connector.http1().await;
+    let origin = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        stream
+    });
+    assert_eq!(client.get("/gone").await.0, 200);
+    let mut stream = origin.await.unwrap();
+    reload(&mut connector, |text| text.replace(&gone, "")).await;
+    let end = patient(stream.read_u8()).await.unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::UnexpectedEof);
+    connector.stop().await;
+}

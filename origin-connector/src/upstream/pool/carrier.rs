@@ -14,7 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 
-use super::http1::Idle;
+use super::http1::Home;
 use super::{PoolError, Unanswered};
 use crate::body::RequestBody;
 use crate::upstream::Link;
@@ -28,7 +28,7 @@ pub(super) struct Carrier {
     /// `None` once it has ended.
     connection: Option<Connection>,
     /// Where it waits between requests.
-    home: Idle,
+    home: Home,
 }
 
 /// The body of a response. As long as it is read it carries the connection on.
@@ -40,7 +40,7 @@ pub(crate) struct BackendBody {
 }
 
 impl Carrier {
-    pub(super) async fn new(link: Link, home: Idle) -> Result<Box<Self>, PoolError> {
+    pub(super) async fn new(link: Link, home: Home) -> Result<Box<Self>, PoolError> {
         let (sender, connection) = http1::handshake(TokioIo::new(link))
             .await
             .map_err(|error| PoolError::Connect(error.into()))?;
@@ -113,7 +113,7 @@ impl Carrier {
     /// or switched protocols is never ready again.
     fn settle(mut self: Box<Self>) {
         if self.is_ready() {
-            Idle::put(self);
+            Home::take_back(self);
             return;
         }
         let Ok(runtime) = Handle::try_current() else {
@@ -132,12 +132,12 @@ impl Carrier {
             })
             .await;
             if self.is_ready() {
-                Idle::put(self);
+                Home::take_back(self);
             }
         });
     }
 
-    pub(super) fn home(&self) -> &Idle {
+    pub(super) fn home(&self) -> &Home {
         &self.home
     }
 }

@@ -1,7 +1,7 @@
 //! HTTP/1.1 connections: one request at a time on each, the last one used first.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use http::{Request, Response};
@@ -13,10 +13,27 @@ use crate::body::RequestBody;
 type Waiting = Vec<(Box<Carrier>, Instant)>;
 
 /// Connections without a request, the one that was used last at the end.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Idle(Arc<Mutex<Waiting>>);
+#[derive(Debug, Default)]
+struct Idle(Arc<Mutex<Waiting>>);
+
+/// Where a connection waits between requests, as long as there is such a place.
+#[derive(Clone, Debug)]
+pub(super) struct Home(Weak<Mutex<Waiting>>);
+
+impl Home {
+    /// Keeps a connection of these for the next request; one without a home ends.
+    pub(super) fn take_back(carrier: Box<Carrier>) {
+        if let Some(idle) = carrier.home().0.upgrade() {
+            Idle(idle).lock().push((carrier, Instant::now()));
+        }
+    }
+}
 
 impl Idle {
+    fn home(&self) -> Home {
+        Home(Arc::downgrade(&self.0))
+    }
+
     /// No code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -30,12 +47,6 @@ impl Idle {
             }
         }
         None
-    }
-
-    /// Keeps a connection of these for the next request.
-    pub(super) fn put(carrier: Box<Carrier>) {
-        let home = carrier.home().clone();
-        home.lock().push((carrier, Instant::now()));
     }
 }
 
@@ -79,7 +90,7 @@ impl Kept {
     async fn connect(&self) -> Result<Box<Carrier>, PoolError> {
         let link = self.dial.connect(self.to).await;
         let link = link.map_err(|error| PoolError::Connect(error.into()))?;
-        Carrier::new(link, self.idle.clone()).await
+        Carrier::new(link, self.idle.home()).await
     }
 
     pub(super) fn sweep(&self) {
