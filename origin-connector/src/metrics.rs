@@ -10,9 +10,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use tidegate_admin::duration_histogram;
+use tidegate_admin::{Durations, durations, register_http};
 
 pub(crate) use lost_lines::LostLines;
 
@@ -112,7 +111,7 @@ pub(crate) struct SpanLabels {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    pub(crate) durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    pub(crate) durations: Durations<RequestLabels>,
     pub(crate) active_requests: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) handshakes: Family<HandshakeLabels, Counter>,
@@ -147,7 +146,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
             registry: Registry::default(),
-            durations: Family::new_with_constructor(duration_histogram),
+            durations: durations(),
             active_requests: Gauge::default(),
             connections: Gauge::default(),
             handshakes: Family::default(),
@@ -182,18 +181,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
-        let http = self.registry.sub_registry_with_prefix("http_server");
-        http.register_with_unit(
-            "request_duration",
-            "From the request head to the end of the response",
-            Unit::Seconds,
-            self.durations.clone(),
-        );
-        http.register(
-            "active_requests",
-            "Exchanges under way",
-            self.active_requests.clone(),
-        );
+        register_http(&mut self.registry, &self.durations, &self.active_requests);
         let own = self.registry.sub_registry_with_prefix("tidegate_connector");
         own.register(
             "connections",

@@ -10,9 +10,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
-use tidegate_admin::{Process, duration_histogram, method_label};
+use prometheus_client::registry::Registry;
+use tidegate_admin::{Durations, Process, durations, method_label, register_http};
 use tidegate_edge::AccessRecord;
 
 use crate::tunnels::Pool;
@@ -49,7 +48,7 @@ struct TunnelLabels {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    durations: Durations<RequestLabels>,
     active_requests: Gauge,
     refusals: Family<RefusalLabels, Counter>,
     attempts: Family<UpstreamLabels, Counter>,
@@ -66,7 +65,7 @@ impl Metrics {
     pub(crate) fn new(tunnels: Option<Arc<Pool>>) -> Self {
         let mut metrics = Self {
             registry: Registry::default(),
-            durations: Family::new_with_constructor(duration_histogram),
+            durations: durations(),
             active_requests: Gauge::default(),
             refusals: Family::default(),
             attempts: Family::default(),
@@ -82,18 +81,7 @@ impl Metrics {
     }
 
     fn register(&mut self) {
-        let http = self.registry.sub_registry_with_prefix("http_server");
-        http.register_with_unit(
-            "request_duration",
-            "From the request head to the end of the response",
-            Unit::Seconds,
-            self.durations.clone(),
-        );
-        http.register(
-            "active_requests",
-            "Exchanges under way",
-            self.active_requests.clone(),
-        );
+        register_http(&mut self.registry, &self.durations, &self.active_requests);
         let own = self.registry.sub_registry_with_prefix("tidegate_gateway");
         own.register(
             "refusals",

@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-pub use semantic::{duration_histogram, method_label};
+pub use semantic::{Durations, durations, method_label, register_http};
 
 /// Connections at a time: a probe and a scraper need a handful.
 const CONNECTIONS: usize = 64;
