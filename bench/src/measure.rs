@@ -65,7 +65,7 @@ impl Contestant {
             times: 1,
             turns: Vec::with_capacity(ROUNDS),
         };
-        while contestant.time() < TURN {
+        while contestant.time() < TURN && contestant.times < u32::MAX {
             contestant.times = contestant.times.saturating_mul(2);
         }
         contestant
