@@ -95,7 +95,7 @@ async fn an_origin_is_killed_and_comes_back() {
     }
     let sent = load.stop().await;
     let mut tally = Tally::new("origin killed and restarted", sent, &origins);
-    tally.memory(before, &scene.connector);
+    tally.memory(before, &scene.connector).await;
     tally.hold();
 }
 
@@ -114,7 +114,7 @@ async fn a_data_centre_is_cut_off_and_comes_back() {
     }
     let sent = load.stop().await;
     let mut tally = Tally::new("data centre cut off and back", sent, &origins);
-    tally.memory(before, &scene.connector);
+    tally.memory(before, &scene.connector).await;
     tally.hold();
 }
 
@@ -133,7 +133,7 @@ async fn certificates_are_rotated() {
     }
     let sent = load.stop().await;
     let mut tally = Tally::new("certificate rotated", sent, &origins);
-    tally.memory(before, &scene.connector);
+    tally.memory(before, &scene.connector).await;
     tally.hold_all();
 }
 
@@ -167,7 +167,7 @@ async fn peers_behave_badly() {
         tokio::time::sleep(MOMENT).await;
         let sent = load.stop().await;
         let mut tally = Tally::new(name, sent, &origins);
-        tally.memory(before, &scene.connector);
+        tally.memory(before, &scene.connector).await;
         tally.hold_all();
     }
 }
@@ -222,15 +222,8 @@ async fn idle_connections_cost_little_and_leave_nothing() {
             }
         })
         .await;
-        // The allocator gives back what has been unused for some seconds.
-        patient(async {
-            while connector.memory() > empty + tally::KEPT {
-                tokio::time::sleep(MOMENT).await;
-            }
-        })
-        .await;
         let mut tally = Tally::new("idle connections", sent, &origins);
-        tally.memory(empty, connector);
+        tally.memory(empty, connector).await;
         tally.hold_all();
     }
 }
@@ -269,7 +262,7 @@ async fn the_configuration_changes() {
     reload(&text).await;
     let sent = load.stop().await;
     let mut tally = Tally::new("configuration changed", sent, &origins);
-    tally.memory(before, &scene.connector);
+    tally.memory(before, &scene.connector).await;
     tally.hold_all();
     // All that was taken note of.
     reload(&text.replace(GATEWAY_ID, "spiffe://edge.example/another")).await;

@@ -1,6 +1,7 @@
 //! What callers sent and got, beside what origins saw.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
@@ -9,7 +10,10 @@ use crate::origin::Origin;
 use crate::program::Running;
 
 /// More than this in octets is memory that did not come back: an allocator keeps some.
-pub(super) const KEPT: u64 = 48 << 20;
+const KEPT: u64 = 48 << 20;
+
+/// How long memory may take to come back.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -63,8 +67,16 @@ impl Tally {
         tally
     }
 
-    pub(super) fn memory(&mut self, before: u64, connector: &Running) {
-        self.memory = Some((before, connector.memory()));
+    /// Waits, for a bounded time, until the memory has come back: the allocator gives it to the system
+    /// some seconds after the last use.
+    pub(super) async fn memory(&mut self, before: u64, connector: &Running) {
+        let until = Instant::now() + PATIENCE;
+        let mut after = connector.memory();
+        while after >= before + KEPT && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            after = connector.memory();
+        }
+        self.memory = Some((before, after));
     }
 
     /// What must hold whatever happens.
