@@ -34,7 +34,7 @@ struct Place {
 #[derive(Debug)]
 struct Running {
     /// Where it says whether it is ready.
-    admin: Option<SocketAddr>,
+    admin: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Drained>,
 }
@@ -79,7 +79,7 @@ impl Mesh {
         policy: Policy,
     ) -> Result<Self, WorldError> {
         let authority = Authority::new(&format!("{name} mesh"))?;
-        let identity = authority.issue(vec![SanType::URI(gateway_id(name).try_into()?)])?;
+        let identity = gateway(&authority, name, None)?;
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("authority.pem"), authority.pem())?;
         Ok(Self {
@@ -129,12 +129,7 @@ impl Mesh {
         if self.demands == demands {
             return Ok(());
         }
-        let name = match &demands.allowed {
-            Some(PeerName::Spiffe(id)) => SanType::URI(id.to_string().try_into()?),
-            Some(PeerName::Dns(host)) => SanType::DnsName(host.as_str().try_into()?),
-            None => SanType::URI(gateway_id(&self.name).try_into()?),
-        };
-        self.identity = self.authority.issue(vec![name])?;
+        self.identity = gateway(&self.authority, &self.name, demands.allowed.as_ref())?;
         self.demands = demands;
         let running = self.places.iter();
         let running = running.filter(|(_, place)| place.running.is_some());
@@ -191,10 +186,9 @@ impl Mesh {
 
     /// Waits until the connectors are ready for requests, those that follow the policy by it.
     pub(crate) async fn ready(&self) -> Result<(), WorldError> {
-        let running = self.places.values();
-        let running = running.filter_map(|place| place.running.as_ref());
-        for admin in running.filter_map(|running| running.admin) {
-            policy::ready(admin).await?;
+        let places = self.places.values();
+        for running in places.filter_map(|place| place.running.as_ref()) {
+            policy::ready(running.admin).await?;
         }
         Ok(())
     }
@@ -231,9 +225,9 @@ impl Mesh {
     ) -> Result<(SocketAddr, Running), WorldError> {
         let config = self.configuration(name, backend, port)?;
         let connector = Connector::bind(Config::try_from(config)?).await?;
-        let address = connector.local_addr();
-        let address = address.ok_or_else(|| io::Error::other("it listens nowhere"))?;
-        let admin = connector.admin_addr();
+        let nowhere = || io::Error::other("it listens nowhere");
+        let address = connector.local_addr().ok_or_else(nowhere)?;
+        let admin = connector.admin_addr().ok_or_else(nowhere)?;
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(connector.run(async {
             let _ = stopped.await;
@@ -300,6 +294,20 @@ impl Mesh {
             ..backend(origin, to)
         }
     }
+}
+
+/// The gateway's certificate in a mesh, by the name that the policy lets in, if any.
+fn gateway(
+    authority: &Authority,
+    mesh: &str,
+    allowed: Option<&PeerName>,
+) -> Result<Certificate, WorldError> {
+    let name = match allowed {
+        Some(PeerName::Spiffe(id)) => SanType::URI(id.to_string().try_into()?),
+        Some(PeerName::Dns(host)) => SanType::DnsName(host.as_str().try_into()?),
+        None => SanType::URI(gateway_id(mesh).try_into()?),
+    };
+    Ok(authority.issue(vec![name])?)
 }
 
 /// The gateway's SPIFFE ID in a mesh of whose callers the policy says nothing.
